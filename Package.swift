@@ -1,0 +1,126 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+let cSettings: [CSetting] = [.treatAllWarnings(as: .error)]
+
+let package = Package(
+    name: "sandglass",
+    products: [
+        .executable(name: "sandglass", targets: ["sandglass"]),
+        // For other Swift programs: start a `Runner`, `run(command, timeout:)`, get an `Outcome`.
+        .library(name: "SandglassRunner", targets: ["Runs", "Execution"]),
+    ],
+    dependencies: [
+        // The command line: parsing, --help, error texts.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Heap for the reactor's deadlines, Deque for the queue of waiting runs.
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        // What an operator reads on standard error.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CMicroHTTPD",
+            path: "CMicroHTTPD",
+            pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"])]
+        ),
+        // Headers only: the system calls that Swift's Glibc module leaves out.
+        .target(name: "CLinux", cSettings: cSettings),
+        .target(name: "CLauncher", cSettings: cSettings),
+        .target(name: "Runs", swiftSettings: swiftSettings),
+        .target(
+            name: "Reactor",
+            dependencies: ["CLinux", .product(name: "HeapModule", package: "swift-collections")],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Sandbox",
+            dependencies: ["Runs", "Reactor", "CLauncher", "CLinux"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Execution",
+            dependencies: ["Runs", "Reactor", "Sandbox", "CLinux"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Store",
+            dependencies: ["Runs", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Service",
+            dependencies: [
+                "Runs", "Reactor", "Sandbox", "Execution", "Store",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(name: "JSON", swiftSettings: swiftSettings),
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "CLinux"], swiftSettings: swiftSettings),
+        .target(
+            name: "API",
+            dependencies: [
+                "Runs", "Reactor", "Service", "JSON", "HTTPServer",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "sandglass",
+            dependencies: [
+                "API", "Service", "Store", "Execution", "Sandbox", "Reactor", "Runs", "CLinux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        // Drives the built program, over HTTP and as a command.
+        .testTarget(name: "EndToEndTests", dependencies: ["sandglass", "CLinux"], swiftSettings: swiftSettings),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "CLinux"], swiftSettings: swiftSettings),
+        // What several test targets need: pipes, folders, launchers, and counts of descriptors.
+        .target(
+            name: "TestSupport",
+            dependencies: ["Reactor", "Sandbox", "CLinux"],
+            path: "Tests/TestSupport",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(name: "RunsTests", dependencies: ["Runs"], swiftSettings: swiftSettings),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "SandboxTests",
+            dependencies: ["Sandbox", "Reactor", "CLauncher", "CLinux", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ExecutionTests",
+            dependencies: ["Execution", "Runs", "Reactor", "Sandbox", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Runs", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: [
+                "Service", "Store", "Sandbox", "Runs", "Reactor", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "APITests",
+            dependencies: ["API", "JSON", "HTTPServer", "Runs", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6]
+)
