@@ -1,0 +1,91 @@
+#include "identity.h"
+
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+
+static int set_capabilities(uint64_t effective, uint64_t permitted) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {
+        {.effective = (uint32_t)effective, .permitted = (uint32_t)permitted},
+        {.effective = (uint32_t)(effective >> 32), .permitted = (uint32_t)(permitted >> 32)},
+    };
+    return (int)syscall(SYS_capset, &header, data);
+}
+
+static int write_map(const char *path, uint32_t inside, uint32_t outside) {
+    char line[64];
+    char *at = sandglass_append_number(line, inside);
+    at = sandglass_append_text(at, " ");
+    at = sandglass_append_number(at, outside);
+    sandglass_append_text(at, " 1\n");
+    return sandglass_write_file(path, line);
+}
+
+// A process may map its own ids without any privilege, one line each, once setgroups(2) is given up
+// (user_namespaces(7)).
+static int map_own_ids(uint32_t inside, uint32_t outside_user, uint32_t outside_group) {
+    if (sandglass_write_file("/proc/self/setgroups", "deny") < 0) return -1;
+    if (write_map("/proc/self/uid_map", inside, outside_user) < 0) return -1;
+    return write_map("/proc/self/gid_map", inside, outside_group);
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_identity_become_namespace_root(void) {
+    uint32_t user = (uint32_t)syscall(SYS_geteuid);
+    uint32_t group = (uint32_t)syscall(SYS_getegid);
+    if (syscall(SYS_unshare, CLONE_NEWUSER) < 0 || map_own_ids(0, user, group) < 0)
+        return sandglass_failed(SANDGLASS_STEP_LAUNCHER_USER_NAMESPACE, -1);
+    return sandglass_no_failure();
+}
+
+// Async-signal-safe.
+uint32_t sandglass_identity_host_user(const struct sandglass_plan *plan, uint32_t slot) {
+    return plan->first_host_user == 0 ? 0 : plan->first_host_user + slot;
+}
+
+// Async-signal-safe. An ordinary user's launcher has one id alone and keeps it.
+struct sandglass_failure sandglass_identity_change_user(const struct sandglass_plan *plan, uint32_t slot) {
+    if (plan->first_host_user == 0) return sandglass_no_failure();
+    uint32_t id = sandglass_identity_host_user(plan, slot);
+    // CAP_SYS_ADMIN has to outlive the change: hosts may forbid unshare(CLONE_NEWUSER) without it.
+    if (prctl(PR_SET_KEEPCAPS, 1) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, id, id, id) < 0
+        || syscall(SYS_setresuid, id, id, id) < 0)
+        return sandglass_failed(SANDGLASS_STEP_IDENTITY, -1);
+    uint64_t needed = UINT64_C(1) << CAP_SYS_ADMIN;
+    if (set_capabilities(needed, needed) < 0) return sandglass_failed(SANDGLASS_STEP_IDENTITY, -1);
+    return sandglass_no_failure();
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_identity_enter_user_namespace(const struct sandglass_plan *plan, uint32_t slot) {
+    uint32_t outside = sandglass_identity_host_user(plan, slot);
+    if (syscall(SYS_unshare, CLONE_NEWUSER) < 0) return sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, -1);
+    // A change of user makes a process non-dumpable, and a non-dumpable process does not own its /proc files.
+    // Nobody else is in this pid namespace yet.
+    if (prctl(PR_SET_DUMPABLE, 1) < 0 || map_own_ids(plan->user, outside, outside) < 0)
+        return sandglass_failed(SANDGLASS_STEP_ID_MAP, 0);
+    // Without this a command could make a user namespace of its own and be all-capable in it, which opens
+    // much of the kernel to it.
+    if (sandglass_write_file("/proc/sys/user/max_user_namespaces", "0") < 0)
+        return sandglass_failed(SANDGLASS_STEP_ID_MAP, 1);
+    // When memory runs out, the kernel takes a command, not the service.
+    if (sandglass_write_file("/proc/self/oom_score_adj", "1000") < 0)
+        return sandglass_failed(SANDGLASS_STEP_ID_MAP, 2);
+    if (prctl(PR_SET_DUMPABLE, 0) < 0) return sandglass_failed(SANDGLASS_STEP_ID_MAP, 3);
+    return sandglass_no_failure();
+}
+
+// Async-signal-safe. unshare(CLONE_NEWUSER) fills every set again, the bounding set too, so this comes after.
+struct sandglass_failure sandglass_identity_drop_capabilities(void) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 0);
+    for (unsigned long capability = 0; capability < 64; capability++) {
+        if (prctl(PR_CAPBSET_DROP, capability) == 0) continue;
+        if (errno == EINVAL) break; // past the last one that this kernel knows
+        return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 1);
+    }
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+        return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 2);
+    if (set_capabilities(0, 0) < 0) return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 3);
+    return sandglass_no_failure();
+}

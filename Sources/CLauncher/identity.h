@@ -1,0 +1,15 @@
+// Who a slot is: its host user, its user namespace, and the capabilities that it does not have.
+#pragma once
+
+#include "system.h"
+
+// In the launcher, when it is not root: a user namespace in which it is, so that all that follows is the same.
+struct sandglass_failure sandglass_identity_become_namespace_root(void);
+
+// In a slot, in this order.
+struct sandglass_failure sandglass_identity_change_user(const struct sandglass_plan *plan, uint32_t slot);
+struct sandglass_failure sandglass_identity_enter_user_namespace(const struct sandglass_plan *plan, uint32_t slot);
+struct sandglass_failure sandglass_identity_drop_capabilities(void);
+
+// The uid and gid of a slot, as the launcher's own user namespace counts them.
+uint32_t sandglass_identity_host_user(const struct sandglass_plan *plan, uint32_t slot);

@@ -1,0 +1,154 @@
+// The launcher: the one privileged process of Sandglass, and the slots that it makes.
+//
+//   server ──requests──▶ launcher ──clone3──▶ slot (pid 1 of its namespaces) ──vfork, exec──▶ command
+//      └────────────────control socket, one a slot───────▶┘
+//
+// Everything in this library runs between clone and exec, or in a process that was forked from one with
+// threads. So all of it is async-signal-safe: system calls only, no malloc, no stdio, no locks. The server
+// prepares all data before (`struct sandglass_plan`, `struct sandglass_command`), and a failure comes back as
+// numbers: which step, which item of the plan, which errno.
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+// What was being done when it failed. The order is the order in which things happen.
+enum sandglass_step {
+    SANDGLASS_STEP_NONE = 0,
+    // The launcher, once.
+    SANDGLASS_STEP_LAUNCHER_PROCESS,
+    SANDGLASS_STEP_LAUNCHER_USER_NAMESPACE,
+    SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE,
+    SANDGLASS_STEP_ROOT,
+    SANDGLASS_STEP_ROOT_ENTRY,
+    SANDGLASS_STEP_PIVOT_ROOT,
+    // A slot.
+    SANDGLASS_STEP_CLONE,
+    SANDGLASS_STEP_HOST_NAME,
+    SANDGLASS_STEP_PROC,
+    SANDGLASS_STEP_SCRATCH,
+    SANDGLASS_STEP_IDENTITY,
+    SANDGLASS_STEP_USER_NAMESPACE,
+    SANDGLASS_STEP_ID_MAP,
+    SANDGLASS_STEP_CAPABILITIES,
+    SANDGLASS_STEP_DEATH_SIGNAL,
+    SANDGLASS_STEP_SIGNALS,
+    // A command.
+    SANDGLASS_STEP_REQUEST,
+    SANDGLASS_STEP_FORK,
+    SANDGLASS_STEP_STANDARD_STREAMS,
+    SANDGLASS_STEP_LIMITS,
+    SANDGLASS_STEP_WORKING_DIRECTORY,
+    SANDGLASS_STEP_EXEC,
+};
+
+struct sandglass_failure {
+    uint32_t step;   // enum sandglass_step; SANDGLASS_STEP_NONE: nothing failed
+    int32_t index;   // which item of the plan, or -1
+    int32_t error;   // errno(3)
+};
+
+// One entry of the file system that commands see.
+enum sandglass_entry_kind {
+    SANDGLASS_ENTRY_DIRECTORY,     // an empty one
+    SANDGLASS_ENTRY_BIND,          // a folder of the host with all below it, read-only, no set-uid, no devices
+    SANDGLASS_ENTRY_DEVICE,        // a device node of the host
+    SANDGLASS_ENTRY_FILE,          // a small file with these contents
+    SANDGLASS_ENTRY_SYMBOLIC_LINK, // source is where it points
+};
+
+struct sandglass_entry {
+    uint32_t kind;
+    uint32_t mode;
+    const char *source;   // canonical host path, or a link's text; NULL where the kind has none
+    const char *target;   // absolute path inside; its parent stands earlier in the plan
+    const void *contents; // of a file
+    size_t length;
+};
+
+// All that the launcher needs to know, once. It must stay where it is until the launcher runs: the launcher
+// is forked, not exec'd, and reads it in place.
+struct sandglass_plan {
+    const struct sandglass_entry *entries;
+    uint32_t entry_count;
+    uint32_t slots;           // slot numbers are below this
+    uint32_t first_host_user; // slot n runs as host uid and gid first_host_user + n; 0: as the launcher's own
+    uint32_t user;            // the uid and gid that the command sees
+    const char *host_name;
+    uint64_t scratch_bytes;   // size of each writable tmpfs
+    uint64_t scratch_inodes;
+    int32_t supervisor_nice;  // nice value of a slot that is set up, where it may be set
+    int32_t command_nice;
+    char *command_line;       // this process's own arguments, which are wiped: slots would show them
+    size_t command_line_length;
+};
+
+enum { SANDGLASS_MAXIMUM_SLOTS = 8192 };
+
+// server → launcher, on its SOCK_SEQPACKET socket. The server closing the socket ends the launcher and
+// every slot.
+enum sandglass_launcher_request_kind {
+    SANDGLASS_LAUNCHER_SPAWN = 1, // carries one descriptor: the slot's end of its control socket
+    SANDGLASS_LAUNCHER_KILL,      // SIGKILL to the slot, and so to all that it runs
+};
+struct sandglass_launcher_request {
+    uint32_t kind;
+    uint32_t slot;
+};
+
+// launcher → server.
+enum sandglass_launcher_report_kind {
+    SANDGLASS_LAUNCHER_READY = 1, // once; with a failure when the launcher could not set itself up
+    SANDGLASS_LAUNCHER_GONE,      // the slot and every process in it are gone and reaped
+};
+struct sandglass_launcher_report {
+    uint32_t kind;
+    uint32_t slot;
+    struct sandglass_failure failure;
+};
+
+// server → slot, on the slot's own SOCK_SEQPACKET socket. The server closing it ends the slot.
+enum sandglass_slot_request_kind {
+    SANDGLASS_SLOT_START = 1, // carries four descriptors: a memfd that holds the command, stdin, stdout, stderr
+    SANDGLASS_SLOT_TERMINATE, // SIGTERM to everything in the slot
+    SANDGLASS_SLOT_KILL,      // SIGKILL to everything in the slot
+};
+struct sandglass_slot_request {
+    uint32_t kind;
+};
+
+// The memfd starts with this; behind it stand NUL-terminated strings: the working directory, PATH's value,
+// the arguments, the environment. Their bytes end exactly where the memfd ends.
+struct sandglass_command {
+    uint32_t argument_count; // at least 1
+    uint32_t environment_count;
+    uint64_t open_files; // RLIMIT_NOFILE
+    uint64_t processes;  // RLIMIT_NPROC
+};
+
+// slot → server.
+enum sandglass_slot_report_kind {
+    SANDGLASS_SLOT_STARTED = 1, // started_nanoseconds is set
+    SANDGLASS_SLOT_FAILED,      // the command never started: failure is set
+    SANDGLASS_SLOT_ENDED,       // the command has ended and everything that it left behind is gone
+};
+// What the slot had done to the command before the command's end was recorded.
+enum sandglass_slot_act {
+    SANDGLASS_ACT_TERMINATED = 1,
+    SANDGLASS_ACT_KILLED = 2,
+};
+struct sandglass_slot_report {
+    uint32_t kind;
+    struct sandglass_failure failure;
+    int32_t wait_status; // wait(2)
+    uint32_t acts;       // enum sandglass_slot_act, added up
+    uint64_t started_nanoseconds; // CLOCK_MONOTONIC, when execve was called
+    uint64_t ended_nanoseconds;   // CLOCK_MONOTONIC, when the end was read
+    uint64_t user_microseconds;   // getrusage(2), of all processes of the run
+    uint64_t system_microseconds;
+    uint64_t peak_resident_bytes; // of the largest one
+};
+
+// Forks the launcher. Returns its pid and stores the server's end of its socket (non-blocking, close-on-exec),
+// or returns -1 with errno set. The launcher's first report says whether it is ready.
+pid_t sandglass_launcher_start(const struct sandglass_plan *plan, int *socket_out);

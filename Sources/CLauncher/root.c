@@ -1,0 +1,138 @@
+#include "root.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+// Where the host's file system stands while the new root is being built.
+#define HOST "/.host"
+// Any folder does that exists everywhere: the new root covers it only until pivot_root(2).
+static const char staging[] = "/tmp";
+
+static int restrict_mount(const char *path, uint64_t attributes, bool recursive) {
+    struct mount_attr wanted = {.attr_set = attributes};
+    return (int)syscall(SYS_mount_setattr, AT_FDCWD, path, recursive ? AT_RECURSIVE : 0, &wanted, sizeof wanted);
+}
+
+static int host_path(char *path, const char *source) {
+    if (strlen(HOST) + strlen(source) >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    sandglass_append_text(sandglass_append_text(path, HOST), source);
+    return 0;
+}
+
+static int make_file(const char *path, uint32_t mode, const void *contents, size_t length) {
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (file < 0) return -1;
+    size_t done = 0;
+    while (done < length) {
+        ssize_t written = write(file, (const char *)contents + done, length - done);
+        if (written < 0) break;
+        done += (size_t)written;
+    }
+    int error = errno;
+    close(file);
+    errno = error;
+    return done == length ? 0 : -1;
+}
+
+static int make_bind(const char *source, const char *target, uint64_t attributes) {
+    char path[PATH_MAX];
+    if (host_path(path, source) < 0) return -1;
+    // Recursive: in a user namespace of its own a mount may not be shown without those that cover parts of it.
+    if (mount(path, target, NULL, MS_BIND | MS_REC, NULL) < 0) return -1;
+    return restrict_mount(target, attributes, true);
+}
+
+static int make_entry(const struct sandglass_entry *entry) {
+    switch (entry->kind) {
+    case SANDGLASS_ENTRY_DIRECTORY:
+        return mkdir(entry->target, entry->mode);
+    case SANDGLASS_ENTRY_BIND:
+        if (mkdir(entry->target, 0755) < 0) return -1;
+        return make_bind(entry->source, entry->target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    case SANDGLASS_ENTRY_DEVICE:
+        // Bound, not made: mknod(2) needs a capability that an ordinary user's namespace does not give.
+        if (make_file(entry->target, 0666, NULL, 0) < 0) return -1;
+        return make_bind(entry->source, entry->target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    case SANDGLASS_ENTRY_FILE:
+        return make_file(entry->target, entry->mode, entry->contents, entry->length);
+    case SANDGLASS_ENTRY_SYMBOLIC_LINK:
+        return symlink(entry->source, entry->target);
+    default:
+        errno = EINVAL;
+        return -1;
+    }
+}
+
+static int enter_new_root(void) {
+    // Nothing mounted here may appear on the host, nor the other way round.
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
+    if (mount("sandglass", staging, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=16m") < 0) return -1;
+    if (chdir(staging) < 0) return -1;
+    if (mkdir("." HOST, 0700) < 0) return -1;
+    if (syscall(SYS_pivot_root, ".", "." HOST) < 0) return -1;
+    return chdir("/");
+}
+
+static int leave_host(void) {
+    if (umount2(HOST, MNT_DETACH) < 0) return -1;
+    if (rmdir(HOST) < 0) return -1;
+    return restrict_mount("/", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false);
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc) {
+    mode_t mask = umask(0);
+    if (enter_new_root() < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
+    for (uint32_t i = 0; i < plan->entry_count; i++) {
+        if (make_entry(&plan->entries[i]) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT_ENTRY, (int32_t)i);
+    }
+    // The kernel lets a user namespace mount a procfs only where it already sees one in full
+    // (user_namespaces(7)), so one has to stay: each slot covers it with its own.
+    if (keep_host_proc && mount(HOST "/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0)
+        return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
+    if (leave_host() < 0) return sandglass_failed(SANDGLASS_STEP_PIVOT_ROOT, -1);
+    umask(mask);
+    return sandglass_no_failure();
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_root_add_proc(void) {
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        return sandglass_failed(SANDGLASS_STEP_PROC, -1);
+    return sandglass_no_failure();
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_root_add_scratch(const struct sandglass_plan *plan, uint32_t host_user) {
+    static const struct {
+        const char *target;
+        const char *mode;
+        unsigned long flags;
+    } scratch[] = {
+        {"/box", ",mode=0755", MS_NOSUID | MS_NODEV},
+        {"/tmp", ",mode=1777", MS_NOSUID | MS_NODEV},
+        {"/dev/shm", ",mode=1777", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+    };
+    for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) {
+        char options[160];
+        char *at = sandglass_append_text(options, "size=");
+        at = sandglass_append_number(at, plan->scratch_bytes);
+        at = sandglass_append_text(at, ",nr_inodes=");
+        at = sandglass_append_number(at, plan->scratch_inodes);
+        at = sandglass_append_text(at, ",uid=");
+        at = sandglass_append_number(at, host_user);
+        at = sandglass_append_text(at, ",gid=");
+        at = sandglass_append_number(at, host_user);
+        sandglass_append_text(at, scratch[i].mode);
+        if (mount("tmpfs", scratch[i].target, "tmpfs", scratch[i].flags, options) < 0)
+            return sandglass_failed(SANDGLASS_STEP_SCRATCH, (int32_t)i);
+    }
+    return sandglass_no_failure();
+}

@@ -1,0 +1,12 @@
+// The file system that commands see: built once by the launcher, inherited by every slot.
+#pragma once
+
+#include "system.h"
+
+// In a mount namespace of its own: builds the read-only root from the plan, makes it the root, and lets the
+// host's go. After this the launcher itself can no longer reach the host's files.
+struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc);
+
+// In a slot: the mounts that belong to one run alone.
+struct sandglass_failure sandglass_root_add_proc(void);
+struct sandglass_failure sandglass_root_add_scratch(const struct sandglass_plan *plan, uint32_t host_user);

@@ -1,0 +1,127 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int sandglass_pipe(int ends[2], enum sandglass_pipe_end non_blocking) {
+    if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+    if (fcntl(ends[non_blocking], F_SETFL, O_NONBLOCK | (non_blocking ? O_WRONLY : O_RDONLY)) == 0) return 0;
+    int error = errno;
+    close(ends[0]);
+    close(ends[1]);
+    errno = error;
+    return -1;
+}
+
+int sandglass_set_pipe_size(int pipe, int bytes) { return fcntl(pipe, F_SETPIPE_SZ, bytes); }
+
+ssize_t sandglass_splice(int from, int to, size_t count) {
+    return splice(from, NULL, to, NULL, count, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+}
+
+int sandglass_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int sandglass_send(int socket, const void *packet, size_t length, const int *descriptors, size_t count) {
+    enum { MOST = 8 };
+    union {
+        char space[CMSG_SPACE(MOST * sizeof(int))];
+        struct cmsghdr alignment;
+    } control;
+    if (count > MOST) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct iovec part = {.iov_base = (void *)packet, .iov_len = length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (count > 0) {
+        memset(&control, 0, sizeof control);
+        message.msg_control = control.space;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
+    }
+    ssize_t sent;
+    do sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -1 : 0;
+}
+
+ssize_t sandglass_receive_packet(int socket, void *packet, size_t length) {
+    ssize_t received;
+    do received = recv(socket, packet, length, MSG_DONTWAIT);
+    while (received < 0 && errno == EINTR);
+    return received;
+}
+
+int sandglass_socket_pair(int ends[2]) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0) return 0;
+    int error = errno;
+    close(ends[0]);
+    close(ends[1]);
+    errno = error;
+    return -1;
+}
+
+const char *sandglass_errno_name(int error) { return strerrorname_np(error); }
+
+const char *sandglass_errno_meaning(int error) { return strerrordesc_np(error); }
+
+const char *sandglass_signal_abbreviation(int signal) { return sigabbrev_np(signal); }
+
+int sandglass_exit_code(int wait_status) { return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1; }
+
+int sandglass_end_signal(int wait_status) { return WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : -1; }
+
+int sandglass_core_dumped(int wait_status) { return WIFSIGNALED(wait_status) && WCOREDUMP(wait_status) ? 1 : 0; }
+
+void sandglass_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+void sandglass_block_signals(void) {
+    sigset_t all;
+    sigfillset(&all);
+    // Those that a fault of this thread's own raises would be undefined if blocked (sigprocmask(2)).
+    static const int faults[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
+void sandglass_reap(pid_t child, int patience_milliseconds) {
+    int file = (int)syscall(SYS_pidfd_open, child, 0);
+    if (file >= 0) {
+        struct pollfd end = {.fd = file, .events = POLLIN};
+        int ready;
+        do ready = poll(&end, 1, patience_milliseconds);
+        while (ready < 0 && errno == EINTR);
+        if (ready == 0) kill(child, SIGKILL);
+        close(file);
+    }
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+}
+
+void sandglass_fill_standard_streams(void) {
+    // open(2) takes the lowest number that is free.
+    int file;
+    do file = open("/dev/null", O_RDWR);
+    while (file >= 0 && file <= 2);
+    if (file > 2) close(file);
+}
+
+int sandglass_processor_count(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}

@@ -1,0 +1,56 @@
+// What Linux and glibc offer and Swift's Glibc module does not show: macros, variadic calls, and what stands
+// behind _GNU_SOURCE.
+#pragma once
+
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <sys/types.h>
+
+// pipe2(2) with O_CLOEXEC; the end named is non-blocking, the other blocks as programs expect.
+enum sandglass_pipe_end { SANDGLASS_PIPE_READ_END = 0, SANDGLASS_PIPE_WRITE_END = 1 };
+int sandglass_pipe(int ends[2], enum sandglass_pipe_end non_blocking);
+
+// fcntl(2) F_SETPIPE_SZ.
+int sandglass_set_pipe_size(int pipe, int bytes);
+
+// splice(2) without offsets, SPLICE_F_NONBLOCK.
+ssize_t sandglass_splice(int from, int to, size_t count);
+
+// memfd_create(2) with MFD_CLOEXEC.
+int sandglass_memfd(const char *name);
+
+// One packet with descriptors (SCM_RIGHTS), never blocking, never raising SIGPIPE. 0 or -1 with errno.
+int sandglass_send(int socket, const void *packet, size_t length, const int *descriptors, size_t count);
+
+// One packet. Its length, 0 at the end, -1 with errno; never blocking.
+ssize_t sandglass_receive_packet(int socket, void *packet, size_t length);
+
+// socketpair(2), SOCK_SEQPACKET, close-on-exec; only the first end is non-blocking.
+int sandglass_socket_pair(int ends[2]);
+
+// "ENOENT", "No such file or directory", "SEGV"; NULL for a number without a name.
+const char *sandglass_errno_name(int error);
+const char *sandglass_errno_meaning(int error);
+const char *sandglass_signal_abbreviation(int signal);
+
+// WIFEXITED and its like are macros with arguments (wait(2)). -1 where they do not apply.
+int sandglass_exit_code(int wait_status);
+int sandglass_end_signal(int wait_status);
+int sandglass_core_dumped(int wait_status);
+
+// pthread_setname_np(3), of the calling thread.
+void sandglass_name_thread(const char *name);
+
+// Blocks every signal in the calling thread (pthread_sigmask(3)).
+void sandglass_block_signals(void);
+
+// Waits for a child's end (waitpid(2)). One that has not ended after so many milliseconds is killed.
+void sandglass_reap(pid_t child, int patience_milliseconds);
+
+// Opens /dev/null on those of the descriptors 0 to 2 that are closed, so that nothing else gets their numbers.
+void sandglass_fill_standard_streams(void);
+
+// How many processors this process may use (sched_getaffinity(2)).
+int sandglass_processor_count(void);
