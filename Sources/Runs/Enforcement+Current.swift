@@ -1,0 +1,11 @@
+extension Enforcement {
+    /// What this version enforces on every host that it runs on: it does not start where it cannot.
+    public static let current = Enforcement(
+        memory: .none,
+        processes: .rlimit,
+        cpu: .none,
+        network: .namespace,
+        filesystem: .namespace,
+        syscalls: .none
+    )
+}

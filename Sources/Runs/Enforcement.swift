@@ -1,0 +1,42 @@
+/// The receipt: by what each limit and wall is really enforced on this host.
+public struct Enforcement: Sendable, Hashable {
+    /// A means of enforcement.
+    public enum Means: String, Sendable, Hashable {
+        /// Nothing enforces it.
+        case none
+        /// A kernel namespace of the run's own.
+        case namespace
+        /// A resource limit of each process or user (setrlimit(2)).
+        case rlimit
+    }
+
+    /// Of memory.
+    public let memory: Means
+    /// Of the number of processes.
+    public let processes: Means
+    /// Of processor time.
+    public let cpu: Means
+    /// Of the network.
+    public let network: Means
+    /// Of the file system.
+    public let filesystem: Means
+    /// Of system calls.
+    public let syscalls: Means
+
+    /// A receipt.
+    public init(
+        memory: Means,
+        processes: Means,
+        cpu: Means,
+        network: Means,
+        filesystem: Means,
+        syscalls: Means
+    ) {
+        self.memory = memory
+        self.processes = processes
+        self.cpu = cpu
+        self.network = network
+        self.filesystem = filesystem
+        self.syscalls = syscalls
+    }
+}

@@ -1,0 +1,62 @@
+/// What to run, and within which limits: a valid request, whoever it came from.
+public struct RunSpecification: Sendable, Hashable {
+    /// The command and its arguments (argv).
+    ///
+    /// No shell; a first element without a slash is looked up in `PATH`.
+    public var command: [String]
+    /// Variables beside and over the standard ones (``standardEnvironment``).
+    public var environment: [String: String]
+    /// Where the command starts, inside the sandbox.
+    public var workingDirectory: String
+    /// What the command can read from descriptor 0 before it sees the end.
+    public var standardInput: [UInt8]
+    /// What the run may use.
+    public var limits: Limits
+    /// The time between SIGTERM and SIGKILL at the deadline; zero: SIGKILL at once.
+    public var grace: Duration
+    /// What happens when a stream passes its limit.
+    public var onOutputLimit: OutputLimitPolicy
+
+    /// A run of a command with the defaults of the contract.
+    ///
+    /// - Parameters:
+    ///   - command: argv, not empty.
+    ///   - environment: variables beside the standard ones.
+    ///   - workingDirectory: an absolute path inside the sandbox.
+    ///   - standardInput: bytes for descriptor 0.
+    ///   - limits: what it may use.
+    ///   - grace: time between SIGTERM and SIGKILL.
+    ///   - onOutputLimit: what happens when a stream passes its limit.
+    public init(
+        command: [String],
+        environment: [String: String] = [:],
+        workingDirectory: String = "/box",
+        standardInput: [UInt8] = [],
+        limits: Limits = Limits(),
+        grace: Duration = .zero,
+        onOutputLimit: OutputLimitPolicy = .truncate
+    ) {
+        self.command = command
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.standardInput = standardInput
+        self.limits = limits
+        self.grace = grace
+        self.onOutputLimit = onOutputLimit
+    }
+
+    /// What every command finds in its environment.
+    ///
+    /// Nothing of the server's own is in it.
+    public static let standardEnvironment = [
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/box",
+        "TMPDIR": "/tmp",
+        "LANG": "C.UTF-8",
+    ]
+
+    /// The whole environment of the command: the standard one, with this run's own variables over it.
+    public var fullEnvironment: [String: String] {
+        Self.standardEnvironment.merging(environment) { _, own in own }
+    }
+}

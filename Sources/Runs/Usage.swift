@@ -1,0 +1,19 @@
+/// What a run used.
+public struct Usage: Sendable, Hashable {
+    /// From the command's exec to its end, by CLOCK_MONOTONIC.
+    public let wall: Duration
+    /// Processor time in user mode of all its processes; `nil` when the kernel's record was lost.
+    public let user: Duration?
+    /// Processor time in the kernel of all its processes; `nil` when the kernel's record was lost.
+    public let system: Duration?
+    /// The largest resident set that one of its processes had (getrusage(2), ru_maxrss).
+    public let peakMemoryBytes: Int?
+
+    /// What was measured.
+    public init(wall: Duration, user: Duration?, system: Duration?, peakMemoryBytes: Int?) {
+        self.wall = wall
+        self.user = user
+        self.system = system
+        self.peakMemoryBytes = peakMemoryBytes
+    }
+}
