@@ -1,0 +1,30 @@
+internal import Glibc
+
+/// The descriptors of this process.
+///
+/// Others of its threads open and close them too: compare them in an exit test, whose
+/// process has nothing else to do.
+public enum OpenDescriptors {
+    /// Each open descriptor and what it refers to.
+    public static func list() -> [Int32: String] {
+        guard let stream = opendir("/proc/self/fd") else { return [:] }
+        defer { closedir(stream) }
+        var open: [Int32: String] = [:]
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard let number = Int32(name), number != dirfd(stream) else { continue }
+            open[number] = target(of: "/proc/self/fd/" + name)
+        }
+        return open
+    }
+
+    private static func target(of path: String) -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { text in
+            guard let start = text.baseAddress else { return "" }
+            let length = max(0, readlink(path, start, text.count))
+            return String(decoding: text[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+    }
+}
