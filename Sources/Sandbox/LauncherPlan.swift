@@ -1,0 +1,82 @@
+internal import CLauncher
+internal import Glibc
+
+/// The policy in the form that the launcher reads: plain C data, made before the fork.
+enum LauncherPlan {
+    /// Forks a launcher with this policy.
+    ///
+    /// Its first report says whether it is ready.
+    ///
+    /// - Returns: its pid, and this side's end of its socket.
+    static func startLauncher(_ policy: SandboxPolicy) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
+        var allocations: [UnsafeMutableRawPointer] = []
+        // The launcher has its own copy of this memory from its first moment on.
+        defer { for allocation in allocations { free(allocation) } }
+
+        func keep(_ text: String) -> UnsafePointer<CChar>? {
+            guard let copy = strdup(text) else { return nil }
+            allocations.append(copy)
+            return UnsafePointer(copy)
+        }
+        func keep(_ bytes: [UInt8]) -> UnsafeRawPointer? {
+            guard !bytes.isEmpty, let copy = malloc(bytes.count) else { return nil }
+            allocations.append(copy)
+            copy.copyMemory(from: bytes, byteCount: bytes.count)
+            return UnsafeRawPointer(copy)
+        }
+
+        let entries = policy.entries.map { entry in
+            var planned = sandglass_entry()
+            planned.mode = 0o755
+            planned.target = keep(entry.path)
+            switch entry {
+            case .directory: planned.kind = SANDGLASS_ENTRY_DIRECTORY.rawValue
+            case .bind(let host, _):
+                planned.kind = SANDGLASS_ENTRY_BIND.rawValue
+                planned.source = keep(host)
+            case .device(let path):
+                planned.kind = SANDGLASS_ENTRY_DEVICE.rawValue
+                planned.source = keep(path)
+            case .file(_, let contents):
+                planned.kind = SANDGLASS_ENTRY_FILE.rawValue
+                planned.mode = 0o644
+                planned.contents = keep(contents)
+                planned.length = contents.count
+            case .symbolicLink(_, let target):
+                planned.kind = SANDGLASS_ENTRY_SYMBOLIC_LINK.rawValue
+                planned.source = keep(target)
+            }
+            return planned
+        }
+
+        var plan = sandglass_plan()
+        plan.slots = UInt32(policy.slots)
+        if case .range(let first) = policy.hostUsers { plan.first_host_user = first }
+        plan.user = SandboxPolicy.user
+        plan.host_name = keep(SandboxPolicy.hostName)
+        plan.scratch_bytes = UInt64(policy.scratchBytes)
+        plan.scratch_inodes = UInt64(SandboxPolicy.scratchInodes)
+        plan.command_nice = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+        // Whoever ends a run must not stand in line behind it.
+        plan.supervisor_nice = max(plan.command_nice - 10, -20)
+
+        // They stand one behind the other (execve(2)), and a library's host may have moved the first: then they stay.
+        let arguments = (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0] }
+        if let first = arguments.first, let last = arguments.last {
+            let length = last + strlen(last) - first
+            if length > 0, length == arguments.reduce(-1, { $0 + Int(strlen($1)) + 1 }) {
+                plan.command_line = first
+                plan.command_line_length = length
+            }
+        }
+
+        var socket: Int32 = -1
+        let pid = entries.withUnsafeBufferPointer { entries in
+            plan.entries = entries.baseAddress
+            plan.entry_count = UInt32(entries.count)
+            return sandglass_launcher_start(&plan, &socket)
+        }
+        guard pid > 0 else { throw SetupFailure(step: .launcherProcess, number: errno) }
+        return (pid, socket)
+    }
+}

@@ -1,0 +1,23 @@
+/// One entry of the file system that commands see.
+///
+/// Its parent folder stands earlier in the list.
+public enum SandboxEntry: Sendable, Hashable {
+    /// An empty folder, writable by nobody unless something is mounted on it.
+    case directory(String)
+    /// A folder of the host with all below it, read-only.
+    case bind(host: String, at: String)
+    /// A device node of the host.
+    case device(String)
+    /// A file with these contents.
+    case file(String, contents: [UInt8])
+    /// A symbolic link and where it points.
+    case symbolicLink(String, to: String)
+
+    /// Where it stands inside the sandbox.
+    public var path: String {
+        switch self {
+        case .directory(let path), .device(let path), .file(let path, _), .symbolicLink(let path, _): path
+        case .bind(_, let path): path
+        }
+    }
+}

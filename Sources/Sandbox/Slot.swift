@@ -1,0 +1,142 @@
+internal import CLinux
+internal import Glibc
+public import Reactor
+
+/// A slot: one sandbox, for one command.
+///
+/// It lives in the kernel as pid 1 of namespaces of its own and dies when this object's control socket is closed. Its
+/// reports come in order, and the last of them is always a final one.
+@Reactor
+public final class Slot {
+    private enum State {
+        /// Reports are still to come.
+        case open
+        /// The final report has been given.
+        case closed
+    }
+
+    private let launcher: Launcher
+    private var control: Descriptor?
+    /// The slot's own end of the control socket, until the launcher has it.
+    private var farEnd: Descriptor?
+    private var watch: Watch?
+    private var state = State.open
+
+    /// Which of the launcher's slots it is, once it has its turn.
+    var number: UInt32?
+
+    /// Whether it still waits for another slot to go: there are as many as there may be.
+    public var isWaiting: Bool { number == nil }
+
+    /// Called for each report.
+    public var onReport: (@Reactor (SlotReport) -> Void)?
+
+    init(launcher: Launcher) throws(SystemError) {
+        self.launcher = launcher
+        var ends: [Int32] = [-1, -1]
+        guard sandglass_socket_pair(&ends) == 0 else { throw SystemError("socketpair") }
+        control = Descriptor(owning: ends[0])
+        farEnd = Descriptor(owning: ends[1])
+        watch = try Reactor.watch(ends[0], for: .readable) { [weak self] _ in self?.readReports() }
+    }
+
+    // MARK: Requests
+
+    /// Says what to run.
+    ///
+    /// The descriptors become the command's 0, 1 and 2; the caller closes its own.
+    ///
+    /// - Parameters:
+    ///   - command: what to run.
+    ///   - streams: three descriptors.
+    /// - Throws: which system call failed, and how.
+    public func start(_ command: SlotCommand, streams: [Int32]) throws(SystemError) {
+        precondition(streams.count == 3, "a command has three standard streams")
+        guard let socket = control?.raw else { return }
+        let memory = sandglass_memfd("command")
+        guard memory >= 0 else { throw SystemError("memfd_create") }
+        let file = Descriptor(owning: memory)
+        let bytes = LauncherWire.encode(command)
+        var done = 0
+        while done < bytes.count {
+            let written = bytes.withUnsafeBytes { bytes in
+                write(file.raw, bytes.baseAddress?.advanced(by: done), bytes.count - done)
+            }
+            guard written > 0 else { throw SystemError("write") }
+            done += written
+        }
+        try LauncherWire.sendStart(command: file.raw, streams: streams, to: socket)
+    }
+
+    /// Sends SIGTERM to everything in the slot, unless the command's end is already recorded.
+    public func terminate() {
+        guard let socket = control?.raw else { return }
+        // A slot that cannot be told any more is ending, and its report follows.
+        try? LauncherWire.sendTerminate(to: socket)
+    }
+
+    /// Sends SIGKILL to everything in the slot, unless the command's end is already recorded.
+    public func kill() {
+        guard let socket = control?.raw else { return }
+        try? LauncherWire.sendKill(to: socket)
+    }
+
+    /// Kills the slot itself, from outside: for one that does not answer.
+    ///
+    /// Its command's end is not recorded then.
+    public func destroy() {
+        guard case .open = state else { return }
+        launcher.kill(self)
+    }
+
+    func sendSpawn(to socket: Int32) throws(SystemError) {
+        guard let raw = farEnd?.raw, let number else { return }
+        try LauncherWire.sendSpawn(slot: number, control: raw, to: socket)
+        // From now on the slot alone has it, so that its end is seen here.
+        farEnd = nil
+    }
+
+    // MARK: Reports
+
+    private func readReports() {
+        while let raw = control?.raw {
+            switch LauncherWire.readSlotReport(from: raw) {
+            case .report(let report):
+                deliver(report)
+            case .nothingYet:
+                return
+            case .end:
+                // Its descriptors are closed, yet what it ran may still be dying: the launcher's word counts.
+                closeControl()
+                return
+            }
+        }
+    }
+
+    /// The launcher's word that the slot and everything in it are gone.
+    func becameGone() {
+        // What it said before its end may still be in the socket.
+        readReports()
+        deliver(.vanished)
+    }
+
+    private func deliver(_ report: SlotReport) {
+        guard case .open = state else { return }
+        let handler = onReport
+        switch report {
+        case .started: break
+        case .ended, .failed, .vanished:
+            state = .closed
+            onReport = nil
+            closeControl()
+        }
+        handler?(report)
+    }
+
+    private func closeControl() {
+        watch?.cancel()
+        watch = nil
+        control = nil
+        farEnd = nil
+    }
+}

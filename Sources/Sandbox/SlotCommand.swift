@@ -1,0 +1,30 @@
+/// A command as a slot takes it: no defaults left, nothing to decide.
+public struct SlotCommand: Sendable, Hashable {
+    /// argv, not empty.
+    public let arguments: [String]
+    /// Its whole environment.
+    public let environment: [String: String]
+    /// An absolute path inside the sandbox.
+    public let workingDirectory: String
+    /// RLIMIT_NOFILE.
+    public let openFiles: Int
+    /// RLIMIT_NPROC.
+    public let processes: Int
+
+    /// A command.
+    ///
+    /// No string in it may hold a NUL byte.
+    public init(
+        arguments: [String],
+        environment: [String: String],
+        workingDirectory: String,
+        openFiles: Int,
+        processes: Int
+    ) {
+        self.arguments = arguments
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.openFiles = openFiles
+        self.processes = processes
+    }
+}

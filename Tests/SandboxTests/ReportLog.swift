@@ -1,0 +1,74 @@
+import Reactor
+import Sandbox
+import TestSupport
+
+/// What a slot has reported, for a test to wait for.
+@Reactor
+final class ReportLog {
+    private var reports: [SlotReport] = []
+    private var waiter: CheckedContinuation<Void, Never>?
+    private var taken = 0
+
+    init(_ slot: Slot) {
+        slot.onReport = { report in
+            self.reports.append(report)
+            self.waiter?.resume()
+            self.waiter = nil
+        }
+    }
+
+    /// Waits for the next report.
+    func next() async -> SlotReport {
+        while taken == reports.count {
+            await withCheckedContinuation { waiter = $0 }
+        }
+        taken += 1
+        return reports[taken - 1]
+    }
+
+    /// Waits for the record of the command's end, or `nil` if another final report came.
+    func end() async -> CommandEnd? {
+        while true {
+            switch await next() {
+            case .started: continue
+            case .ended(let end): return end
+            case .failed, .vanished: return nil
+            }
+        }
+    }
+
+    /// How many have come so far.
+    var count: Int { reports.count }
+}
+
+extension SlotReport {
+    var isStarted: Bool {
+        if case .started = self { true } else { false }
+    }
+}
+
+extension SlotCommand {
+    static func make(_ arguments: String..., workingDirectory: String = "/box", processes: Int = 1024) -> SlotCommand {
+        SlotCommand(
+            arguments: arguments,
+            environment: ["PATH": "/usr/bin:/bin", "A": "a b"],
+            workingDirectory: workingDirectory,
+            openFiles: 64,
+            processes: processes
+        )
+    }
+}
+
+extension Slot {
+    /// Starts a command that reads nothing, and whose output nobody reads.
+    func start(_ command: SlotCommand) throws {
+        let pipe = try TestPipe(nonBlocking: .reading)
+        try start(command, streams: [pipe.reading, pipe.writing, pipe.writing])
+    }
+
+    /// Starts a command whose output goes to a pipe, of which nobody else has the end to write to.
+    func start(_ command: SlotCommand, into pipe: TestPipe) throws {
+        try start(command, streams: [pipe.reading, pipe.writing, pipe.writing])
+        pipe.closeWriteEnd()
+    }
+}
