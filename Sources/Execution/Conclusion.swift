@@ -1,0 +1,13 @@
+public import Runs
+
+/// The end of an execution.
+public struct Conclusion: Sendable, Hashable {
+    /// How it ended.
+    public let outcome: Outcome
+    /// What it used; `nil` when it never started.
+    public let usage: Usage?
+    /// How many bytes it wrote to descriptor 1, also past the limit.
+    public let outputBytes: Int
+    /// How many bytes it wrote to descriptor 2, also past the limit.
+    public let errorBytes: Int
+}

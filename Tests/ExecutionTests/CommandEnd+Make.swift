@@ -1,0 +1,17 @@
+import Reactor
+import Sandbox
+
+extension CommandEnd {
+    static func make(_ waitStatus: Int32, terminated: Bool = false, killed: Bool = false) -> CommandEnd {
+        CommandEnd(
+            waitStatus: waitStatus,
+            wasTerminated: terminated,
+            wasKilled: killed,
+            startedAt: MonotonicTime(nanoseconds: 1000),
+            endedAt: MonotonicTime(nanoseconds: 2000),
+            user: .zero,
+            system: .zero,
+            peakResidentBytes: 1
+        )
+    }
+}

@@ -1,0 +1,157 @@
+import Glibc
+import Reactor
+import TestSupport
+import Testing
+
+@testable import Execution
+
+@Suite(.timeLimit(.minutes(1))) @Reactor struct OutputCaptureTests {
+    /// A capture with its pipe, and what it has handed on.
+    @Reactor
+    private final class Captured {
+        let pipe: TestPipe
+        var bytes: [UInt8] = []
+        var answer = SinkAnswer.more
+        var passings = 0
+        private var waiter: (count: Int, continuation: CheckedContinuation<Void, Never>)?
+        private(set) var capture: OutputCapture?
+
+        init(limit: Int) throws {
+            pipe = try TestPipe(nonBlocking: .reading)
+            capture = try OutputCapture(
+                pipe: pipe.takeReadEnd(),
+                limit: limit,
+                sink: { part in
+                    self.bytes += part
+                    self.wake()
+                    return self.answer
+                },
+                onPassingLimit: { self.passings += 1 }
+            )
+        }
+
+        /// Waits until so many bytes have been handed on.
+        func bytes(_ count: Int) async {
+            if bytes.count >= count { return }
+            await withCheckedContinuation { waiter = (count, $0) }
+        }
+
+        func finish() {
+            capture?.finish()
+        }
+
+        var total: Int { capture?.totalBytes ?? -1 }
+
+        private func wake() {
+            guard let waiter, bytes.count >= waiter.count else { return }
+            self.waiter = nil
+            waiter.continuation.resume()
+        }
+    }
+
+    @Test func `what is written is handed on while the stream is open`() async throws {
+        let captured = try Captured(limit: 100)
+        captured.pipe.write("hello ")
+        await captured.bytes(6)
+        captured.pipe.write("world")
+        await captured.bytes(11)
+        captured.finish()
+        #expect(captured.bytes == Array("hello world".utf8))
+        #expect(captured.total == 11)
+        #expect(captured.passings == 0)
+    }
+
+    @Test func `what is in the pipe at the end is kept, though a writer holds it open`() throws {
+        let captured = try Captured(limit: 100)
+        captured.pipe.write("last words")
+        captured.finish()
+        #expect(captured.bytes == Array("last words".utf8))
+        #expect(captured.pipe.writing >= 0)
+    }
+
+    @Test(arguments: [(5, 5, 0), (6, 5, 1), (4, 4, 0), (0, 0, 0)])
+    func `the limit is exact`(written: Int, kept: Int, passings: Int) throws {
+        let captured = try Captured(limit: 5)
+        captured.pipe.write([UInt8](repeating: 7, count: written))
+        captured.finish()
+        #expect(captured.bytes.count == kept)
+        #expect(captured.total == written)
+        #expect(captured.passings == passings)
+    }
+
+    @Test func `past the limit everything is counted and nothing is handed on`() throws {
+        let captured = try Captured(limit: 3)
+        captured.pipe.write("abc")
+        captured.pipe.write("defgh")
+        captured.finish()
+        #expect(captured.bytes == Array("abc".utf8))
+        #expect(captured.total == 8)
+        #expect(captured.passings > 0)
+    }
+
+    @Test func `a limit of zero keeps nothing and counts all`() throws {
+        let captured = try Captured(limit: 0)
+        captured.pipe.write("abc")
+        captured.finish()
+        #expect(captured.bytes == [])
+        #expect(captured.total == 3)
+        #expect(captured.passings == 1)
+    }
+
+    @Test func `what a paused stream has is read at the end`() async throws {
+        let captured = try Captured(limit: 100)
+        captured.answer = .pause
+        captured.pipe.write("one")
+        await captured.bytes(3)
+        captured.pipe.write("two")
+        captured.finish()
+        #expect(captured.bytes == Array("onetwo".utf8))
+    }
+
+    @Test func `a paused stream goes on when it is resumed`() async throws {
+        let captured = try Captured(limit: 100)
+        captured.answer = .pause
+        captured.pipe.write("one")
+        await captured.bytes(3)
+        captured.pipe.write("two")
+        captured.answer = .more
+        try captured.capture?.resume()
+        await captured.bytes(6)
+        #expect(captured.bytes == Array("onetwo".utf8))
+        captured.finish()
+        try captured.capture?.resume()
+    }
+
+    @Test func `a stream that nobody wants is closed, so that its writer learns of it`() async throws {
+        let captured = try Captured(limit: 100)
+        captured.answer = .close
+        captured.pipe.write("one")
+        await captured.bytes(3)
+        #expect(captured.pipe.hasNoReader)
+        captured.finish()
+        #expect(captured.total == 3)
+    }
+
+    @Test func `the end of the stream closes it`() async throws {
+        let captured = try Captured(limit: 100)
+        captured.pipe.write("one")
+        captured.pipe.closeWriteEnd()
+        await captured.bytes(3)
+        captured.finish()
+        captured.finish()
+        #expect(captured.bytes == Array("one".utf8))
+    }
+
+    @Test func `a busy stream gets a larger pipe`() async throws {
+        let captured = try Captured(limit: 1 << 20)
+        let before = fcntl(captured.pipe.writing, getPipeSize, 0)
+        captured.pipe.write([UInt8](repeating: 1, count: 60_000))
+        await captured.bytes(60_000)
+        // May be refused to an ordinary user whose pipes hold too much.
+        #expect(fcntl(captured.pipe.writing, getPipeSize, 0) > before || geteuid() != 0)
+        captured.finish()
+    }
+}
+
+/// F_GETPIPE_SZ (fcntl(2)), which is behind _GNU_SOURCE.
+private let getPipeSize: Int32 = 1032
