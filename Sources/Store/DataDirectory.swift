@@ -1,0 +1,125 @@
+internal import Glibc
+
+/// The folder that holds what is too large for memory.
+///
+/// One service at a time uses it.
+public final class DataDirectory {
+    /// Its path.
+    public let path: String
+    private var lock: Int32
+    private let isTemporary: Bool
+
+    /// Where the output of runs is kept.
+    var outputPath: String { path + "/output" }
+
+    /// Opens a folder, makes it if need be, and keeps other services out of it.
+    ///
+    /// - Parameter path: the folder; its parent must exist.
+    /// - Throws: why it cannot be used, for example because another service uses it.
+    public convenience init(path: String) throws(StoreError) {
+        if mkdir(path, 0o700) < 0, errno != EEXIST { throw Self.error("mkdir", path) }
+        try self.init(existing: path, isTemporary: false)
+    }
+
+    /// Makes a folder for this service alone, which is removed by ``close()``.
+    ///
+    /// - Parameter parent: the folder for temporary files.
+    /// - Throws: why it cannot be made.
+    public convenience init(temporaryIn parent: String) throws(StoreError) {
+        Self.removeAbandoned(in: parent)
+        var template = Array((parent + "/sandglass-XXXXXX").utf8CString)
+        guard mkdtemp(&template) != nil else { throw Self.error("mkdtemp", parent) }
+        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        try self.init(existing: path, isTemporary: true)
+    }
+
+    private init(path: String, lock: Int32, isTemporary: Bool) {
+        self.path = path
+        self.lock = lock
+        self.isTemporary = isTemporary
+    }
+
+    private init(existing path: String, isTemporary: Bool) throws(StoreError) {
+        self.path = path
+        self.isTemporary = isTemporary
+        let lockPath = path + "/lock"
+        lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard lock >= 0 else { throw Self.error("open", lockPath) }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            let busy = errno == EWOULDBLOCK
+            let error =
+                busy
+                ? StoreError(
+                    operation: "lock",
+                    path: path,
+                    number: EWOULDBLOCK,
+                    detail: "another sandglass uses this data directory; stop it, or give this one another directory"
+                ) : Self.error("lock", path)
+            Glibc.close(lock)
+            throw error
+        }
+        if mkdir(outputPath, 0o700) < 0, errno != EEXIST { throw Self.error("mkdir", outputPath) }
+        // Nothing refers to what an earlier service kept: runs do not outlive their service yet.
+        removeOutput()
+    }
+
+    /// Removes what was kept, and the folder if it was made for this service alone.
+    ///
+    /// The lock is released.
+    public func close() {
+        guard lock >= 0 else { return }
+        removeOutput()
+        rmdir(outputPath)
+        // The lock of a folder that stays, stays: another service may have opened it already.
+        if isTemporary {
+            unlink(path + "/lock")
+            rmdir(path)
+        }
+        Glibc.close(lock)
+        lock = -1
+    }
+
+    private func removeOutput() {
+        // `.` and `..` are no files: nothing happens to them.
+        for name in Self.names(in: outputPath) { unlink(outputPath + "/" + name) }
+    }
+
+    /// Removes the temporary folders of services that were killed: nobody holds their lock.
+    private static func removeAbandoned(in parent: String) {
+        for name in names(in: parent) where name.hasPrefix("sandglass-") {
+            let path = parent + "/" + name
+            var status = stat()
+            guard lstat(path, &status) == 0, status.st_uid == geteuid(), status.st_mode & S_IFMT == S_IFDIR else {
+                continue
+            }
+            let lock = open(path + "/lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+            // One without a lock is being made.
+            guard lock >= 0 else { continue }
+            guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+                Glibc.close(lock)
+                continue
+            }
+            DataDirectory(path: path, lock: lock, isTemporary: true).close()
+        }
+    }
+
+    private static func names(in folder: String) -> [String] {
+        guard let stream = opendir(folder) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) { name in
+                    // SAFETY: readdir(3) terminates d_name within its 256 bytes.
+                    name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+            )
+        }
+        return names
+    }
+
+    static func error(_ operation: String, _ path: String) -> StoreError {
+        let number = errno
+        return StoreError(operation: operation, path: path, number: number, detail: String(cString: strerror(number)))
+    }
+}

@@ -1,0 +1,149 @@
+import Reactor
+import Runs
+import Sandbox
+import Service
+import TestSupport
+import Testing
+
+@Suite(.needsSandbox, .timeLimit(.minutes(2))) struct RunServiceTests {
+    @Test func `a run is accepted, run and remembered`() async throws {
+        try await withService { fixture in
+            let run = try fixture.service.submit(.script("echo out; echo err >&2; exit 3"))
+            #expect(run.state == .running)
+            let end = try #require(await fixture.end(of: run.id))
+            #expect(end.state == .finished)
+            #expect(end.result?.outcome == .exited(code: 3))
+            #expect(end.standardOutput == CapturedOutput(content: .bytes(Array("out\n".utf8)), totalBytes: 4))
+            #expect(end.standardError == CapturedOutput(content: .bytes(Array("err\n".utf8)), totalBytes: 4))
+            #expect(end == fixture.service.run(run.id))
+            let times = [end.createdAt, try #require(end.startedAt), try #require(end.result?.finishedAt)]
+            #expect(times == times.sorted())
+        }
+    }
+
+    @Test func `what nobody submitted is not known`() async throws {
+        try await withService { fixture in
+            var ids = RunIDGenerator()
+            let id = ids.next(now: .now)
+            #expect(fixture.service.run(id) == nil)
+            #expect(fixture.service.wait(for: id, atMost: .seconds(1), completion: { _ in }) == nil)
+        }
+    }
+
+    @Test func `runs are started in the order of their submission`() async throws {
+        try await withService(concurrency: 1) { fixture in
+            var order: [RunID] = []
+            let runs = try (0..<6).map { _ in try fixture.service.submit(.script("exit 0")) }
+            #expect(runs.map(\.state) == [.running] + [RunState](repeating: .queued, count: 5))
+            #expect(runs.map(\.id) == runs.map(\.id).sorted())
+            for run in runs {
+                _ = fixture.service.wait(for: run.id, atMost: .seconds(100)) { _ in order.append(run.id) }
+            }
+            for run in runs { _ = await fixture.end(of: run.id) }
+            #expect(order == runs.map(\.id))
+        }
+    }
+
+    @Test func `no more run at once than may, and never fewer while some wait`() async throws {
+        try await withService(concurrency: 3) { fixture in
+            let runs = try (0..<9).map { _ in
+                try fixture.service.submit(.script("exec sleep 1000", timeout: .milliseconds(30)))
+            }
+            @Reactor func states() -> [RunState] { runs.compactMap { fixture.service.run($0.id)?.state } }
+            #expect(states().filter { $0 == .running }.count == 3)
+            var running: [Int] = []
+            for run in runs {
+                _ = fixture.service.wait(for: run.id, atMost: .seconds(100)) { _ in
+                    running.append(states().filter { $0 == .running }.count)
+                }
+            }
+            for run in runs {
+                let end = await fixture.end(of: run.id)
+                #expect(end?.result?.outcome.name == "timed_out")
+                let rest = states()
+                let waiting = rest.contains(.queued)
+                #expect(rest.filter { $0 == .running }.count == 3 || !waiting)
+            }
+            // Told between the end of one and the start of the next.
+            #expect(running.allSatisfy { $0 <= 2 })
+            #expect(running.count == 9)
+        }
+    }
+
+    @Test func `a run beyond the queue's limit is refused, and a place that becomes free is given away`() async throws {
+        try await withService(concurrency: 1, queueLimit: 2) { fixture in
+            let running = try fixture.service.submit(.script("exec sleep 1000", timeout: .milliseconds(100)))
+            for _ in 0..<2 { _ = try fixture.service.submit(.script("exec sleep 1000")) }
+            #expect(throws: SubmissionError.queueFull(waiting: 2)) { try fixture.service.submit(.script("exit 0")) }
+            _ = await fixture.end(of: running.id)
+            #expect(try fixture.service.submit(.script("exit 0")).state == .queued)
+        }
+    }
+
+    @Test func `a service that may not queue takes what it can start at once`() async throws {
+        try await withService(concurrency: 1, queueLimit: 0) { fixture in
+            _ = try fixture.service.submit(.script("exit 0"))
+        }
+    }
+
+    @Test func `output is seen while its run goes on`() async throws {
+        try await withService { fixture in
+            let run = try fixture.service.submit(.script("echo early; exec sleep 1000"))
+            await fixture.firstOutput(of: run.id)
+            let now = try #require(fixture.service.run(run.id))
+            #expect(now.state == .running)
+            #expect(now.standardOutput.content == .bytes(Array("early\n".utf8)))
+        }
+    }
+
+    @Test func `large output is kept in a file`() async throws {
+        try await withService { fixture in
+            let run = try fixture.service.submit(.script("head -c 100000 /dev/zero"))
+            let end = try #require(await fixture.end(of: run.id))
+            guard case .file(let path, 100_000) = end.standardOutput.content else {
+                Issue.record("not in a file")
+                return
+            }
+            #expect(ScratchFolder.contents(of: path) == [UInt8](repeating: 0, count: 100_000))
+        }
+    }
+
+    @Test func `a run's input is its command's alone`() async throws {
+        try await withService { fixture in
+            let specification = RunSpecification(command: ["cat"], standardInput: Array("secret".utf8))
+            let run = try fixture.service.submit(specification)
+            let end = try #require(await fixture.end(of: run.id))
+            #expect(end.standardOutput.content == .bytes(Array("secret".utf8)))
+            #expect(end.specification.standardInput == [])
+        }
+    }
+
+    @Test func `a command that cannot be started is a finished run`() async throws {
+        try await withService(concurrency: 1) { fixture in
+            let run = try fixture.service.submit(RunSpecification(command: ["/no/such/program"]))
+            let next = try fixture.service.submit(.script("exit 0"))
+            let end = try #require(await fixture.end(of: run.id))
+            #expect(end.result?.outcome.name == "start_failed")
+            #expect(end.startedAt == nil)
+            #expect(end.result?.usage == nil)
+            #expect(await fixture.end(of: next.id)?.result?.outcome == .exited(code: 0))
+        }
+    }
+
+    @Test func `a service that has lost its launcher accepts nothing, and what ran has failed`() async throws {
+        try await withService { fixture in
+            let run = try fixture.service.submit(.script("exec sleep 1000"))
+            fixture.launcher.stop()
+            #expect(fixture.service.run(run.id)?.result?.outcome.name == "internal_error")
+            #expect(throws: SubmissionError.notAccepting) { try fixture.service.submit(.script("exit 0")) }
+        }
+    }
+
+    @Test func `runs that are forgotten are not known any more`() async throws {
+        try await withService(concurrency: 1, keptRuns: 2) { fixture in
+            let runs = try (0..<4).map { _ in try fixture.service.submit(.script("exit 0")) }
+            _ = await fixture.end(of: runs[3].id)
+            #expect(runs.map { fixture.service.run($0.id) != nil } == [false, false, true, true])
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Store
+
+@Suite struct DataDirectoryTests {
+    @Test func `a folder is used by one service at a time`() throws {
+        let folder = try ScratchFolder()
+        let first = try DataDirectory(path: folder.path + "/data")
+        #expect(throws: StoreError.self) { try DataDirectory(path: folder.path + "/data") }
+        do {
+            _ = try DataDirectory(path: folder.path + "/data")
+        } catch {
+            #expect(error.operation == "lock")
+            #expect(error.number == EWOULDBLOCK)
+            #expect("\(error)".contains("another sandglass"))
+        }
+        first.close()
+        try DataDirectory(path: folder.path + "/data").close()
+    }
+
+    @Test func `a service that is refused leaves the other's files alone`() throws {
+        let folder = try ScratchFolder()
+        let first = try DataDirectory(path: folder.path)
+        try folder.makeFile("output/kept", "text")
+        #expect(throws: StoreError.self) { try DataDirectory(path: folder.path) }
+        #expect(ScratchFolder.exists(folder.path + "/output/kept"))
+        first.close()
+    }
+
+    @Test func `what an earlier service left is swept away`() throws {
+        let folder = try ScratchFolder()
+        #expect(mkdir(folder.path + "/output", 0o700) == 0)
+        for name in ["a.stdout", "b.stderr", ".hidden"] { try folder.makeFile("output/" + name, "stale") }
+        try folder.makeFile("mine", "not the service's")
+        let directory = try DataDirectory(path: folder.path)
+        #expect(ScratchFolder.names(in: folder.path + "/output") == [])
+        #expect(ScratchFolder.exists(folder.path + "/mine"))
+        directory.close()
+    }
+
+    @Test func `many stale files are swept away`() throws {
+        let folder = try ScratchFolder()
+        #expect(mkdir(folder.path + "/output", 0o700) == 0)
+        for index in 0..<2000 { try folder.makeFile("output/\(index)", "") }
+        try DataDirectory(path: folder.path).close()
+        #expect(ScratchFolder.names(in: folder.path) == ["lock"])
+    }
+
+    @Test func `closing removes what was kept and leaves a folder that was given`() throws {
+        let folder = try ScratchFolder()
+        let directory = try DataDirectory(path: folder.path)
+        try folder.makeFile("output/x", "text")
+        directory.close()
+        #expect(ScratchFolder.exists(folder.path))
+        #expect(ScratchFolder.names(in: folder.path) == ["lock"])
+    }
+
+    @Test func `a temporary folder is new, this user's alone, and removed`() throws {
+        let folder = try ScratchFolder()
+        let directory = try DataDirectory(temporaryIn: folder.path)
+        let other = try DataDirectory(temporaryIn: folder.path)
+        #expect(directory.path != other.path)
+        var status = stat()
+        #expect(stat(directory.path, &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o700)
+        directory.close()
+        other.close()
+        #expect(ScratchFolder.names(in: folder.path) == [])
+    }
+
+    @Test func `a folder whose parent is missing is an error with the path and errno`() throws {
+        do {
+            _ = try DataDirectory(path: "/does/not/exist")
+            Issue.record("it was opened")
+        } catch {
+            #expect(error.operation == "mkdir")
+            #expect(error.path == "/does/not/exist")
+            #expect(error.number == ENOENT)
+        }
+        #expect(throws: StoreError.self) { try DataDirectory(temporaryIn: "/does/not/exist") }
+    }
+
+    @Test func `a file is no folder`() throws {
+        let folder = try ScratchFolder()
+        let file = try folder.makeFile("file", "")
+        #expect(throws: StoreError.self) { try DataDirectory(path: file) }
+    }
+
+    @Test func `a lock that is a link is not followed`() throws {
+        let folder = try ScratchFolder()
+        let target = try folder.makeFile("target", "")
+        #expect(symlink(target, folder.path + "/lock") == 0)
+        #expect(throws: StoreError.self) { try DataDirectory(path: folder.path) }
+    }
+}
