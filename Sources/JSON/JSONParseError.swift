@@ -1,0 +1,14 @@
+/// A text is not JSON as ``JSONParser`` accepts it.
+public struct JSONParseError: Error, Sendable, Equatable {
+    /// All faults, in the order of the text; never empty.
+    ///
+    /// Every duplicate member (RFC 8259 §4) is one. An error of syntax ends the parsing, so there is at most one, and
+    /// it is the last. Only once the pointers come to more bytes than the text and 64 KiB, which takes duplicates
+    /// inside members with very long names, are further duplicates counted in one fault at the root.
+    public let faults: [JSONFault]
+
+    /// An error with these faults.
+    public init(faults: [JSONFault]) {
+        self.faults = faults
+    }
+}
