@@ -1,0 +1,29 @@
+internal import HTTPServer
+internal import Runs
+
+/// What a route leads to.
+enum Endpoint {
+    case createRun
+    case readRun
+    case readOutput(OutputStream)
+    case health
+
+    /// The whole API is one table.
+    static let routes: [Route<Endpoint>] = [
+        Route("POST", "/runs", .createRun),
+        Route("GET", "/runs/{id}", .readRun),
+        Route("GET", "/runs/{id}/stdout", .readOutput(.standardOutput)),
+        Route("GET", "/runs/{id}/stderr", .readOutput(.standardError)),
+        Route("GET", "/healthz", .health),
+    ]
+
+    /// The query items that it understands.
+    ///
+    /// Others are refused: a misspelt `wait` would be ignored otherwise.
+    var queryNames: Set<String> {
+        switch self {
+        case .createRun, .readRun: ["wait"]
+        case .readOutput, .health: []
+        }
+    }
+}

@@ -1,0 +1,50 @@
+internal import Glibc
+internal import JSON
+internal import Runs
+
+/// A stream as clients see it: UTF-8 text where it is that, base64 where it is not.
+struct OutputDocument: JSONWritable {
+    let output: CapturedOutput
+
+    func write(to writer: inout JSONWriter) {
+        var kept = load()
+        // What was cut by a limit may end within a character; what the command itself ended with is left as it is.
+        let inlined = kept.count == output.keptBytes
+        let isCut = output.truncated || !inlined
+        let text = isCut ? kept.prefix(UTF8Validation.lengthOfWholeCharacters(prefix: kept)) : kept
+        let isText = UTF8Validation.isValid(text)
+        if isText { kept = text }
+        writer.object { document in
+            if isText {
+                document.member("text", utf8: kept)
+            } else {
+                document.member("text", base64: kept)
+            }
+            document.member("encoding", isText ? "utf-8" : "base64")
+            document.member("bytes", output.totalBytes)
+            document.member("truncated", output.truncated)
+            if !inlined { document.member("inlined", false) }
+        }
+    }
+
+    private func load() -> ArraySlice<UInt8> {
+        switch output.content {
+        case .bytes(let bytes): return bytes.prefix(RunDocument.inlinedBytes)
+        case .file(let path, let count): return Self.read(path, min(count, RunDocument.inlinedBytes))[...]
+        }
+    }
+
+    /// The first bytes of a file; fewer if it has been removed meanwhile.
+    private static func read(_ path: String, _ count: Int) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return [] }
+        defer { close(file) }
+        return [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
+            while done < count {
+                let part = Glibc.read(file, buffer.baseAddress?.advanced(by: done), count - done)
+                guard part > 0 else { return }
+                done += part
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+public import Runs
+
+/// The most that a request may ask for, and what it gets when it asks for nothing.
+public struct RequestMaxima: Sendable {
+    /// The limits of a run that names none.
+    public var defaults = Limits()
+    /// The largest `timeoutSeconds`.
+    public var timeout = Duration.seconds(3600)
+    /// The largest `graceSeconds`.
+    public var grace = Duration.seconds(60)
+    /// The largest `limits.outputBytes`.
+    public var outputBytes = 64 << 20
+    /// The most elements of `command`.
+    public var commandElements = 1024
+    /// The longest that a client may wait for a run in one request.
+    public var wait = Duration.seconds(300)
+
+    /// The defaults of the service.
+    public init() {}
+}

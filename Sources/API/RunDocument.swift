@@ -1,0 +1,50 @@
+internal import Glibc
+internal import JSON
+public import Runs
+
+/// A run as clients see it (the contract's "The run").
+public enum RunDocument {
+    /// The most bytes of a stream that stand in the document; the stream's own URL serves the rest.
+    static let inlinedBytes = 1 << 20
+
+    /// Output above this is rendered away from the reactor's thread.
+    private static let smallOutput = 64 << 10
+
+    /// Whether rendering it takes so long that other runs would notice.
+    static func isLarge(_ run: Run) -> Bool {
+        run.standardOutput.keptBytes + run.standardError.keptBytes > smallOutput
+    }
+
+    /// The JSON text, with a line end.
+    public static func render(_ run: Run) -> [UInt8] {
+        var writer = JSONWriter(capacity: 1024 + run.standardOutput.keptBytes + run.standardError.keptBytes)
+        writer.object { write(run, to: &$0) }
+        return writer.bytes + [UInt8(ascii: "\n")]
+    }
+
+    private static func write(_ run: Run, to document: inout JSONWriter) {
+        let outcome = run.result?.outcome
+        document.member("id", run.id.description)
+        document.member("state", run.state.rawValue)
+        document.member("outcome", outcome?.name)
+        document.member("exitCode", outcome?.exitCode)
+        document.member("signal") { $0.value(outcome?.signal.map(SignalDocument.init)) }
+        document.member("timedOut", outcome?.name == "timed_out")
+        document.member("error") { $0.value(outcome?.failure.map(FailureDocument.init)) }
+        document.member("stdout") { $0.value(OutputDocument(output: run.standardOutput)) }
+        document.member("stderr") { $0.value(OutputDocument(output: run.standardError)) }
+        document.member("artifacts") { $0.array { _ in } }
+        document.member("usage") { $0.value(run.result?.usage.map(UsageDocument.init)) }
+        document.member("limits") { $0.value(LimitsDocument(limits: run.specification.limits)) }
+        document.member("enforcement") { $0.value(EnforcementDocument(enforcement: run.enforcement)) }
+        document.member("createdAt", run.createdAt.description)
+        document.member("startedAt", run.startedAt?.description)
+        document.member("finishedAt", run.result?.finishedAt.description)
+        document.member("command") { command in
+            command.array { elements in
+                for element in run.specification.command { elements.element(element) }
+            }
+        }
+        document.member("labels") { $0.object { _ in } }
+    }
+}

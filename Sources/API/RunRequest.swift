@@ -1,0 +1,223 @@
+internal import JSON
+internal import Runs
+
+/// Reads a body of `POST /runs`: a valid run, or every fault that it has.
+struct RunRequest {
+    /// Members of the contract that this server does not offer.
+    ///
+    /// They are refused, never ignored.
+    private static let notOffered: Set = ["artifacts", "cache", "files", "image", "labels", "network"]
+    private static let limitsNotOffered: Set = ["cpuSeconds", "diskBytes", "memoryBytes", "openFiles", "processes"]
+
+    private let maxima: RequestMaxima
+    private var faults: [JSONFault] = []
+
+    private init(maxima: RequestMaxima) {
+        self.maxima = maxima
+    }
+
+    /// The run that a body asks for.
+    static func decode(_ body: [UInt8], maxima: RequestMaxima) throws(Problem) -> RunSpecification {
+        let value: JSONValue
+        do {
+            value = try JSONParser.parse(body)
+        } catch {
+            throw Problem(status: 400, detail: "The body is not valid JSON.", faults: error.faults)
+        }
+        var request = RunRequest(maxima: maxima)
+        let specification = request.read(value)
+        guard request.faults.isEmpty else {
+            throw Problem(status: 422, detail: "The body is not a valid run.", faults: request.faults)
+        }
+        return specification
+    }
+
+    // MARK: The run
+
+    private mutating func read(_ value: JSONValue) -> RunSpecification {
+        var run = RunSpecification(command: [], limits: maxima.defaults)
+        guard case .object(let object) = value else {
+            refuse(.root, "must be an object, not \(value.typeName)")
+            return run
+        }
+        for member in object.members {
+            let place = JSONPointer.root.appending(member.name)
+            let value = member.value
+            switch member.name {
+            case "command": run.command = command(value, place)
+            case "env": run.environment = environment(value, place)
+            case "workingDirectory": run.workingDirectory = workingDirectory(value, place)
+            case "stdin": run.standardInput = content(value, place)
+            case "timeoutSeconds": run.limits.timeout = timeout(value, place)
+            case "graceSeconds": run.grace = grace(value, place)
+            case "limits": readLimits(value, place, into: &run.limits)
+            case "onOutputLimit": run.onOutputLimit = outputLimitPolicy(value, place)
+            default: refuseName(member.name, place, notOffered: Self.notOffered)
+            }
+        }
+        if object["command"] == nil { refuse(.root.appending("command"), "is required") }
+        return run
+    }
+
+    private mutating func command(_ value: JSONValue, _ place: JSONPointer) -> [String] {
+        guard case .array(let elements) = value else {
+            refuse(place, "must be an array of strings, not \(value.typeName)")
+            return []
+        }
+        if elements.isEmpty { refuse(place, "must have at least one element: the program to run") }
+        if elements.count > maxima.commandElements {
+            refuse(place, "must have at most \(maxima.commandElements) elements, not \(elements.count)")
+            return []
+        }
+        let arguments = elements.enumerated().map { index, element in kernelString(element, place.appending(index)) }
+        if arguments.first == "" { refuse(place.appending(0), "must not be empty: it is the program to run") }
+        return arguments.map { $0 ?? "" }
+    }
+
+    private mutating func environment(_ value: JSONValue, _ place: JSONPointer) -> [String: String] {
+        guard case .object(let object) = value else {
+            refuse(place, "must be an object of strings, not \(value.typeName)")
+            return [:]
+        }
+        var environment: [String: String] = [:]
+        for member in object.members {
+            let place = place.appending(member.name)
+            if member.name.isEmpty || member.name.utf8.contains(where: { $0 == UInt8(ascii: "=") || $0 == 0 }) {
+                refuse(place, "a variable's name must not be empty and must not hold '=' or NUL")
+            }
+            // JSON tells them apart by their bytes, a Swift string by what they mean: neither may be lost.
+            if environment[member.name] != nil { refuse(place, "another variable's name is the same to Unicode") }
+            environment[member.name] = kernelString(member.value, place) ?? ""
+        }
+        return environment
+    }
+
+    private mutating func workingDirectory(_ value: JSONValue, _ place: JSONPointer) -> String {
+        let path = kernelString(value, place) ?? "/"
+        if path.utf8.first != UInt8(ascii: "/") { refuse(place, "must be an absolute path, such as /box") }
+        return path
+    }
+
+    private mutating func content(_ value: JSONValue, _ place: JSONPointer) -> [UInt8] {
+        switch value {
+        case .string(let text): return Array(text.utf8)
+        case .object(let object):
+            guard let member = object.members.first, object.members.count == 1 else {
+                refuse(place, "must be a string or an object with the one member \"base64\"")
+                return []
+            }
+            return encodedContent(member, place.appending(member.name))
+        default:
+            refuse(place, "must be a string or an object with the one member \"base64\", not \(value.typeName)")
+            return []
+        }
+    }
+
+    private mutating func encodedContent(_ member: JSONMember, _ place: JSONPointer) -> [UInt8] {
+        guard member.name == "base64" else {
+            refuseName(member.name, place, notOffered: ["blob"])
+            return []
+        }
+        guard case .string(let text) = member.value else {
+            refuse(place, "must be a string, not \(member.value.typeName)")
+            return []
+        }
+        guard let bytes = Base64.decode(text) else {
+            refuse(place, "must be base64 with padding and without white space (RFC 4648, section 4)")
+            return []
+        }
+        return bytes
+    }
+
+    private mutating func outputLimitPolicy(_ value: JSONValue, _ place: JSONPointer) -> OutputLimitPolicy {
+        if case .string(let name) = value, let policy = OutputLimitPolicy(rawValue: name) { return policy }
+        let names = OutputLimitPolicy.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or ")
+        refuse(place, "must be \(names)")
+        return .truncate
+    }
+
+    // MARK: Limits
+
+    private mutating func timeout(_ value: JSONValue, _ place: JSONPointer) -> Duration {
+        let timeout = seconds(value, place, atMost: maxima.timeout)
+        if timeout == .zero { refuse(place, "must be greater than 0") }
+        return timeout ?? maxima.defaults.timeout
+    }
+
+    private mutating func grace(_ value: JSONValue, _ place: JSONPointer) -> Duration {
+        seconds(value, place, atMost: maxima.grace) ?? .zero
+    }
+
+    private mutating func readLimits(_ value: JSONValue, _ place: JSONPointer, into limits: inout Limits) {
+        guard case .object(let object) = value else {
+            refuse(place, "must be an object, not \(value.typeName)")
+            return
+        }
+        for member in object.members {
+            let place = place.appending(member.name)
+            switch member.name {
+            case "outputBytes":
+                limits.outputBytes = count(member.value, place, atMost: maxima.outputBytes) ?? limits.outputBytes
+            default: refuseName(member.name, place, notOffered: Self.limitsNotOffered)
+            }
+        }
+    }
+
+    /// A duration of at least 0.
+    ///
+    /// What is above 0 does not become 0 by rounding.
+    private mutating func seconds(_ value: JSONValue, _ place: JSONPointer, atMost maximum: Duration) -> Duration? {
+        guard case .number(let number) = value else {
+            refuse(place, "must be a number of seconds, not \(value.typeName)")
+            return nil
+        }
+        let limit = maximum.inSeconds
+        guard let seconds = number.double, seconds <= limit else {
+            refuse(place, "must be at most \(maximum.components.seconds), the most that this server allows")
+            return nil
+        }
+        guard seconds >= 0 else {
+            refuse(place, "must not be negative")
+            return nil
+        }
+        let nanoseconds = Int64((seconds * 1e9).rounded())
+        return .nanoseconds(seconds > 0 ? max(nanoseconds, 1) : 0)
+    }
+
+    private mutating func count(_ value: JSONValue, _ place: JSONPointer, atMost maximum: Int) -> Int? {
+        guard case .number(let number) = value else {
+            refuse(place, "must be a whole number, not \(value.typeName)")
+            return nil
+        }
+        guard let whole = number.integer else {
+            let tooLarge = number.double.map { $0.rounded() == $0 } ?? true
+            refuse(place, tooLarge ? "must be from 0 to \(maximum)" : "must be a whole number")
+            return nil
+        }
+        guard whole >= 0, whole <= maximum else {
+            refuse(place, "must be from 0 to \(maximum), the most that this server allows")
+            return nil
+        }
+        return Int(whole)
+    }
+
+    // MARK: Faults
+
+    /// A string that the kernel will see as a C string.
+    private mutating func kernelString(_ value: JSONValue, _ place: JSONPointer) -> String? {
+        guard case .string(let text) = value else {
+            refuse(place, "must be a string, not \(value.typeName)")
+            return nil
+        }
+        if text.utf8.contains(0) { refuse(place, "must not hold a NUL character") }
+        return text
+    }
+
+    private mutating func refuseName(_ name: String, _ place: JSONPointer, notOffered: Set<String>) {
+        refuse(place, notOffered.contains(name) ? "is not supported by this server yet" : "is not known")
+    }
+
+    private mutating func refuse(_ place: JSONPointer, _ detail: String) {
+        faults.append(JSONFault(pointer: place, detail: detail))
+    }
+}

@@ -1,0 +1,92 @@
+/// One request and its answer.
+///
+/// Belongs to the thread of its server. An exchange that is not answered when the handler returns waits,
+/// for as long as it takes, until `respond(_:)` is called or the client hangs up.
+public final class Exchange {
+    private enum State {
+        /// The handler is being called.
+        case handling
+        /// The handler has returned without an answer; MHD leaves the connection alone.
+        case waiting
+        /// The client hung up while we waited, and `onDisconnect` is being called.
+        case hungUp
+        /// It was answered, or there is nobody left to answer.
+        case over
+    }
+
+    /// What is asked.
+    public internal(set) var request: Request
+    /// Called, at most once, when the client hung up before it was answered.
+    ///
+    /// A client that only closed its sending side looks the same and still reads: an answer given
+    /// inside this call reaches it. Without one the connection is closed.
+    public var onDisconnect: (() -> Void)?
+
+    /// The C library's connection; valid until `over`.
+    let connection: OpaquePointer
+    private let connections: Connections
+    private var state = State.handling
+    /// Whether its connection was suspended.
+    private(set) var hasWaited = false
+
+    init(request: Request, connection: OpaquePointer, connections: Connections) {
+        self.request = request
+        self.connection = connection
+        self.connections = connections
+    }
+
+    /// Whether an answer is still awaited.
+    public var isOpen: Bool {
+        switch state {
+        case .handling, .waiting, .hungUp: true
+        case .over: false
+        }
+    }
+
+    /// Answers, inside the handler or at any later time.
+    ///
+    /// Only the first call counts. After the client hung up a call does nothing. Outside
+    /// `HTTPServer.run()` the answer is sent by the next call of it; `HTTPServer.timeout` is zero until then.
+    public func respond(_ response: Response) {
+        guard isOpen else { return }
+        respond(connections.prepare(response))
+    }
+
+    /// Answers as `respond(_:)` does, with what was made before.
+    public func respond(_ response: PreparedResponse) {
+        let before = state
+        end()
+        switch before {
+        case .handling: MicroHTTPD.queue(response, on: connection)
+        case .waiting, .hungUp:
+            MicroHTTPD.queue(response, on: connection)
+            connections.resume(self)
+        case .over: break
+        }
+    }
+
+    /// Takes note that the handler returned; true if the connection has to be suspended.
+    func handlerReturned() -> Bool {
+        guard case .handling = state else { return false }
+        state = .waiting
+        hasWaited = true
+        return true
+    }
+
+    /// Takes note that the client hung up.
+    func clientHungUp() {
+        guard case .waiting = state else { return }
+        state = .hungUp
+        onDisconnect?()
+        guard case .hungUp = state else { return }
+        end()
+        connections.resume(self)
+    }
+
+    /// Gives up, without an answer and without a word: the server stops.
+    func end() {
+        state = .over
+        // The closure often holds this exchange.
+        onDisconnect = nil
+    }
+}

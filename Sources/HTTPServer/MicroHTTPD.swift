@@ -1,0 +1,146 @@
+internal import CLinux
+internal import CMicroHTTPD
+internal import Glibc
+
+/// libmicrohttpd's daemon and connections, in Swift's terms.
+///
+/// This file and `MicroHTTPDCallbacks.swift` are the only ones that see the C library.
+struct MicroHTTPD {
+    /// MHD's epoll descriptor.
+    let descriptor: Int32
+    private let daemon: OpaquePointer
+    private let listener: ListeningSocket
+    private let connections: Connections
+
+    /// Starts the daemon on a socket that listens.
+    init(listener: ListeningSocket, connections: Connections) throws(HTTPServerError) {
+        let configuration = connections.configuration
+        let limits = sandglass_mhd_limits(
+            connections: UInt32(clamping: configuration.maximumConnections),
+            idle_seconds: UInt32(clamping: configuration.idleTimeoutSeconds),
+            // MHD reads a request's head into this, makes a list of its headers and writes an answer's head. What does
+            // not fit it refuses with a page of its own, so there is room for more than is allowed. It clears all of it
+            // after every request, so there is not too much.
+            connection_bytes: 2 * configuration.maximumHeaderBytes
+        )
+        let started = sandglass_mhd_start(listener.descriptor, limits, MicroHTTPDCallbacks.make(for: connections))
+        guard let daemon = started else {
+            throw HTTPServerError(operation: .start, subject: listener.description, errno: errno)
+        }
+        self.daemon = daemon
+        self.listener = listener
+        self.connections = connections
+        descriptor = sandglass_mhd_epoll_descriptor(daemon)
+        // MHD takes an event without a pointer for a wake-up of its own and goes on. So one descriptor, without
+        // another epoll around it, tells of all there is: each level of nesting would cost every request.
+        var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data(ptr: nil))
+        guard epoll_ctl(descriptor, EPOLL_CTL_ADD, connections.hangUps, &event) == 0 else {
+            let code = errno
+            MHD_stop_daemon(daemon)
+            listener.wasClosed()
+            throw HTTPServerError(operation: .watch, subject: listener.description, errno: code)
+        }
+    }
+
+    func run() {
+        let before = openConnections
+        MHD_run(daemon)
+        // MHD stops to watch its listening socket while it is full, and starts again at the beginning of a
+        // run: without another one those who wait for a place would wait for somebody else's event.
+        if openConnections < before { MHD_run(daemon) }
+    }
+
+    var timeout: Duration? {
+        let milliseconds = sandglass_mhd_timeout(daemon)
+        return milliseconds < 0 ? nil : .milliseconds(milliseconds)
+    }
+
+    var openConnections: Int { Int(sandglass_mhd_open_connections(daemon)) }
+
+    /// Takes the listening socket away from MHD and closes it.
+    func quiesce() {
+        guard MHD_quiesce_daemon(daemon) >= 0 else { return }
+        listener.close()
+    }
+
+    /// Closes all connections and the listening socket.
+    ///
+    /// No connection may be suspended that has not been resumed.
+    func stop() {
+        quiesce()
+        MHD_stop_daemon(daemon)
+    }
+
+    /// Whether the library leaves a request's lines where it received them; see `HeaderPlaces`.
+    static let keepsLinesInPlace = sandglass_mhd_keeps_lines_in_place()
+
+    /// The words after a status code.
+    static func reason(of status: Int) -> String {
+        MHD_get_reason_phrase_for(UInt32(clamping: status)).map { String(cString: $0) } ?? ""
+    }
+
+    static func socket(of connection: OpaquePointer) -> Int32 { sandglass_mhd_socket(connection) }
+
+    /// Resumes a connection so that its answer is written before anything is read.
+    ///
+    /// MHD reads first, and would take the end of the stream, sent by a client that has closed its sending side
+    /// but still reads, for an end of the connection: the answer would be lost. But MHD first calls its state
+    /// machine, which turns a connection with an answer from reading to writing, for those connections
+    /// whose timeout is not the common one. So this one gets its own until it is answered.
+    static func resume(_ connection: OpaquePointer, configuration: HTTPServerConfiguration) {
+        sandglass_mhd_set_timeout(connection, UInt32(clamping: configuration.idleTimeoutSeconds &+ 1))
+        MHD_resume_connection(connection)
+    }
+
+    /// Makes MHD's own form of an answer, to be released; nil if it cannot be one.
+    static func make(_ response: Response) -> OpaquePointer? {
+        guard (200...599).contains(response.status), let made = make(response.body) else { return nil }
+        for field in response.headers where !isOurs(field.name) {
+            guard field.value.utf8.allSatisfy(\.isFieldCharacter), field.name.utf8.allSatisfy(\.isTokenCharacter),
+                MHD_add_response_header(made, field.name, field.value) == .YES
+            else {
+                release(made)
+                return nil
+            }
+        }
+        return made
+    }
+
+    static func release(_ made: OpaquePointer) {
+        MHD_destroy_response(made)
+    }
+
+    static func queue(_ response: PreparedResponse, on connection: OpaquePointer) {
+        MHD_queue_response(connection, UInt32(response.status), response.made)
+    }
+
+    private static func isOurs(_ name: String) -> Bool {
+        switch name.utf8.count {
+        case 14: name.utf8.equalsIgnoringCase("Content-Length")
+        case 17: name.utf8.equalsIgnoringCase("Transfer-Encoding")
+        default: false
+        }
+    }
+
+    private static func make(_ body: ResponseBody) -> OpaquePointer? {
+        switch body {
+        case .bytes(var bytes):
+            // SAFETY: MHD_RESPMEM_MUST_COPY reads the bytes before it returns, and writes none.
+            return bytes.withUnsafeMutableBytes {
+                MHD_create_response_from_buffer($0.count, $0.baseAddress, .RESPMEM_MUST_COPY)
+            }
+        case .file(_, _, count: 0):
+            return MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
+        case .file(let file, let offset, let count):
+            guard offset >= 0, count > 0 else { return nil }
+            // MHD closes the descriptor that it is given, and the file closes its own.
+            let duplicate = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 0)
+            guard duplicate >= 0 else { return nil }
+            guard let made = MHD_create_response_from_fd_at_offset64(UInt64(count), duplicate, UInt64(offset)) else {
+                close(duplicate)
+                return nil
+            }
+            return made
+        }
+    }
+}

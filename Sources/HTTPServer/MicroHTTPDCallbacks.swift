@@ -1,0 +1,137 @@
+internal import CMicroHTTPD
+internal import Glibc
+
+/// What MHD calls while it runs.
+///
+/// SAFETY, of all of it: the context is a `Connections`, unretained, which the `HTTPServer` keeps alive until
+/// after MHD_stop_daemon, the last to call back. A request's context is an `Intake`, retained by `target`,
+/// MHD's first call for a request, and released by `completed`, its last; MHD makes exactly one of each. All
+/// calls are made inside MHD_run and MHD_stop_daemon, on the thread of the server.
+enum MicroHTTPDCallbacks {
+    static func make(for connections: Connections) -> sandglass_mhd_callbacks {
+        sandglass_mhd_callbacks(
+            // SAFETY: see above.
+            context: Unmanaged.passUnretained(connections).toOpaque(),
+            access: { MicroHTTPDCallbacks.access($0, $1, $2, $3, $4, $5, $6, $7) },
+            completed: { MicroHTTPDCallbacks.completed($0, $1, $2, $3) },
+            connection: { MicroHTTPDCallbacks.connectionChanged($0, $1, $2, $3) },
+            target: { context, target, _ in MicroHTTPDCallbacks.readTarget(context, target) },
+            // MHD would take off the percent-encoding, leniently: the text is left as it is.
+            unescape: { _, _, text in text.map { strlen($0) } ?? 0 }
+        )
+    }
+
+    /// The request line has been read; MHD cuts the target into pieces right after.
+    private static func readTarget(
+        _ context: UnsafeMutableRawPointer?,
+        _ target: UnsafePointer<CChar>?
+    ) -> UnsafeMutableRawPointer? {
+        guard let connections = connections(context), let target else { return nil }
+        let intake = Intake(target: text(target), mostBytes: connections.configuration.maximumTargetBytes)
+        if MicroHTTPD.keepsLinesInPlace { sandglass_mhd_hide_query(target) }
+        // SAFETY: released by `completed`.
+        return Unmanaged.passRetained(intake).toOpaque()
+    }
+
+    /// The head has been read; then, a piece of the body; at last, the whole request.
+    private static func access(
+        _ context: UnsafeMutableRawPointer?,
+        _ connection: OpaquePointer?,
+        _ path: UnsafePointer<CChar>?,
+        _ method: UnsafePointer<CChar>?,
+        _ version: UnsafePointer<CChar>?,
+        _ upload: UnsafePointer<CChar>?,
+        _ uploadSize: UnsafeMutablePointer<Int>?,
+        _ requestContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+    ) -> MHD_Result {
+        guard let connections = connections(context), let connection, let uploadSize,
+            let pointer = requestContext?.pointee
+        else { return .NO }
+        // SAFETY: see the type.
+        let intake = Unmanaged<Intake>.fromOpaque(pointer).takeUnretainedValue()
+        let reception = Reception(connections: connections)
+        if case .line(_, let targetBytes) = intake.stage, let path, let method, let version {
+            let head = RequestHead(
+                method: text(method),
+                target: text(path, count: targetBytes),
+                version: text(version),
+                byteCount: sandglass_mhd_header_bytes(connection)
+            )
+            reception.accept(head, headers(of: connection, head), into: intake, on: connection)
+            return .YES
+        }
+        if uploadSize.pointee > 0 {
+            // SAFETY: MHD gives that many bytes, valid during this call.
+            let piece = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
+            uploadSize.pointee = 0
+            return reception.receive(piece, into: intake, on: connection) ? .YES : .NO
+        }
+        switch reception.finish(intake, on: connection) {
+        case .answered: return .YES
+        case .waits:
+            MHD_suspend_connection(connection)
+            return .YES
+        case .nobodyLeft: return .NO
+        }
+    }
+
+    /// The request is over, answered or not.
+    private static func completed(
+        _ context: UnsafeMutableRawPointer?,
+        _ connection: OpaquePointer?,
+        _ requestContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+        _ reason: MHD_RequestTerminationCode
+    ) {
+        guard let connections = connections(context), let connection, let pointer = requestContext?.pointee else {
+            return
+        }
+        requestContext?.pointee = nil
+        // SAFETY: see the type; this gives back what `readTarget` retained.
+        let intake = Unmanaged<Intake>.fromOpaque(pointer).takeRetainedValue()
+        guard case .handed(let exchange) = intake.stage else { return }
+        exchange.end()
+        guard exchange.hasWaited else { return }
+        // See `MicroHTTPD.resume`.
+        sandglass_mhd_set_timeout(connection, UInt32(clamping: connections.configuration.idleTimeoutSeconds))
+    }
+
+    /// A connection was accepted, or is about to be closed.
+    private static func connectionChanged(
+        _ context: UnsafeMutableRawPointer?,
+        _ connection: OpaquePointer?,
+        _ socketContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+        _ change: MHD_ConnectionNotificationCode
+    ) {
+        guard let connections = connections(context), let connection else { return }
+        let socket = sandglass_mhd_socket(connection)
+        change == .CONNECTION_NOTIFY_STARTED ? connections.opened(socket) : connections.closing(socket)
+    }
+
+    private static func headers(of connection: OpaquePointer, _ head: RequestHead) -> HeaderCollector {
+        var collector = HeaderCollector(head, checksPlaces: MicroHTTPD.keepsLinesInPlace)
+        withUnsafeMutablePointer(to: &collector) { pointer in
+            let add: MHD_KeyValueIteratorN = { pointer, _, name, nameSize, value, valueSize in
+                guard let pointer, let name, let value else { return .YES }
+                // SAFETY: it is the pointer to `collector`, which nobody else touches during the call.
+                pointer.assumingMemoryBound(to: HeaderCollector.self).pointee.add(
+                    name: MicroHTTPDCallbacks.text(name, count: nameSize),
+                    value: MicroHTTPDCallbacks.text(value, count: valueSize)
+                )
+                return .YES
+            }
+            _ = MHD_get_connection_values_n(connection, .HEADER_KIND, add, pointer)
+        }
+        return collector
+    }
+
+    private static func connections(_ context: UnsafeMutableRawPointer?) -> Connections? {
+        // SAFETY: see the type.
+        context.map { Unmanaged<Connections>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// A text of MHD's, valid during the callback.
+    private static func text(_ start: UnsafePointer<CChar>, count: Int? = nil) -> UnsafeBufferPointer<UInt8> {
+        // SAFETY: the text has that many bytes, or ends with a NUL; char and UInt8 have the same layout.
+        UnsafeRawBufferPointer(start: start, count: count ?? strlen(start)).bindMemory(to: UInt8.self)
+    }
+}

@@ -1,0 +1,66 @@
+internal import Glibc
+
+/// An IPv4 or IPv6 address with a port.
+struct SocketAddress {
+    private var storage = sockaddr_storage()
+    private var length: socklen_t
+
+    /// Reads a literal, or `localhost`.
+    init(_ literal: String, port: UInt16) throws(HTTPServerError) {
+        var v4 = sockaddr_in()
+        var v6 = sockaddr_in6()
+        if inet_pton(AF_INET, literal == "localhost" ? "127.0.0.1" : literal, &v4.sin_addr) == 1 {
+            v4.sin_family = sa_family_t(AF_INET)
+            v4.sin_port = port.bigEndian
+            length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: v4, as: sockaddr_in.self) }
+        } else if inet_pton(AF_INET6, literal, &v6.sin6_addr) == 1 {
+            v6.sin6_family = sa_family_t(AF_INET6)
+            v6.sin6_port = port.bigEndian
+            length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+            withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: v6, as: sockaddr_in6.self) }
+        } else {
+            throw HTTPServerError(operation: .parseAddress, subject: literal, errno: 0)
+        }
+    }
+
+    var isIPv6: Bool { storage.ss_family == sa_family_t(AF_INET6) }
+
+    var port: UInt16 {
+        // The port is the same two bytes in both kinds of address.
+        UInt16(bigEndian: withUnsafeBytes(of: storage) { $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self) })
+    }
+
+    /// The address without the port.
+    var literal: String {
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        let offset =
+            isIPv6
+            ? MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr) : MemoryLayout<sockaddr_in>.offset(of: \.sin_addr)
+        let isReadable = withUnsafeBytes(of: storage) { bytes in
+            guard let base = bytes.baseAddress, let offset else { return false }
+            return inet_ntop(isIPv6 ? AF_INET6 : AF_INET, base + offset, &text, socklen_t(text.count)) != nil
+        }
+        return isReadable ? text.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" } : ""
+    }
+
+    /// Gives it to a system call that reads one.
+    func withPointer(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+        withUnsafePointer(to: storage) {
+            // SAFETY: sockaddr is what every kind of address starts with; the call reads `length` bytes,
+            // and sockaddr_storage has more.
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+        }
+    }
+
+    /// Gives it to a system call that writes one.
+    mutating func fill(_ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32) -> Int32 {
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutablePointer(to: &storage) {
+            // SAFETY: as above; the call writes at most `size` bytes, which is all there are.
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, &size) }
+        }
+        length = size
+        return result
+    }
+}

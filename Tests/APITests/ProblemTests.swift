@@ -1,0 +1,65 @@
+import HTTPServer
+import JSON
+import Testing
+
+@testable import API
+
+@Suite struct ProblemTests {
+    @Test func `a problem is what RFC 9457 says`() throws {
+        let response = Problem(status: 404, detail: "It is \"not\" here.").response
+        #expect(response.status == 404)
+        #expect(response.headers == [HeaderField("Content-Type", "application/problem+json")])
+        #expect(
+            try text(response) == #"""
+                {"type":"about:blank","title":"Not Found","status":404,"detail":"It is \"not\" here."}
+
+                """#
+        )
+    }
+
+    @Test func `faults are told with their places`() throws {
+        let faults = [
+            JSONFault(pointer: JSONPointer.root.appending("limits").appending("a/b"), detail: "is not known"),
+            JSONFault(pointer: .root, detail: "is wrong"),
+        ]
+        let document = try document(Problem(status: 422, detail: "No.", faults: faults).response)
+        guard case .array(let errors) = document["errors"] else {
+            Issue.record("no errors")
+            return
+        }
+        #expect(errors.map { $0["pointer"] } == [.string("/limits/a~1b"), .string("")])
+        #expect(errors.map { $0["detail"] } == [.string("is not known"), .string("is wrong")])
+    }
+
+    @Test func `of a thousand faults a hundred are told`() throws {
+        let faults = [JSONFault](repeating: JSONFault(pointer: .root, detail: "is wrong"), count: 1000)
+        guard
+            case .array(let errors) = try document(Problem(status: 422, detail: "No.", faults: faults).response)[
+                "errors"
+            ]
+        else {
+            Issue.record("no errors")
+            return
+        }
+        #expect(errors.count == 100)
+    }
+
+    @Test func `further header fields come along`() {
+        let response = Problem(status: 405, detail: "No.", headers: [HeaderField("Allow", "GET")]).response
+        #expect(response.headers.last == HeaderField("Allow", "GET"))
+    }
+
+    @Test(arguments: [400, 403, 404, 405, 408, 413, 414, 415, 421, 422, 431, 500, 503])
+    func `every status that is answered has a title of its own`(status: Int) throws {
+        #expect(try document(Problem(status: status, detail: "x").response)["title"] != .string("Error"))
+    }
+
+    private func text(_ response: Response) throws -> String {
+        guard case .bytes(let bytes) = response.body else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func document(_ response: Response) throws -> JSONValue {
+        try JSONParser.parse(Array(try text(response).utf8))
+    }
+}

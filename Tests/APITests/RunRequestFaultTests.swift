@@ -1,0 +1,94 @@
+import JSON
+import Runs
+import Testing
+
+@testable import API
+
+@Suite struct RunRequestFaultTests {
+    @Test(arguments: [
+        (#"{}"#, "/command"),
+        (#"[]"#, ""),
+        (#"null"#, ""),
+        (#"{"command": []}"#, "/command"),
+        (#"{"command": "echo"}"#, "/command"),
+        (#"{"command": null}"#, "/command"),
+        (#"{"command": [""]}"#, "/command/0"),
+        (#"{"command": ["x", 1]}"#, "/command/1"),
+        (#"{"command": ["x", "a\u0000b"]}"#, "/command/1"),
+        (#"{"command": ["x\u0000"]}"#, "/command/0"),
+        (#"{"command": ["x"], "env": []}"#, "/env"),
+        (#"{"command": ["x"], "env": {"A": 1}}"#, "/env/A"),
+        (#"{"command": ["x"], "env": {"A": "\u0000"}}"#, "/env/A"),
+        (#"{"command": ["x"], "env": {"": "1"}}"#, "/env/"),
+        (#"{"command": ["x"], "env": {"A=B": "1"}}"#, "/env/A=B"),
+        (#"{"command": ["x"], "env": {"a/b~c=": "1"}}"#, "/env/a~1b~0c="),
+        (#"{"command": ["x"], "workingDirectory": "box"}"#, "/workingDirectory"),
+        (#"{"command": ["x"], "workingDirectory": ""}"#, "/workingDirectory"),
+        (#"{"command": ["x"], "workingDirectory": "/a\u0000"}"#, "/workingDirectory"),
+        (#"{"command": ["x"], "workingDirectory": null}"#, "/workingDirectory"),
+        (#"{"command": ["x"], "stdin": 1}"#, "/stdin"),
+        (#"{"command": ["x"], "stdin": null}"#, "/stdin"),
+        (#"{"command": ["x"], "stdin": {}}"#, "/stdin"),
+        (#"{"command": ["x"], "stdin": {"base64": "AA==", "x": 1}}"#, "/stdin"),
+        (#"{"command": ["x"], "stdin": {"base64": "AA"}}"#, "/stdin/base64"),
+        (#"{"command": ["x"], "stdin": {"base64": 1}}"#, "/stdin/base64"),
+        (#"{"command": ["x"], "stdin": {"blob": "sha256:00"}}"#, "/stdin/blob"),
+        (#"{"command": ["x"], "onOutputLimit": "Kill"}"#, "/onOutputLimit"),
+        (#"{"command": ["x"], "onOutputLimit": null}"#, "/onOutputLimit"),
+        (#"{"command": ["x"], "limits": []}"#, "/limits"),
+        (#"{"command": ["x"], "limits": {"surprise": 1}}"#, "/limits/surprise"),
+        (#"{"command": ["x"], "surprise": 1}"#, "/surprise"),
+        (#"{"command": ["x"], "Command": ["y"]}"#, "/Command"),
+    ])
+    func `a fault is told at its place`(body: String, pointer: String) {
+        #expect(pointers(body) == [pointer])
+        #expect(problem(body)?.status == 422)
+    }
+
+    @Test(arguments: ["artifacts", "cache", "files", "image", "labels", "network"])
+    func `what the contract has and this server has not is refused and not ignored`(name: String) {
+        #expect(pointers(#"{"command": ["x"], "\#(name)": null}"#) == ["/\(name)"])
+    }
+
+    @Test(arguments: ["cpuSeconds", "diskBytes", "memoryBytes", "openFiles", "processes"])
+    func `a limit that this server cannot keep is refused and not ignored`(name: String) {
+        #expect(pointers(#"{"command": ["x"], "limits": {"\#(name)": 1}}"#) == ["/limits/\(name)"])
+    }
+
+    @Test func `all faults are told at once, in the order of the body`() {
+        let body = #"""
+            {"timeoutSeconds": 0, "env": {"A": 1, "=": "x"}, "limits": {"outputBytes": -1, "surprise": 2},
+             "stdin": {"base64": "?"}, "onOutputLimit": 1, "graceSeconds": "1", "surprise": {}, "command": [1, "\u0000"]}
+            """#
+        #expect(
+            pointers(body) == [
+                "/timeoutSeconds", "/env/A", "/env/=", "/limits/outputBytes", "/limits/surprise", "/stdin/base64",
+                "/onOutputLimit", "/graceSeconds", "/surprise", "/command/0", "/command/1",
+            ]
+        )
+    }
+
+    @Test func `a command with too many elements is one fault`() {
+        let elements = [String](repeating: "1", count: 1025).joined(separator: ",")
+        #expect(pointers(#"{"command": [\#(elements)]}"#) == ["/command"])
+    }
+
+    @Test(arguments: [
+        "", " ", "{", #"{"command": ["x"],}"#, #"{"command": ["x"]} x"#, "{'command': ['x']}", "\u{FEFF}{}",
+    ])
+    func `what is not JSON is a bad request`(body: String) {
+        #expect(problem(body)?.status == 400)
+        #expect(problem(body)?.faults.count == 1)
+    }
+
+    @Test func `a duplicate member is a bad request and told at its place`() {
+        let body = #"{"command": ["x"], "env": {"A": "1", "\u0041": "2"}, "command": ["y"]}"#
+        #expect(problem(body)?.status == 400)
+        #expect(pointers(body) == ["/env/A", "/command"])
+    }
+
+    @Test func `text that is not UTF-8 is a bad request`() {
+        let body = Array(#"{"command": [""#.utf8) + [0xFF] + Array(#""]}"#.utf8)
+        #expect(throws: Problem.self) { try RunRequest.decode(body, maxima: RequestMaxima()) }
+    }
+}

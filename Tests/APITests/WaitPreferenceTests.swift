@@ -1,0 +1,69 @@
+import HTTPServer
+import Testing
+
+@testable import API
+
+@Suite struct WaitPreferenceTests {
+    private static let most = Duration.seconds(300)
+
+    @Test(
+        arguments: [
+            ("wait=30", .seconds(30)), ("wait=0", .zero), ("wait=0.25", .milliseconds(250)), ("wait=300", most),
+            ("wait=301", most), ("wait=1e300", most), ("wait=-0", .zero), ("wait=5&wait=6", .seconds(5)),
+        ] as [(String, Duration)]
+    )
+    func `a query waits so many seconds, at most what the server allows`(query: String, duration: Duration) throws {
+        let wait = try #require(try preference(query: query))
+        #expect(wait.duration == duration)
+        #expect(wait.headers == [])
+    }
+
+    @Test(arguments: [
+        "wait", "wait=", "wait=x", "wait=-1", "wait=inf", "wait=nan", "wait=1e400", "wait=1%20", "wait=1s",
+    ])
+    func `another query is a bad request`(query: String) {
+        do throws(Problem) {
+            _ = try preference(query: query)
+            Issue.record("it was taken")
+        } catch {
+            #expect(error.status == 400)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (["wait=30"], 30), (["wait=0"], 0), (["Wait=5"], 5), (["wait = 5"], 5), (["wait=\"7\""], 7),
+            (["respond-async, wait=10"], 10), (["respond-async", "wait=10"], 10), (["wait=10; x=y, foo"], 10),
+            (["wait=1, wait=2"], 1), (["wait=1", "wait=2"], 1), (["wait=301"], 300),
+            (["wait=99999999999999999999999"], 300), (["\t wait=3 \t"], 3), (["waiting=9, wait=4"], 4),
+        ] as [([String], Int)]
+    )
+    func `a preference waits so many seconds, and is echoed as applied`(values: [String], seconds: Int) throws {
+        let wait = try #require(try preference(prefer: values))
+        #expect(wait.duration == .seconds(seconds))
+        #expect(wait.headers == [HeaderField("Preference-Applied", "wait=\(seconds)")])
+    }
+
+    @Test(arguments: [
+        [], ["respond-async"], ["wait"], ["wait="], ["wait=x"], ["wait=-1"], ["wait=1.5"], ["wait=+1"], ["wait=\"\""],
+        ["wait=٣"], ["return=minimal; wait=5"], [""],
+    ])
+    func `a preference that cannot be understood is ignored`(values: [String]) throws {
+        #expect(try preference(prefer: values)?.duration == nil)
+    }
+
+    @Test func `a query counts more than a preference`() throws {
+        let wait = try #require(try preference(query: "wait=1", prefer: ["wait=2"]))
+        #expect(wait.duration == .seconds(1))
+        #expect(wait.headers == [])
+    }
+
+    private func preference(query: String? = nil, prefer: [String] = []) throws(Problem) -> WaitPreference? {
+        let headers = prefer.map { HeaderField("Prefer", $0) }
+        let target = "/runs" + (query.map { "?" + $0 } ?? "")
+        guard let request = try? Request(method: "POST", target: target, headers: headers) else {
+            throw Problem(status: 0, detail: "no request")
+        }
+        return try WaitPreference(request, atMost: Self.most)
+    }
+}

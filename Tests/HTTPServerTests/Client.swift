@@ -1,0 +1,110 @@
+import Glibc
+import Testing
+
+/// A blocking client that sends just the bytes it is told to.
+final class Client {
+    struct Answer: Equatable {
+        var status: Int
+        var headers: [String: String]
+        var body: String
+        var version: String
+    }
+
+    /// The connection was refused, closed or reset.
+    struct Refused: Error {}
+
+    let descriptor: Int32
+    private var received: [UInt8] = []
+
+    init(_ server: ServerThread) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var patience = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        var name = sockaddr_in()
+        name.sin_family = sa_family_t(AF_INET)
+        name.sin_port = server.port.bigEndian
+        name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafePointer(to: &name) {
+            // SAFETY: a sockaddr_in is a sockaddr, and its size is given.
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else { throw Refused() }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+    func send(_ bytes: [UInt8]) throws {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { throw Refused() }
+            sent += count
+        }
+    }
+
+    func get(_ target: String, headers: String = "") throws {
+        try send("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(headers)\r\n")
+    }
+
+    /// Closes the sending side only.
+    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// Makes the server see a reset, not an end of the stream, when this client is let go.
+    func resetAtEnd() {
+        var now = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    /// Reads one answer.
+    func answer(toHead: Bool = false) throws -> Answer {
+        while true {
+            if let end = received.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound {
+                let head = String(decoding: received[..<(end - 4)], as: UTF8.self)
+                received.removeFirst(end)
+                return try answer(head: head, toHead: toHead)
+            }
+            try #require(try receive() > 0, "the connection ended within an answer's head")
+        }
+    }
+
+    /// Reads until the server closes; true if it did so without a byte more.
+    func isClosed() throws -> Bool {
+        if !received.isEmpty { return false }
+        return try receive() == 0
+    }
+
+    private func answer(head: String, toHead: Bool) throws -> Answer {
+        let lines = head.split(separator: "\r\n")
+        let words = try #require(lines.first).split(separator: " ", maxSplits: 2)
+        var answer = Answer(status: try #require(Int(words[1])), headers: [:], body: "", version: String(words[0]))
+        for line in lines.dropFirst() {
+            let colon = try #require(line.firstIndex(of: ":"))
+            answer.headers[line[..<colon].lowercased()] = String(line[line.index(colon, offsetBy: 2)...])
+        }
+        if answer.status == 100 { return answer }
+        let length = toHead ? 0 : try #require(answer.headers["content-length"].flatMap { Int($0) })
+        while received.count < length { try #require(try receive() > 0, "the connection ended within a body") }
+        answer.body = String(decoding: received[..<length], as: UTF8.self)
+        received.removeFirst(length)
+        return answer
+    }
+
+    private func receive() throws -> Int {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        if count < 0 {
+            try #require(errno == ECONNRESET, "nothing came")
+            return 0
+        }
+        received += buffer[..<count]
+        return count
+    }
+}

@@ -1,0 +1,151 @@
+import Glibc
+import HTTPServer
+import Testing
+
+extension ServerTests {
+    @Suite struct LifetimeTests {
+        private static func descriptors() -> Set<Int32> {
+            Set((0..<1_024).filter { fcntl($0, F_GETFD) >= 0 })
+        }
+
+        private static func sockets(_ descriptors: Set<Int32>) -> Set<Int32> {
+            descriptors.filter { descriptor in
+                var type: Int32 = 0
+                var length = socklen_t(MemoryLayout<Int32>.size)
+                return getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) == 0
+            }
+        }
+
+        @Test func `port 0 takes a free port and says which`() throws {
+            let (first, second) = (try ServerThread(), try ServerThread())
+            #expect(first.port != 0)
+            #expect(first.port != second.port)
+            #expect(first.address == "127.0.0.1")
+            try first.stop()
+            try second.stop()
+        }
+
+        @Test func `IPv6 and localhost are addresses`() throws {
+            let six = try ServerThread(HTTPServerConfiguration(address: "::1"))
+            #expect(six.address == "::1")
+            try six.stop()
+            let name = try ServerThread(HTTPServerConfiguration(address: "localhost"))
+            #expect(name.address == "127.0.0.1")
+            try name.stop()
+        }
+
+        @Test func `an address in use is an error that says so`() throws {
+            let server = try ServerThread()
+            let error = #expect(throws: HTTPServerError.self) {
+                try ServerThread(HTTPServerConfiguration(port: server.port))
+            }
+            #expect(error?.errno == EADDRINUSE)
+            #expect(error?.description == "cannot bind to 127.0.0.1:\(server.port): Address already in use")
+            try server.stop()
+        }
+
+        @Test func `a name is no address`() throws {
+            #expect(throws: HTTPServerError(operation: .parseAddress, subject: "example.org", errno: 0)) {
+                try ServerThread(HTTPServerConfiguration(address: "example.org"))
+            }
+        }
+
+        @Test func `stop closes connections that wait`() throws {
+            let server = try ServerThread { exchange, desk in desk.waiting.append(exchange) }
+            let clients = try (0..<5).map { _ in try Client(server) }
+            for client in clients { try client.get("/") }
+            try server.wait { _, desk in desk.waiting.count == 5 }
+            try server.stop()
+            for client in clients { #expect(try client.isClosed()) }
+        }
+
+        @Test func `a handler may stop the server`() throws {
+            let server = try ServerThread { exchange, desk in desk.waiting.append(exchange) }
+            let client = try Client(server)
+            try client.get("/")
+            try server.wait { _, desk in desk.waiting.count == 1 }
+            try server.perform { server, desk in
+                let (exchange, stopped) = (desk.waiting[0], server)
+                exchange.onDisconnect = { stopped.stop() }
+            }
+            client.finishSending()
+            #expect(try client.isClosed())
+            #expect(try server.perform { server, _ in server.openConnections } == 0)
+            try server.stop()
+        }
+
+        @Test func `stopAccepting lets open connections go on`() throws {
+            let server = try ServerThread()
+            let client = try Client(server)
+            try client.get("/")
+            _ = try client.answer()
+            try server.perform { server, _ in server.stopAccepting() }
+            #expect(throws: Client.Refused.self) { try Client(server) }
+            try client.get("/")
+            #expect(try client.answer().body == "hello")
+            try server.stop()
+        }
+
+        @Test func `a silent connection is closed in time`() throws {
+            var configuration = HTTPServerConfiguration()
+            configuration.idleTimeoutSeconds = 1
+            let server = try ServerThread(configuration)
+            let client = try Client(server)
+            try client.get("/")
+            _ = try client.answer()
+            #expect(try client.isClosed())
+            try server.stop()
+        }
+
+        @Test func `connections over the limit wait for a place`() throws {
+            var configuration = HTTPServerConfiguration()
+            configuration.maximumConnections = 1
+            let server = try ServerThread(configuration)
+            var first: Client? = try Client(server)
+            try first?.get("/")
+            _ = try first?.answer()
+            let second = try Client(server)
+            try second.get("/")
+            #expect(try server.perform { server, _ in server.openConnections } == 1)
+            first = nil
+            #expect(try second.answer().body == "hello")
+            try server.stop()
+        }
+
+        @Test func `nothing is left open`() async {
+            // In a process of its own: other tests open and close descriptors at the same time.
+            await #expect(processExitsWith: .success) { try LifetimeTests.leaveNothingOpen() }
+        }
+
+        private static func leaveNothingOpen() throws {
+            let before = Self.descriptors()
+            do {
+                let server = try ServerThread { exchange, desk in
+                    guard exchange.request.path != "/wait" else { return desk.waiting.append(exchange) }
+                    exchange.respond(.make("x"))
+                }
+                let clients = try (0..<30).map { _ in try Client(server) }
+                for (index, client) in clients.enumerated() { try client.get(index % 2 == 0 ? "/" : "/wait") }
+                try server.wait { _, desk in desk.waiting.count == 15 }
+                try server.perform { server, _ in server.stopAccepting() }
+                try server.stop()
+            }
+            #expect(throws: HTTPServerError.self) { try ServerThread(HTTPServerConfiguration(address: "192.0.2.1")) }
+            // Sockets: what else comes and goes is the test library's own.
+            #expect(Self.sockets(Self.descriptors()) == Self.sockets(before))
+        }
+
+        @Test func `every descriptor is close-on-exec`() throws {
+            let before = Self.descriptors()
+            let server = try ServerThread { exchange, desk in desk.waiting.append(exchange) }
+            let client = try Client(server)
+            try client.get("/")
+            try server.wait { _, desk in desk.waiting.count == 1 }
+            // The test runner has some open that are not: only what came with the server is looked at.
+            let opened = Self.descriptors().subtracting(before)
+            #expect(opened.count >= 5)
+            for descriptor in opened { #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0) }
+            try server.stop()
+        }
+    }
+}
