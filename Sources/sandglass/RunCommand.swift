@@ -1,0 +1,60 @@
+internal import ArgumentParser
+internal import Glibc
+internal import Sandbox
+
+/// `sandglass run`.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run one command, without a server.",
+        usage: "sandglass run [--timeout <seconds>] [--json] -- <command> ...",
+        discussion: """
+            The command runs in a sandbox of its own, in its folder /box: it sees this machine's programs, none of its \
+            other files, and no network. Its standard input, output and error are passed through as they come.
+
+            Exit status: the command's own, 128+N if signal N ended it; 124 if it timed out; 125 if sandglass itself \
+            failed; 126 if the command was found but could not be run; 127 if it was not found. With --json the outcome \
+            is spelt out: an exit code of 124 can be the command's own.
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp(
+            "How long the command may run; fractions count. (default: 10; environment: SANDGLASS_TIMEOUT)",
+            valueName: "seconds"
+        )
+    )
+    var timeout: Seconds?
+
+    @Flag(
+        help: """
+            Print the run as a JSON object when it is over, with what it wrote (up to 1 MiB a stream), instead of \
+            passing its output through. (environment: SANDGLASS_JSON)
+            """
+    )
+    var json = false
+
+    @Argument(
+        parsing: .captureForPassthrough,
+        help: ArgumentHelp("The command and its arguments.", valueName: "command")
+    )
+    var command: [String] = []
+
+    func run() throws {
+        // What stands before the dashes is for sandglass itself.
+        if let option = command.first, option.hasPrefix("-"), option != "--" {
+            if option == "--help" || option == "-h" { throw CleanExit.helpRequest(self) }
+            throw ValidationError("Unknown option '\(option)'")
+        }
+        let command = command.first == "--" ? Array(command.dropFirst()) : command
+        guard let program = command.first, !program.isEmpty else {
+            throw ValidationError("There is no command. Put it behind two dashes: sandglass run -- echo hello")
+        }
+        let session = RunSession(
+            command: command,
+            timeout: try Setting.value(timeout, "SANDGLASS_TIMEOUT")?.duration ?? .seconds(10),
+            json: try Setting.isOn(json, "SANDGLASS_JSON")
+        )
+        session.run()
+    }
+}

@@ -1,0 +1,28 @@
+internal import ArgumentParser
+internal import CLinux
+internal import Glibc
+
+/// The program.
+@main
+struct Sandglass: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sandglass",
+        abstract: "Runs commands in a sandbox under a time limit and tells the truth about how they ended.",
+        version: "0.1.0",
+        subcommands: [ServeCommand.self, RunCommand.self]
+    )
+
+    static func main() {
+        sandglass_fill_standard_streams()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            let isRun = CommandLine.arguments.dropFirst().first == RunCommand.configuration.commandName
+            guard isRun, exitCode(for: error) != .success else { exit(withError: error) }
+            // For `run` the usual status of a wrong call could be the command's own.
+            Diagnostics.say(fullMessage(for: error))
+            Glibc.exit(ExitStatus.sandglassFailed)
+        }
+    }
+}

@@ -1,0 +1,76 @@
+internal import ArgumentParser
+internal import CLinux
+internal import Glibc
+internal import Sandbox
+
+/// `sandglass serve`.
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve the HTTP API.",
+        discussion: """
+            Prints "listening on http://ADDRESS:PORT" to standard error when it accepts connections. \
+            SIGTERM or SIGINT stops it: what runs is cancelled and every waiting client is answered; \
+            a second one does not wait for grace periods.
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Where to listen. Only loopback addresses are allowed, and port 0 takes a free port. \
+            (default: 127.0.0.1:8080; environment: SANDGLASS_LISTEN)
+            """,
+            valueName: "address:port"
+        )
+    )
+    var listen: ListenAddress?
+
+    @Option(
+        name: .customLong("data-directory"),
+        help: ArgumentHelp(
+            """
+            Where output goes that is too large for memory; it is made if need be, and one server at a time may use it. \
+            (default: a temporary directory; environment: SANDGLASS_DATA_DIRECTORY)
+            """,
+            valueName: "directory"
+        )
+    )
+    var dataDirectory: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            How many commands run at once; others wait in order. \
+            (default: the number of processors; environment: SANDGLASS_CONCURRENCY)
+            """,
+            valueName: "number"
+        )
+    )
+    var concurrency: Int?
+
+    func run() throws {
+        let address = try Setting.value(listen, "SANDGLASS_LISTEN") ?? .standard
+        guard address.isLoopback else {
+            throw ValidationError(
+                "\(address.host) can be reached from other machines, and this server cannot tell its users apart yet: "
+                    + "listen on 127.0.0.1, ::1 or localhost, behind a proxy that can."
+            )
+        }
+        let concurrency = try Setting.value(concurrency, "SANDGLASS_CONCURRENCY") ?? Self.processors
+        guard (1...Server.maximumConcurrency).contains(concurrency) else {
+            throw ValidationError("--concurrency must be from 1 to \(Server.maximumConcurrency), not \(concurrency).")
+        }
+        let server = Server(
+            address: address,
+            dataDirectory: try Setting.value(dataDirectory, "SANDGLASS_DATA_DIRECTORY"),
+            concurrency: concurrency
+        )
+        server.run()
+    }
+
+    /// How many processors this process may use: `taskset` counts, so does a container's cpuset.
+    private static var processors: Int {
+        min(max(Int(sandglass_processor_count()), 1), Server.maximumConcurrency)
+    }
+}

@@ -1,0 +1,97 @@
+internal import API
+internal import Glibc
+internal import Logging
+internal import Reactor
+internal import Runs
+internal import Sandbox
+internal import Service
+internal import Store
+
+/// The life of `sandglass serve`: put together, run, taken apart in the opposite order.
+struct Server {
+    /// Slots are numbered up to 8192, and some are still being torn down while others start.
+    static let maximumConcurrency = 4096
+
+    /// Descriptors of a run while it is started: the control socket, both ends of three pipes, the command, two files.
+    private static let descriptorsPerRun = 12
+    /// Descriptors of the service itself, with some to spare for answers that are files.
+    private static let ownDescriptors = 64
+    private static let fewestConnections = 16
+    private static let mostConnections = 4096
+
+    /// The largest body of a request.
+    private static let maximumBodyBytes = 32 << 20
+
+    let address: ListenAddress
+    let dataDirectory: String?
+    let concurrency: Int
+
+    /// Serves until it is told to stop.
+    func run() -> Never {
+        var signals = StopSignals([SIGINT, SIGTERM])
+        let logger = Diagnostics.logger()
+        // First of all: now the process is small and has no other thread.
+        let launcher: LauncherProcess
+        do throws(SetupFailure) {
+            let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
+            launcher = try LauncherProcess(.host(slots: slots, scratchBytes: Limits().diskBytes))
+        } catch {
+            Diagnostics.say("sandglass: cannot build the sandbox: \(error)")
+            exit(1)
+        }
+        let connections = Self.raiseDescriptorLimit() - Self.ownDescriptors - concurrency * Self.descriptorsPerRun
+        guard connections >= Self.fewestConnections else {
+            let needed = Self.ownDescriptors + concurrency * Self.descriptorsPerRun + Self.fewestConnections
+            Diagnostics.say(
+                "sandglass: \(concurrency) runs at once need \(needed) descriptors; allow more (ulimit -n \(needed)) "
+                    + "or choose a smaller --concurrency"
+            )
+            exit(1)
+        }
+        // Like the launcher, above the commands: only root may, and without it everything works, later under load.
+        let everything = __priority_which_t(PRIO_PROCESS.rawValue)
+        setpriority(everything, 0, getpriority(everything, 0) - 10)
+
+        let parts = ServerParts()
+        start(parts, launcher, min(connections, Self.mostConnections), logger)
+        let first = signals.next()
+        logger.info("stopping", metadata: ["signal": "\(first)"])
+        Task { @Reactor in parts.stop() }
+        while true {
+            _ = signals.next()
+            Task { @Reactor in parts.stopNow() }
+        }
+    }
+
+    private func start(
+        _ parts: ServerParts,
+        _ launcher: consuming LauncherProcess,
+        _ connections: Int,
+        _ logger: Logger
+    ) {
+        let handover = LauncherHandover(launcher)
+        Task { @Reactor in
+            do {
+                try await parts.start(self, handover.take(), connections, logger)
+                Diagnostics.say("listening on http://\(parts.authority)")
+            } catch {
+                Diagnostics.say("sandglass: cannot start: \(error)")
+                parts.exitProcess(status: 1)
+            }
+        }
+    }
+
+    /// A descriptor for each end of each pipe: the usual soft limit of 1024 is for programs that use select(2).
+    ///
+    /// - Returns: how many there may be.
+    private static func raiseDescriptorLimit() -> Int {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    static func maxima() -> (RequestMaxima, body: Int) { (RequestMaxima(), maximumBodyBytes) }
+}

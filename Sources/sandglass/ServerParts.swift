@@ -1,0 +1,101 @@
+internal import API
+internal import Glibc
+internal import Logging
+internal import Reactor
+internal import Runs
+internal import Sandbox
+internal import Service
+internal import Store
+
+/// What a running server consists of.
+@Reactor
+final class ServerParts {
+    /// Each takes some 200 KiB.
+    ///
+    /// More than that many runs do not end within the time that it takes to make one.
+    private static let mostSpares = 16
+    /// How long answers may take to leave once nothing runs any more.
+    private static let lastAnswers = Duration.milliseconds(100)
+
+    private var launcher: Launcher?
+    private var store: MemoryRunStore?
+    private var service: RunService?
+    private var api: APIServer?
+    private var exitStatus: Int32 = 0
+
+    nonisolated init() {}
+
+    /// Where it listens, as it stands in a URL.
+    var authority: String {
+        guard let api else { return "" }
+        return (api.address.contains(":") ? "[\(api.address)]" : api.address) + ":\(api.port)"
+    }
+
+    func start(
+        _ server: Server,
+        _ process: consuming LauncherProcess,
+        _ maximumConnections: Int,
+        _ logger: Logger
+    ) async throws {
+        let launcher = try Launcher(process, spares: min(server.concurrency, Self.mostSpares))
+        self.launcher = launcher
+        if let failure = await launcher.probeOnce() { throw failure }
+        launcher.refill()
+        launcher.onLoss = { [weak self] in
+            logger.critical("the launcher has ended: no command can be run any more; exiting")
+            self?.exitStatus = 1
+            self?.stop()
+        }
+        let directory =
+            if let path = server.dataDirectory {
+                try DataDirectory(path: path)
+            } else {
+                try DataDirectory(temporaryIn: Setting.text(of: "TMPDIR") ?? "/tmp")
+            }
+        let store = MemoryRunStore(directory)
+        self.store = store
+        let service = RunService(
+            launcher: launcher,
+            store: store,
+            concurrency: server.concurrency,
+            enforcement: .current,
+            logger: logger
+        )
+        self.service = service
+        let (maxima, maximumBodyBytes) = Server.maxima()
+        api = try APIServer(
+            address: server.address.host,
+            port: server.address.port,
+            maxima: maxima,
+            maximumBodyBytes: maximumBodyBytes,
+            maximumConnections: maximumConnections,
+            service: service
+        )
+    }
+
+    /// Cancels what runs, answers everybody who waits, and ends the process.
+    func stop() {
+        guard let service, let api else { exitProcess(status: exitStatus) }
+        self.service = nil
+        api.stopAccepting()
+        service.stop { [self] in
+            // Answers that the sockets did not take at once get a moment.
+            _ = Reactor.schedule(at: .now.advanced(by: Self.lastAnswers)) { [self] in exitProcess(status: exitStatus) }
+        }
+    }
+
+    /// Like ``stop()``, without waiting for grace periods: every sandbox is destroyed.
+    func stopNow() {
+        exitProcess(status: exitStatus)
+    }
+
+    /// Takes everything apart and ends the process.
+    func exitProcess(status: Int32) -> Never {
+        launcher?.onLoss = nil
+        // Ends what still runs; those who wait for it are answered by that.
+        launcher?.stop()
+        api?.stop()
+        store?.close()
+        exit(status)
+    }
+}

@@ -1,0 +1,121 @@
+import Glibc
+import Testing
+
+/// What many runs, and clients that go away, leave in the server: nothing.
+@Suite(.serialized)
+struct LeakTests {
+    /// What a server and its launcher have open beside one control socket a slot, when nothing runs.
+    private struct Descriptors {
+        let server: Int
+        let launcher: Int
+    }
+
+    private func descriptors(_ server: ServerProcess) throws -> Descriptors {
+        try #require(eventually { server.isIdle })
+        let launcher = try #require(server.launcher).pid
+        let slots = ProcessTable.descendants(of: launcher).count
+        return Descriptors(
+            server: try ProcessTable.descriptors(of: server.pid).count - slots,
+            // The launcher cannot be dumped, so its /proc files are root's.
+            launcher: Host.isRoot ? try ProcessTable.descriptors(of: launcher).count : 0
+        )
+    }
+
+    /// Whether no more is open than before, once all connections are closed.
+    private func isBack(_ server: ServerProcess, to before: Descriptors, within seconds: Double = 30) -> Bool {
+        eventually(within: seconds) {
+            guard let now = try? descriptors(server) else { return false }
+            return now.server <= before.server && now.launcher <= before.launcher
+        }
+    }
+
+    @Test func `a thousand runs leave no descriptor, process, mount or cgroup behind`() throws {
+        try withServer("--concurrency", "4") { server in
+            // Every way to end, and every kind of stream.
+            func mixed() throws {
+                _ = try server.runTogether(70, ["true"])
+                _ = try server.runTogether(10, ["sh", "-c", "sleep 600 & echo hi"], ["stdin": "not read"])
+                _ = try server.runTogether(10, ["sleep", "600"], ["timeoutSeconds": 0.01])
+                _ = try server.runTogether(5, ["/no/such"])
+                _ = try server.runTogether(5, ["sh", "-c", "head -c 3000 /dev/zero; kill -9 $$"])
+            }
+            try mixed()
+            // Its answer shows that the ends of the connections before it have been seen.
+            _ = try server.get("/healthz")
+            let launcher = try #require(server.launcher).pid
+            let before = try descriptors(server)
+            let mounts = (ProcessTable.mounts(of: server.pid), ProcessTable.mounts(of: launcher))
+            let cgroups = ProcessTable.cgroups()
+            for _ in 0..<10 { try mixed() }
+            #expect(isBack(server, to: before))
+            // Slots in which nothing has run yet: no more of them than may be needed at once.
+            #expect(eventually { server.isIdle && ProcessTable.descendants(of: launcher).count <= 4 })
+            #expect((ProcessTable.mounts(of: server.pid), ProcessTable.mounts(of: launcher)) == mounts)
+            #expect(eventually { ProcessTable.cgroups().isSubset(of: cgroups) })
+            #expect(server.folder.names.count == 1)
+        }
+    }
+
+    @Test func `output that goes to a file leaves no descriptor behind`() throws {
+        try withServer { server in
+            _ = try server.shell("true")
+            let before = try descriptors(server)
+            _ = try server.runTogether(30, ["head", "-c", "300000", "/dev/zero"])
+            let after = isBack(server, to: before, within: 3)
+            #expect(after)
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a client that goes away while it waits ends nothing and leaves no descriptor`(resets: Bool) throws {
+        try withServer("--concurrency", "20") { server in
+            _ = try server.shell("true")
+            let before = try descriptors(server)
+            let word = Marker.word()
+            var clients: [HTTPClient] = []
+            for _ in 0..<20 {
+                let client = try server.client()
+                let body = try ServerProcess.body(["sh", "-c", "read x; sleep 1; echo end; exit 4", word])
+                try client.request("POST", "/runs?wait=60", ["Content-Type: application/json"], body: body)
+                if resets { client.resetAtEnd() }
+                clients.append(client)
+            }
+            #expect(eventually { ProcessTable.running(word).count == 20 })
+            clients = []
+            // The connections are let go while the commands go on.
+            #expect(ProcessTable.running(word).count == 20)
+            #expect(eventually { ProcessTable.running(word).isEmpty })
+            #expect(isBack(server, to: before))
+            try #expect(server.shell("exit 5").end == .exited(5))
+        }
+    }
+
+    @Test func `a run whose client went away is finished as any other`() throws {
+        try withServer { server in
+            let run = try server.submit(["sh", "-c", "sleep 0.5; echo end; exit 4"])
+            do {
+                let client = try server.client()
+                try client.request("GET", "/runs/\(run.id)?wait=60")
+                client.resetAtEnd()
+            }
+            let finished = try server.finished(run)
+            #expect(finished.end == .exited(4))
+            #expect(finished.stdout.text == "end\n")
+        }
+    }
+
+    @Test func `refused requests leave no descriptor`() throws {
+        try withServer { server in
+            _ = try server.shell("true")
+            let before = try descriptors(server)
+            for _ in 0..<100 {
+                _ = try server.post("{")
+                _ = try server.get("/nothing")
+                _ = try server.get("/healthz", ["Host: evil.example"])
+                let client = try server.client()
+                try client.send("POST /runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+            }
+            #expect(isBack(server, to: before))
+        }
+    }
+}

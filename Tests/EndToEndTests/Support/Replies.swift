@@ -1,0 +1,93 @@
+import Foundation
+
+/// A run as the contract has it.
+struct RunReply: Decodable {
+    struct Signal: Decodable, Equatable {
+        let number: Int
+        let name: String
+        let coreDumped: Bool
+    }
+
+    struct Failure: Decodable, Equatable {
+        let step: String
+        let errno: String
+        let detail: String
+    }
+
+    struct Stream: Decodable, Equatable {
+        let text: String
+        let encoding: String
+        let bytes: Int
+        let truncated: Bool
+        let inlined: Bool?
+
+        /// What was kept of it.
+        var content: [UInt8]? {
+            encoding == "utf-8" ? Array(text.utf8) : Data(base64Encoded: text).map { Array($0) }
+        }
+    }
+
+    struct Usage: Decodable {
+        let wallSeconds: Double
+        let userSeconds: Double?
+        let systemSeconds: Double?
+        let peakMemoryBytes: Int?
+    }
+
+    let id: String
+    let state: String
+    let outcome: String?
+    let exitCode: Int?
+    let signal: Signal?
+    let timedOut: Bool
+    let error: Failure?
+    let stdout: Stream
+    let stderr: Stream
+    let usage: Usage?
+    let createdAt: String
+    let startedAt: String?
+    let finishedAt: String?
+    let command: [String]
+
+    /// How it ended, in one value: what tests compare.
+    var end: End { End(outcome: outcome, exitCode: exitCode, signal: signal?.name, timedOut: timedOut) }
+
+    /// The four members of the verdict.
+    struct End: Equatable {
+        let outcome: String?
+        let exitCode: Int?
+        let signal: String?
+        let timedOut: Bool
+
+        static func exited(_ code: Int) -> End { End(outcome: "exited", exitCode: code, signal: nil, timedOut: false) }
+
+        static func signaled(_ name: String) -> End {
+            End(outcome: "signaled", exitCode: nil, signal: name, timedOut: false)
+        }
+
+        static func timedOut(exitCode: Int? = nil, signal: String? = nil) -> End {
+            End(outcome: "timed_out", exitCode: exitCode, signal: signal, timedOut: true)
+        }
+
+        /// By SIGKILL.
+        static let timedOut = timedOut(signal: "SIGKILL")
+        static let startFailed = End(outcome: "start_failed", exitCode: nil, signal: nil, timedOut: false)
+        static let unfinished = End(outcome: nil, exitCode: nil, signal: nil, timedOut: false)
+    }
+}
+
+/// An error as RFC 9457 has it.
+struct ProblemReply: Decodable {
+    struct Fault: Decodable {
+        let pointer: String
+        let detail: String
+    }
+
+    let type: String
+    let title: String
+    let status: Int
+    let detail: String
+    let errors: [Fault]?
+
+    var pointers: [String] { (errors ?? []).map(\.pointer) }
+}

@@ -1,0 +1,170 @@
+import Testing
+
+/// Bodies that are no valid run: refused with every fault they have, and never guessed at.
+struct ValidationTests {
+    private func refuse(
+        _ server: ServerProcess,
+        _ json: String,
+        _ status: Int,
+        _ pointers: [String]? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let answer = try server.post(json)
+        #expect(answer.status == status, "\(json): \(answer.text)", sourceLocation: sourceLocation)
+        #expect(answer.headers["content-type"] == "application/problem+json", sourceLocation: sourceLocation)
+        let problem = try answer.problem()
+        #expect(problem.status == status, sourceLocation: sourceLocation)
+        #expect(
+            !problem.title.isEmpty && !problem.detail.isEmpty && !problem.type.isEmpty,
+            sourceLocation: sourceLocation
+        )
+        if let pointers { #expect(problem.pointers == pointers, "\(json)", sourceLocation: sourceLocation) }
+    }
+
+    @Test func `a command must be there and name a program`() throws {
+        try withServer { server in
+            try refuse(server, #"{}"#, 422, ["/command"])
+            try refuse(server, #"{"command":[]}"#, 422, ["/command"])
+            try refuse(server, #"{"command":[""]}"#, 422, ["/command/0"])
+            try refuse(server, #"{"command":"ls"}"#, 422, ["/command"])
+            try refuse(server, #"{"command":null}"#, 422, ["/command"])
+            try refuse(server, #"{"command":["ls",1,null]}"#, 422, ["/command/1", "/command/2"])
+            try refuse(server, "[]", 422)
+            try refuse(server, "7", 422)
+            let arguments = Array(repeating: "\"x\"", count: 1024).joined(separator: ",")
+            try refuse(server, "{\"command\":[\"echo\",\(arguments)]}", 422, ["/command"])
+        }
+    }
+
+    @Test func `an empty argument behind the program is an argument`() throws {
+        try withServer { server in
+            try #expect(server.run(["printf", "[%s]", "", "a", ""]).stdout.text == "[][a][]")
+        }
+    }
+
+    @Test func `NUL goes nowhere where the kernel would end a string at it`() throws {
+        try withServer { server in
+            try refuse(server, #"{"command":["echo\u0000"]}"#, 422, ["/command/0"])
+            try refuse(server, #"{"command":["echo","\u0000"]}"#, 422, ["/command/1"])
+            try refuse(server, #"{"command":["true"],"env":{"A":"\u0000"}}"#, 422, ["/env/A"])
+            try refuse(server, #"{"command":["true"],"env":{"A\u0000B":"c"}}"#, 422)
+            try refuse(server, #"{"command":["true"],"workingDirectory":"/b\u0000ox"}"#, 422, ["/workingDirectory"])
+            try #expect(server.run(["cat"], ["stdin": "a\0b"]).stdout.text == "a\0b")
+        }
+    }
+
+    @Test func `a time limit must be a number of seconds above zero`() throws {
+        try withServer { server in
+            for value in [
+                "0", "-1", "1e400", "\"1\"", "null", "1e308", "0.0", "-0", "true", "[1]", "{}", "3601", "-1e400",
+            ] {
+                try refuse(server, "{\"command\":[\"true\"],\"timeoutSeconds\":\(value)}", 422, ["/timeoutSeconds"])
+            }
+            for value in ["NaN", "Infinity", "-Infinity", "+1", "01", ".5", "1.", "0x1"] {
+                try refuse(server, "{\"command\":[\"true\"],\"timeoutSeconds\":\(value)}", 400)
+            }
+        }
+    }
+
+    @Test(arguments: ["0.000001", "1e-300", "3600", "1e0", "0.5e1"])
+    func `a time limit within the bounds is taken as it is`(value: String) throws {
+        try withServer { server in
+            let answer = try server.post("{\"command\":[\"true\"],\"timeoutSeconds\":\(value)}", query: "?wait=60")
+            #expect(answer.status == 201)
+            let run = try answer.run()
+            #expect(run.end == .exited(0) || run.end == .timedOut)
+        }
+    }
+
+    @Test func `a grace period may be zero, not less`() throws {
+        try withServer { server in
+            for value in ["-1", "-0.001", "\"1\"", "null", "61", "1e400"] {
+                try refuse(server, "{\"command\":[\"true\"],\"graceSeconds\":\(value)}", 422, ["/graceSeconds"])
+            }
+            try #expect(server.run(["true"], ["graceSeconds": 0]).end == .exited(0))
+        }
+    }
+
+    @Test func `an output limit must be a whole number of bytes`() throws {
+        try withServer { server in
+            for value in ["-1", "1.5", "\"1\"", "null", "67108865", "1e30"] {
+                let body = "{\"command\":[\"true\"],\"limits\":{\"outputBytes\":\(value)}}"
+                try refuse(server, body, 422, ["/limits/outputBytes"])
+            }
+            try refuse(server, #"{"command":["true"],"onOutputLimit":"Kill"}"#, 422, ["/onOutputLimit"])
+        }
+    }
+
+    @Test func `environment, directory and input have their types`() throws {
+        try withServer { server in
+            try refuse(server, #"{"command":["true"],"env":["A=b"]}"#, 422, ["/env"])
+            try refuse(server, #"{"command":["true"],"env":{"A":1}}"#, 422, ["/env/A"])
+            try refuse(server, #"{"command":["true"],"env":{"A=B":"c"}}"#, 422, ["/env/A=B"])
+            try refuse(server, #"{"command":["true"],"env":{"":"c"}}"#, 422, ["/env/"])
+            try refuse(server, #"{"command":["true"],"workingDirectory":"box"}"#, 422, ["/workingDirectory"])
+            try refuse(server, #"{"command":["true"],"workingDirectory":""}"#, 422, ["/workingDirectory"])
+            try refuse(server, #"{"command":["true"],"stdin":7}"#, 422, ["/stdin"])
+            try refuse(server, #"{"command":["true"],"stdin":{"base64":"a b="}}"#, 422, ["/stdin/base64"])
+            try refuse(server, #"{"command":["true"],"stdin":{"base64":"YQ"}}"#, 422, ["/stdin/base64"])
+            try refuse(server, #"{"command":["true"],"stdin":{"blob":"sha256:00"}}"#, 422, ["/stdin/blob"])
+        }
+    }
+
+    @Test func `unknown members are refused`() throws {
+        try withServer { server in
+            try refuse(server, #"{"command":["true"],"timeout":1}"#, 422, ["/timeout"])
+            try refuse(server, #"{"command":["true"],"a/b~c":1}"#, 422, ["/a~1b~0c"])
+            try refuse(server, #"{"command":["true"],"limits":{"OutputBytes":1}}"#, 422, ["/limits/OutputBytes"])
+        }
+    }
+
+    @Test func `members of the contract that this server does not have yet are refused, not ignored`() throws {
+        try withServer { server in
+            for member in ["files", "artifacts", "network", "image", "cache", "labels"] {
+                try refuse(server, "{\"command\":[\"true\"],\"\(member)\":{}}", 422, ["/\(member)"])
+            }
+            for limit in ["cpuSeconds", "memoryBytes", "processes", "diskBytes", "openFiles"] {
+                try refuse(server, "{\"command\":[\"true\"],\"limits\":{\"\(limit)\":1}}", 422, ["/limits/\(limit)"])
+            }
+        }
+    }
+
+    @Test func `all faults are told at once`() throws {
+        try withServer { server in
+            let body = """
+                {"command":["", 1, "\\u0000"], "timeoutSeconds":0, "graceSeconds":-1, "env":{"A":2}, "x":1,
+                "workingDirectory":"box", "limits":{"outputBytes":-1, "memoryBytes":1}, "stdin":[], "onOutputLimit":1}
+                """
+            let pointers = [
+                "/command/0", "/command/1", "/command/2", "/env/A", "/graceSeconds", "/limits/memoryBytes",
+                "/limits/outputBytes", "/onOutputLimit", "/stdin", "/timeoutSeconds", "/workingDirectory", "/x",
+            ]
+            let problem = try server.post(body).problem()
+            #expect(problem.status == 422)
+            #expect(problem.pointers.sorted() == pointers)
+        }
+    }
+
+    @Test func `what is not JSON is malformed`() throws {
+        try withServer { server in
+            for body in [
+                "", "{", "{\"command\":[\"true\"],}", "{'command':['true']}", "{\"command\":[\"true\"]} x",
+                "\u{FEFF}{}",
+            ] {
+                try refuse(server, body, 400)
+            }
+            let utf16: [UInt8] = [0xFF, 0xFE, 0x7B, 0, 0x7D, 0]
+            try #expect(server.post(utf16).status == 400)
+            try #expect(server.post(Array("{\"command\":[\"a".utf8) + [0xFF] + Array("\"]}".utf8)).status == 400)
+        }
+    }
+
+    @Test func `duplicate members are malformed, at every depth`() throws {
+        try withServer { server in
+            try refuse(server, #"{"command":["true"],"command":["false"]}"#, 400, ["/command"])
+            try refuse(server, #"{"command":["true"],"env":{"A":"1","\u0041":"2"}}"#, 400, ["/env/A"])
+            let limits = #"{"command":["true"],"limits":{"outputBytes":1,"outputBytes":1}}"#
+            try refuse(server, limits, 400, ["/limits/outputBytes"])
+        }
+    }
+}
