@@ -1,0 +1,90 @@
+"""How much memory: server and launcher, in PSS, so that a page they share counts once."""
+
+import concurrent.futures
+import statistics
+import threading
+import time
+
+from . import processes
+from .bench import Failure
+from .speed import CONCURRENCY, TRUE
+from .table import Row
+
+MIB = 1 << 20
+LARGE_RUNS = 32
+SAMPLE_SECONDS, SETTLE_SECONDS = 0.02, 1
+LINE = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+
+
+def pss(pids):
+    total = sum(processes.pss_bytes(pid) for pid in pids)
+    if total == 0:
+        raise Failure("the server's smaps_rollup cannot be read")
+    return total
+
+
+def writer(mebibytes):
+    """Lines of text on both streams at once. The default outputBytes holds."""
+    one = f"yes {LINE} | head -c {mebibytes}M"
+    return {"command": ["sh", "-c", f"{one} >&2 & {one}; wait"], "timeoutSeconds": 120}
+
+
+class Peak:
+    """Samples the memory of fixed processes until told to stop."""
+
+    def __init__(self, pids):
+        self.pids, self.bytes, self.ended = pids, 0, threading.Event()
+        self.thread = threading.Thread(target=self.sample, daemon=True)
+
+    def sample(self):
+        while not self.ended.wait(SAMPLE_SECONDS):
+            self.bytes = max(self.bytes, sum(processes.pss_bytes(pid) for pid in self.pids))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+
+def growth(bench):
+    """memory while 32 runs write to both streams"""
+    size = bench.choose(256, 64)
+    with bench.service(LARGE_RUNS) as service:
+        check(service.run(writer(size)), size)
+        time.sleep(SETTLE_SECONDS)
+        pids = service.own_pids()
+        before = pss(pids)
+        with Peak(pids) as peak, concurrent.futures.ThreadPoolExecutor(LARGE_RUNS) as pool:
+            for run in pool.map(service.run, [writer(size)] * LARGE_RUNS):
+                check(run, size)
+        time.sleep(SETTLE_SECONDS)
+        after = pss(pids)
+    grown = (peak.bytes - before) / MIB
+    return [Row("P6", grown, f"{grown:.1f} MiB",
+                notes=[f"{LARGE_RUNS} × 2 × {size} MiB; from {before / MIB:.1f} MiB; "
+                       f"still {(after - before) / MIB:+.1f} MiB after {SETTLE_SECONDS} s"])]
+
+
+def check(run, mebibytes):
+    for stream in ("stdout", "stderr"):
+        if run["outcome"] != "exited" or run[stream]["bytes"] != mebibytes * MIB:
+            raise Failure(f"{run['outcome']}, {stream}: {run[stream]['bytes']} bytes")
+
+
+def idle(bench):
+    """memory at idle, and the time from exec to the listening line"""
+    starts, sizes = [], []
+    for i in range(bench.choose(20, 10)):
+        with bench.service(CONCURRENCY) as service:
+            starts.append(service.ready_seconds * 1e3)
+            if i < 3:
+                service.run(TRUE)  # a server that has never run anything is no idle server
+                time.sleep(SETTLE_SECONDS)
+                sizes.append(pss(service.own_pids()) / MIB)
+                count = len(service.own_pids())
+    memory, start = statistics.median(sizes), statistics.median(starts)
+    return [Row("P9 memory", memory, f"{memory:.1f} MiB", notes=[f"{count} processes"]),
+            Row("P9 start", start, f"{start:.0f} ms", notes=[f"slowest of {len(starts)}: {max(starts):.0f} ms"])]

@@ -1,0 +1,106 @@
+"""How fast: one run, many runs, reading a run, draining an output."""
+
+import os
+import re
+import statistics
+import subprocess
+
+from .bench import Failure, median_ratio
+from .service import program_start
+from .table import Row
+
+TRUE = {"command": ["/bin/true"]}
+CONCURRENCY = 8
+FLOOR_WORKERS = (1, 2, 3, 4)
+GIB = 1 << 30
+
+
+def warm(bench, service):
+    """The first runs pay for what later ones find ready; and an `exited` that is not 0 would
+    make a wrong figure fast."""
+    run = service.run(TRUE)
+    if run["outcome"] != "exited" or run["exitCode"] != 0:
+        raise Failure(f"/bin/true did not exit with 0: {run}")
+    bench.load(service, [TRUE], 100, 4, "exited")
+
+
+def latency(bench):
+    """latency of /bin/true, one at a time, beside the floor"""
+    count, pairs = bench.choose(400, 150), []
+    with bench.service(CONCURRENCY) as service:
+        warm(bench, service)
+        for _ in range(bench.choose(9, 5)):
+            ours = bench.load(service, [TRUE], count, 1, "exited")["p50_us"]
+            pairs.append((ours, bench.floor(1, count)["p50_us"]))
+    ours, floor = (statistics.median(column) for column in zip(*pairs))
+    return [Row("P1", median_ratio(pairs), f"{ours / 1e3:.2f} ms", f"{floor / 1e3:.2f} ms")]
+
+
+def throughput(bench):
+    """runs per second, eight in flight, beside the floor's best over one to four workers"""
+    count, pairs = bench.choose(1000, 300), []
+    with bench.service(CONCURRENCY) as service:
+        warm(bench, service)
+        for _ in range(bench.choose(5, 3)):
+            ours = bench.load(service, [TRUE], count, 8, "exited")["per_second"]
+            pairs.append((ours, max(bench.floor(workers, count)["per_second"] for workers in FLOOR_WORKERS)))
+    ours, floor = (statistics.median(column) for column in zip(*pairs))
+    return [Row("P2", median_ratio(pairs), f"{ours:.0f}/s", f"{floor:.0f}/s")]
+
+
+def reading(bench):
+    """requests per second of a finished run, beside a plain C server with the same bytes"""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        raise Failure("needs two CPUs: one for the server, one for wrk")
+    with bench.service(CONCURRENCY, cpu=cpus[0]) as service:
+        path = "/runs/" + service.run({"command": ["echo", "hello"]})["id"]
+        status, content_type, body = service.request("GET", path)
+        if status != 200:
+            raise Failure(f"GET {path}: status {status}")
+        file = os.path.join(bench.folder, "body")
+        with open(file, "wb") as out:
+            out.write(body)
+        command = ["taskset", "-c", str(cpus[0]), os.path.join(bench.programs, "baseline"), file, content_type]
+        baseline, port, _, _ = program_start(command)
+        try:
+            pairs = alternate(bench, cpus[1], service.port, port, path)
+        finally:
+            baseline.terminate()
+            baseline.wait()
+    ours, peer = (statistics.median(column) for column in zip(*pairs))
+    return [Row("P4", median_ratio(pairs), f"{ours / 1e3:.1f}k/s", f"{peer / 1e3:.1f}k/s",
+                [f"{len(body)} bytes"])]
+
+
+def alternate(bench, cpu, ours, peer, path):
+    wrk(cpu, ours, path, 1), wrk(cpu, peer, path, 1)
+    seconds = bench.choose(2, 1)
+    return [(wrk(cpu, ours, path, seconds), wrk(cpu, peer, path, seconds)) for _ in range(bench.choose(9, 5))]
+
+
+def wrk(cpu, port, path, seconds):
+    done = subprocess.run(["taskset", "-c", str(cpu), "wrk", "-t1", "-c16", f"-d{seconds}s",
+                           f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, timeout=seconds + 30)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    if done.returncode != 0 or not rate or "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise Failure(f"wrk: {done.stdout} {done.stderr}")
+    return float(rate[1])
+
+
+def drain(bench):
+    """1 GiB of output past a limit of 1 MiB, beside head | cat"""
+    specification = {"command": ["dd", "if=/dev/zero", "bs=256K", "count=4096", "status=none"], "timeoutSeconds": 30,
+                     "limits": {"outputBytes": 1 << 20}}
+    peer = ["sh", "-c", "head -c 1G /dev/zero | cat >/dev/null"]
+    pairs = []
+    with bench.service(CONCURRENCY) as service:
+        for _ in range(1 + bench.choose(9, 5)):
+            answer = bench.answers(service, [specification], 1, "exited")[0]
+            stdout = answer.run["stdout"]
+            if stdout["bytes"] != GIB or not stdout["truncated"]:
+                raise Failure(f"of 1 GiB, {stdout['bytes']} bytes counted, truncated: {stdout['truncated']}")
+            pairs.append((1 / answer.seconds, 1 / bench.spawn(peer, 1, 1)[0]))
+    pairs = pairs[1:]  # the first round warms both
+    ours, theirs = (statistics.median(column) for column in zip(*pairs))
+    return [Row("P5", median_ratio(pairs), f"{ours:.2f} GiB/s", f"{theirs:.2f} GiB/s")]

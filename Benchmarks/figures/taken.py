@@ -1,0 +1,18 @@
+"""Which function takes which figure, in the order of the table. The first line of its
+documentation is what the user reads while it is being taken."""
+
+from . import deadlines, leftovers, memory, speed, verdicts
+
+TAKEN = {
+    "P1": speed.latency,
+    "P2": speed.throughput,
+    "P4": speed.reading,
+    "P5": speed.drain,
+    "P6": memory.growth,
+    "P7": deadlines.idle,
+    "P8": deadlines.loaded,
+    "P9": memory.idle,
+    "C1": verdicts.contradictions,
+    "C2": verdicts.early_kills,
+    "C3": leftovers.left_behind,
+}
