@@ -71,20 +71,24 @@ struct LeakTests {
         try withServer("--concurrency", "20") { server in
             _ = try server.shell("true")
             let before = try descriptors(server)
-            let word = Marker.word()
+            // They end when they are told to, so that no clock decides what is seen of them.
+            let nap = Marker.nap()
             var clients: [HTTPClient] = []
             for _ in 0..<20 {
                 let client = try server.client()
-                let body = try ServerProcess.body(["sh", "-c", "read x; sleep 1; echo end; exit 4", word])
+                let body = try ServerProcess.body(["sleep", nap], ["timeoutSeconds": 300])
                 try client.request("POST", "/runs?wait=60", ["Content-Type: application/json"], body: body)
                 if resets { client.resetAtEnd() }
                 clients.append(client)
             }
-            #expect(eventually { ProcessTable.running(word).count == 20 })
+            #expect(eventually { ProcessTable.running(nap).count == 20 })
+            let waiting = try ProcessTable.sockets(of: server.pid)
             clients = []
             // The connections are let go while the commands go on.
-            #expect(ProcessTable.running(word).count == 20)
-            #expect(eventually { ProcessTable.running(word).isEmpty })
+            #expect(try eventually { try ProcessTable.sockets(of: server.pid) <= waiting - 20 })
+            #expect(ProcessTable.running(nap).count == 20)
+            for pid in ProcessTable.running(nap) { kill(pid, SIGTERM) }
+            #expect(eventually { ProcessTable.running(nap).isEmpty })
             #expect(isBack(server, to: before))
             try #expect(server.shell("exit 5").end == .exited(5))
         }

@@ -76,6 +76,13 @@ enum ProcessTable {
         Set(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd"))
     }
 
+    /// How many of them are sockets.
+    static func sockets(of pid: pid_t) throws -> Int {
+        try descriptors(of: pid).count { name in
+            Int(name).flatMap { target(ofDescriptor: $0, of: pid) }?.hasPrefix("socket:") == true
+        }
+    }
+
     static func mounts(of pid: pid_t) -> Int { lines("/proc/\(pid)/mountinfo") }
 
     /// Every folder of every cgroup hierarchy.
