@@ -22,7 +22,7 @@ struct RunRequest {
         do {
             value = try JSONParser.parse(body)
         } catch {
-            throw Problem(status: 400, detail: "The body is not valid JSON.", faults: error.faults)
+            throw Problem(status: 400, detail: "The body is not valid JSON.", faults: allFaults(error, maxima: maxima))
         }
         var request = RunRequest(maxima: maxima)
         let specification = request.read(value)
@@ -30,6 +30,15 @@ struct RunRequest {
             throw Problem(status: 422, detail: "The body is not a valid run.", faults: request.faults)
         }
         return specification
+    }
+
+    /// The faults of a text whose members are not unique, and with them those that it has as a run.
+    private static func allFaults(_ error: JSONParseError, maxima: RequestMaxima) -> [JSONFault] {
+        guard let value = error.value else { return error.faults }
+        var request = RunRequest(maxima: maxima)
+        _ = request.read(value)
+        let places = Set(error.faults.map(\.pointer.description))
+        return error.faults + request.faults.filter { !places.contains($0.pointer.description) }
     }
 
     // MARK: The run

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 
 // The launcher's descriptors, beside 0 to 2 on /dev/null.
-enum { SERVER = 3, CHILD_SIGNALS = 4 };
+enum { SERVER = 3, CHILD_SIGNALS = 4, USERS_CLAIM = 5 };
 
 // Pids of the slots by their number; 0: free.
 static pid_t slots[SANDGLASS_MAXIMUM_SLOTS];
@@ -49,10 +49,20 @@ static int setup_streams(void) {
     return null > 2 ? close(null) : 0;
 }
 
-static int setup_descriptors(int server) {
-    if (dup2(server, SERVER) < 0 || fcntl(SERVER, F_SETFD, FD_CLOEXEC) < 0) return -1;
+// Moves one descriptor to a number of its own. Neither of the two is the other's target.
+static int move_descriptor(int from, int to) {
+    return from == to || syscall(SYS_dup3, from, to, O_CLOEXEC) >= 0 ? 0 : -1;
+}
+
+static int setup_descriptors(const struct sandglass_plan *plan, int server) {
+    // Out of the way first: the numbers that they get may be those that they have.
+    int high = fcntl(server, F_DUPFD_CLOEXEC, USERS_CLAIM + 1);
+    int claim = plan->users_claim < 0 ? -1 : fcntl(plan->users_claim, F_DUPFD_CLOEXEC, USERS_CLAIM + 1);
+    if (high < 0 || (claim < 0 && plan->users_claim >= 0)) return -1;
+    if (move_descriptor(high, SERVER) < 0 || (claim >= 0 && move_descriptor(claim, USERS_CLAIM) < 0)) return -1;
     // Whatever the process had open that forked the launcher.
-    if (syscall(SYS_close_range, SERVER + 1, ~0u, 0) < 0) return -1;
+    if (syscall(SYS_close_range, CHILD_SIGNALS, CHILD_SIGNALS, 0) < 0) return -1;
+    if (syscall(SYS_close_range, claim < 0 ? USERS_CLAIM : USERS_CLAIM + 1, ~0u, 0) < 0) return -1;
     return setup_streams();
 }
 
@@ -151,7 +161,7 @@ static _Noreturn void end(const struct sandglass_plan *plan) {
 
 static _Noreturn void run(const struct sandglass_plan *plan, int server) {
     struct sandglass_failure failure = sandglass_no_failure();
-    if (setup_descriptors(server) < 0) failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);
+    if (setup_descriptors(plan, server) < 0) failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);
     else failure = set_up(plan);
     report(SANDGLASS_LAUNCHER_READY, 0, failure);
     if (failure.step) _exit(1);

@@ -7,10 +7,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +75,25 @@ int sandglass_socket_pair(int ends[2]) {
     int error = errno;
     close(ends[0]);
     close(ends[1]);
+    errno = error;
+    return -1;
+}
+
+int sandglass_bind_abstract(const char *name) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(name);
+    if (length >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    // Abstract: the first byte stays 0.
+    memcpy(address.sun_path + 1, name, length);
+    int file = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (file < 0) return -1;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
+    if (bind(file, (struct sockaddr *)&address, size) == 0) return file;
+    int error = errno;
+    close(file);
     errno = error;
     return -1;
 }

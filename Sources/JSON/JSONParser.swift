@@ -30,14 +30,15 @@ public struct JSONParser {
     ///   detail names the byte, counted from zero, and what was expected there.
     public static func parse(_ text: [UInt8]) throws(JSONParseError) -> JSONValue {
         var parser = JSONParser(text)
-        var value = JSONValue.null
+        let value: JSONValue
         do throws(SyntaxError) {
             value = try parser.document()
             parser.faults.close()
         } catch {
             parser.faults.close(with: error, at: parser.path)
+            throw JSONParseError(faults: parser.faults.faults)
         }
-        guard parser.faults.faults.isEmpty else { throw JSONParseError(faults: parser.faults.faults) }
+        guard parser.faults.faults.isEmpty else { throw JSONParseError(faults: parser.faults.faults, value: value) }
         return value
     }
 

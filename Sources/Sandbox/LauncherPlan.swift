@@ -1,5 +1,6 @@
 internal import CLauncher
 internal import Glibc
+internal import Reactor
 
 /// The policy in the form that the launcher reads: plain C data, made before the fork.
 enum LauncherPlan {
@@ -9,6 +10,22 @@ enum LauncherPlan {
     ///
     /// - Returns: its pid, and this side's end of its socket.
     static func startLauncher(_ policy: SandboxPolicy) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
+        switch policy.hostUsers {
+        case .own: return try fork(policy, firstUser: 0, claim: -1)
+        case .eachItsOwn:
+            let range = try HostUserRange.claim()
+            let launcher = try fork(policy, firstUser: range.first, claim: range.claim.raw)
+            // The launcher has the claim from now on.
+            _ = consume range
+            return launcher
+        }
+    }
+
+    private static func fork(
+        _ policy: SandboxPolicy,
+        firstUser: UInt32,
+        claim: Int32
+    ) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
         var allocations: [UnsafeMutableRawPointer] = []
         // The launcher has its own copy of this memory from its first moment on.
         defer { for allocation in allocations { free(allocation) } }
@@ -51,7 +68,8 @@ enum LauncherPlan {
 
         var plan = sandglass_plan()
         plan.slots = UInt32(policy.slots)
-        if case .range(let first) = policy.hostUsers { plan.first_host_user = first }
+        plan.first_host_user = firstUser
+        plan.users_claim = claim
         plan.user = SandboxPolicy.user
         plan.host_name = keep(SandboxPolicy.hostName)
         plan.scratch_bytes = UInt64(policy.scratchBytes)

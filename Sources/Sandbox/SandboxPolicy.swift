@@ -6,8 +6,8 @@ public struct SandboxPolicy: Sendable {
     public enum HostUsers: Sendable, Hashable {
         /// The user that the service runs as: an ordinary user may use no other.
         case own
-        /// Slot number n runs as uid and gid `first + n`.
-        case range(first: UInt32)
+        /// Each slot runs as a uid and gid of its own, from a range that is nobody else's.
+        case eachItsOwn
     }
 
     /// The read-only file system, in the order in which it is built.
@@ -35,10 +35,11 @@ public struct SandboxPolicy: Sendable {
     ///   - scratchBytes: bytes in each of the writable file systems.
     /// - Returns: a policy with that view.
     public static func host(slots: Int, scratchBytes: Int) -> SandboxPolicy {
-        let slots = min(max(slots, 1), maximumSlots)
+        let isRoot = geteuid() == 0
+        let slots = min(max(slots, 1), isRoot ? HostUserRange.Grid.ofThisProcess.blockSize : maximumSlots)
         return SandboxPolicy(
             entries: HostView.entries(user: user, hostName: hostName),
-            hostUsers: geteuid() == 0 ? .range(first: HostUserRange.first(count: slots)) : .own,
+            hostUsers: isRoot ? .eachItsOwn : .own,
             slots: slots,
             scratchBytes: scratchBytes
         )

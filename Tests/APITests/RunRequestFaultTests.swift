@@ -87,6 +87,12 @@ import Testing
         #expect(pointers(body) == ["/env/A", "/command"])
     }
 
+    @Test func `a body with duplicate members is told its other faults too`() {
+        let body = #"{"command": ["x"], "surprise": 1, "env": {"A": "1", "A": 2}, "timeoutSeconds": 0}"#
+        #expect(problem(body)?.status == 400)
+        #expect(pointers(body) == ["/env/A", "/surprise", "/timeoutSeconds"])
+    }
+
     @Test func `text that is not UTF-8 is a bad request`() {
         let body = Array(#"{"command": [""#.utf8) + [0xFF] + Array(#""]}"#.utf8)
         #expect(throws: Problem.self) { try RunRequest.decode(body, maxima: RequestMaxima()) }

@@ -7,13 +7,13 @@ struct BoundaryTests {
     /// Of a command that sleeps for 0.1 s: 0.9 to 1.1 of what it needs.
     private static let timeouts = [0.09, 0.099, 0.0999, 0.1, 0.1001, 0.101, 0.11]
 
-    private func check(_ run: RunReply, timeout: Double) throws {
+    private func check(_ run: RunReply, timeout: Double, nap: Double = 0.1) throws {
         let wall = try #require(run.usage).wallSeconds
         switch run.end {
         case .exited(0):
             // It wrote its last word before it ended, and its end was no earlier than it can be.
             #expect(run.stdout.text == "done\n")
-            #expect(wall >= 0.1)
+            #expect(wall >= nap)
         default:
             #expect(run.end == .timedOut)
             #expect(wall >= timeout)
@@ -31,6 +31,20 @@ struct BoundaryTests {
     @Test func `no verdict contradicts the command's end at the boundary`() throws {
         try withServer("--concurrency", "8") { server in
             for _ in 0..<3 { try sleepAtTheBoundary(server, times: 16) }
+        }
+    }
+
+    @Test func `a second's sleep under limits about a second long is never contradicted`() throws {
+        try withServer("--concurrency", "56") { server in
+            let timeouts = [0.9, 0.99, 0.999, 1.0, 1.001, 1.01, 1.1]
+            let runs = try timeouts.map { timeout in
+                try (0..<8).map { _ in
+                    try server.submit(["sh", "-c", "sleep 1; echo done"], ["timeoutSeconds": timeout])
+                }
+            }
+            for (timeout, runs) in zip(timeouts, runs) {
+                for run in runs { try check(server.finished(run), timeout: timeout, nap: 1) }
+            }
         }
     }
 

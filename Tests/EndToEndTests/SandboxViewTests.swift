@@ -36,20 +36,24 @@ struct SandboxViewTests {
     }
 
     @Test(.enabled(if: Host.isRoot))
-    func `on the host each command is a user of its own`() throws {
+    func `on the host each command is a user of its own, other servers' commands included`() throws {
         try withServer("--concurrency", "3") { server in
-            let nap = Marker.nap()
-            let runs = try (0..<3).map { _ in try server.submit(["sleep", nap], ["timeoutSeconds": 60]) }
-            #expect(eventually { ProcessTable.running(nap).count == 3 })
-            let pids = ProcessTable.running(nap)
-            let users = pids.map { pid in
-                String(decoding: ProcessTable.contents("/proc/\(pid)/status") ?? [], as: UTF8.self)
-                    .split(separator: "\n").first { $0.hasPrefix("Uid:") }
+            try withServer { other in
+                let nap = Marker.nap()
+                let runs = try (0..<3).map { _ in try server.submit(["sleep", nap], ["timeoutSeconds": 60]) }
+                let elsewhere = try other.submit(["sleep", nap], ["timeoutSeconds": 60])
+                #expect(eventually { ProcessTable.running(nap).count == 4 })
+                let pids = ProcessTable.running(nap)
+                let users = pids.map { pid in
+                    String(decoding: ProcessTable.contents("/proc/\(pid)/status") ?? [], as: UTF8.self)
+                        .split(separator: "\n").first { $0.hasPrefix("Uid:") }
+                }
+                #expect(Set(users).count == 4)
+                #expect(!users.contains { $0?.contains("\t0") ?? true })
+                for pid in pids { kill(pid, SIGKILL) }
+                for run in runs { _ = try server.finished(run) }
+                _ = try other.finished(elsewhere)
             }
-            #expect(Set(users).count == 3)
-            #expect(!users.contains { $0?.contains("\t0") ?? true })
-            for pid in pids { kill(pid, SIGKILL) }
-            for run in runs { _ = try server.finished(run) }
         }
     }
 

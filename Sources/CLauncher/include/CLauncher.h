@@ -73,6 +73,7 @@ struct sandglass_plan {
     uint32_t entry_count;
     uint32_t slots;           // slot numbers are below this
     uint32_t first_host_user; // slot n runs as host uid and gid first_host_user + n; 0: as the launcher's own
+    int32_t users_claim;      // a descriptor that keeps these users from others while it is open, or -1
     uint32_t user;            // the uid and gid that the command sees
     const char *host_name;
     uint64_t scratch_bytes;   // size of each writable tmpfs

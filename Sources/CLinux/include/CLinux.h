@@ -30,6 +30,9 @@ ssize_t sandglass_receive_packet(int socket, void *packet, size_t length);
 // socketpair(2), SOCK_SEQPACKET, close-on-exec; only the first end is non-blocking.
 int sandglass_socket_pair(int ends[2]);
 
+// A socket that is bound to a name in the abstract namespace (unix(7)), close-on-exec, or -1 with errno.
+int sandglass_bind_abstract(const char *name);
+
 // "ENOENT", "No such file or directory", "SEGV"; NULL for a number without a name.
 const char *sandglass_errno_name(int error);
 const char *sandglass_errno_meaning(int error);
