@@ -11,12 +11,17 @@ final class Command {
     private(set) var startCount = 0
     private(set) var conclusions: [Conclusion] = []
     var answer = SinkAnswer.more
+    private var onStart: CheckedContinuation<Void, Never>?
     private var onOutput: CheckedContinuation<Void, Never>?
     private var onEnd: CheckedContinuation<Void, Never>?
 
     init(_ specification: RunSpecification, on launcher: Launcher, input: Execution.Input = .specification) throws {
         let observer = Execution.Observer(
-            started: { self.startCount += 1 },
+            started: {
+                self.startCount += 1
+                self.onStart?.resume()
+                self.onStart = nil
+            },
             output: { stream, part in
                 self.output[stream, default: []] += part
                 self.onOutput?.resume()
@@ -30,6 +35,12 @@ final class Command {
             }
         )
         execution = try Execution(specification, on: launcher, input: input, observer: observer)
+    }
+
+    /// Waits until its slot has said that it was started, which may be later than its first output.
+    func start() async {
+        guard startCount == 0 else { return }
+        await withCheckedContinuation { onStart = $0 }
     }
 
     /// Waits until it has written something.
