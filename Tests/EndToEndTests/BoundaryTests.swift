@@ -95,6 +95,25 @@ struct BoundaryTests {
         }
     }
 
+    @Test func `a command that was ended before its deadline has not timed out, however late its slot looks`() throws {
+        // The slot stands still from before the command's end until it has been told to kill it: both wait for it then, and
+        // the signal is the very same.
+        try withServer { server in
+            let nap = Marker.nap()
+            let start = monotonicSeconds()
+            let run = try server.submit(["sleep", nap], ["timeoutSeconds": 1])
+            #expect(eventually { !ProcessTable.running(nap).isEmpty })
+            let command = try #require(ProcessTable.running(nap).first.flatMap(ProcessTable.entry))
+            try #require(kill(command.parent, SIGSTOP) == 0)
+            kill(command.pid, SIGKILL)
+            #expect(eventually { !ProcessTable.isAlive(command) })
+            let isInTime = monotonicSeconds() < start + 1
+            #expect(eventually { monotonicSeconds() > start + 1.2 })
+            kill(command.parent, SIGCONT)
+            try #expect(server.finished(run).end == (isInTime ? .signaled("SIGKILL") : .timedOut))
+        }
+    }
+
     @Test func `two hundred commands may end at the very deadline`() throws {
         try withServer("--concurrency", "200") { server in
             let nap = "0.3"
