@@ -1,4 +1,5 @@
 internal import CLauncher
+internal import CLinux
 internal import Glibc
 
 /// The policy in the form that the launcher reads: plain C data, made before the fork.
@@ -8,7 +9,10 @@ enum LauncherPlan {
     /// Its first report says whether it is ready.
     ///
     /// - Returns: its pid, and this side's end of its socket.
-    static func startLauncher(_ policy: SandboxPolicy) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
+    static func startLauncher(
+        _ policy: SandboxPolicy,
+        _ cgroups: CgroupTree?
+    ) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
         var allocations: [UnsafeMutableRawPointer] = []
         // The launcher has its own copy of this memory from its first moment on.
         defer { for allocation in allocations { free(allocation) } }
@@ -54,8 +58,16 @@ enum LauncherPlan {
         if case .range(let first) = policy.hostUsers { plan.first_host_user = first }
         plan.user = SandboxPolicy.user
         plan.host_name = keep(SandboxPolicy.hostName)
-        plan.scratch_bytes = UInt64(policy.scratchBytes)
         plan.scratch_inodes = UInt64(SandboxPolicy.scratchInodes)
+        plan.processors = UInt32(max(sandglass_processor_count(), 1))
+        plan.cgroups.folders = (-1, -1, -1)
+        if let cgroups {
+            plan.cgroups.version = cgroups.version.rawValue
+            plan.cgroups.name = keep(cgroups.name)
+            plan.cgroups.folders = (
+                cgroups.descriptor(.memory) ?? -1, cgroups.descriptor(.processes) ?? -1, cgroups.descriptor(.cpu) ?? -1
+            )
+        }
         plan.command_nice = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
         // Whoever ends a run must not stand in line behind it.
         plan.supervisor_nice = max(plan.command_nice - 10, -20)

@@ -40,6 +40,7 @@ final class ServerParts {
         let launcher = try Launcher(process, spares: min(server.concurrency, Self.mostSpares))
         self.launcher = launcher
         if let failure = await launcher.probeOnce() { throw failure }
+        if let gap = launcher.cgroupGap { logger.warning("\(gap)") }
         launcher.refill()
         launcher.onLoss = { [weak self] in
             logger.critical("the launcher has ended: no command can be run any more; exiting")
@@ -58,7 +59,7 @@ final class ServerParts {
             launcher: launcher,
             store: store,
             concurrency: server.concurrency,
-            enforcement: .current,
+            enforcement: launcher.enforcement,
             logger: logger
         )
         self.service = service
