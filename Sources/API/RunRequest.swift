@@ -207,7 +207,12 @@ struct RunRequest {
         return .nanoseconds(seconds > 0 ? max(nanoseconds, 1) : 0)
     }
 
-    private mutating func count(_ value: JSONValue, _ place: JSONPointer, from least: Int = 0, atMost maximum: Int) -> Int? {
+    private mutating func count(
+        _ value: JSONValue,
+        _ place: JSONPointer,
+        from least: Int = 0,
+        atMost maximum: Int
+    ) -> Int? {
         guard case .number(let number) = value else {
             refuse(place, "must be a whole number, not \(value.typeName)")
             return nil

@@ -11,8 +11,12 @@ struct CgroupHierarchy {
 
     /// Those of this process.
     static func mounted() -> [CgroupHierarchy] {
-        let mounts = HostFile.contents(of: "/proc/self/mountinfo", atMost: 4 << 20).map { String(decoding: $0, as: UTF8.self) }
-        let groups = HostFile.contents(of: "/proc/self/cgroup", atMost: 64 << 10).map { String(decoding: $0, as: UTF8.self) }
+        let mounts = HostFile.contents(of: "/proc/self/mountinfo", atMost: 4 << 20).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        let groups = HostFile.contents(of: "/proc/self/cgroup", atMost: 64 << 10).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         return all(mounts: mounts ?? "", groups: groups ?? "")
     }
 

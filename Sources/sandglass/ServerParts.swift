@@ -31,6 +31,9 @@ final class ServerParts {
         return (api.address.contains(":") ? "[\(api.address)]" : api.address) + ":\(api.port)"
     }
 
+    /// What is not enforced here and why; `nil` if everything is.
+    var gap: String? { launcher?.cgroupGap }
+
     func start(
         _ server: Server,
         _ process: consuming LauncherProcess,
@@ -40,7 +43,6 @@ final class ServerParts {
         let launcher = try Launcher(process, spares: min(server.concurrency, Self.mostSpares))
         self.launcher = launcher
         if let failure = await launcher.probeOnce() { throw failure }
-        if let gap = launcher.cgroupGap { logger.warning("\(gap)") }
         launcher.refill()
         launcher.onLoss = { [weak self] in
             logger.critical("the launcher has ended: no command can be run any more; exiting")

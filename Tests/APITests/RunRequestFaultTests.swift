@@ -59,7 +59,10 @@ import Testing
     ])
     func `a limit outside of what this server can keep is refused, not clamped`(name: String, values: [String]) {
         for value in values {
-            #expect(pointers(#"{"command": ["x"], "limits": {"\#(name)": \#(value)}}"#) == ["/limits/\(name)"], "\(value)")
+            #expect(
+                pointers(#"{"command": ["x"], "limits": {"\#(name)": \#(value)}}"#) == ["/limits/\(name)"],
+                "\(value)"
+            )
         }
     }
 

@@ -6,7 +6,10 @@ struct BombTests {
     @Test func `a fork bomb is over at its deadline`() throws {
         try withServer { server in
             let word = Marker.word()
-            let run = try server.run(["sh", "-c", "f() { f & f & wait; }; f", word], ["timeoutSeconds": 0.5, "limits": ["processes": 8192]])
+            let run = try server.run(
+                ["sh", "-c", "f() { f & f & wait; }; f", word],
+                ["timeoutSeconds": 0.5, "limits": ["processes": 8192]]
+            )
             #expect(run.end == .timedOut)
             #expect(ProcessTable.running(word).isEmpty)
             try #expect(server.shell("exit 3").end == .exited(3))

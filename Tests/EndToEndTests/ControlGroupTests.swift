@@ -67,7 +67,9 @@ struct ControlGroupTests {
     @Test func `groups that no run needs go after a while`() throws {
         try withServer("--concurrency", "12") { server in
             _ = try server.runTogether(12, ["sleep", "0.3"])
-            let own = { ProcessTable.cgroups().count { $0.contains("sandglass-\(server.pid)-") && $0.contains("slot-") } }
+            let own = {
+                ProcessTable.cgroups().count { $0.contains("sandglass-\(server.pid)-") && $0.contains("slot-") }
+            }
             let spares = 12
             #expect(own() > 3 * spares)
             #expect(eventually(within: 20) { own() == 3 * spares })

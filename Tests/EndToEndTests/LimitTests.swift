@@ -6,7 +6,9 @@ struct LimitTests {
     @Test func `the limits in force are told, and by what`() throws {
         try withServer { server in
             try #expect(server.shell("true").limits == RunReply.Limits())
-            let asked = ["cpuSeconds": 1.5, "memoryBytes": 99 << 20, "processes": 9, "diskBytes": 8192, "openFiles": 77]
+            let asked = [
+                "cpuSeconds": 1.5, "memoryBytes": 99 << 20, "processes": 9, "diskBytes": 8192, "openFiles": 77,
+            ]
             let run = try server.shell("true", ["timeoutSeconds": 3, "limits": asked])
             let limits = RunReply.Limits(
                 timeoutSeconds: 3,
@@ -134,7 +136,8 @@ struct LimitTests {
 
     @Test func `files without end are refused`() throws {
         try withServer { server in
-            let script = "my $n = 0; while (open my $f, '>', \"/tmp/$n\") { $n++ } print \"$!\"; exit($n > 60000 ? 0 : 1)"
+            let script =
+                "my $n = 0; while (open my $f, '>', \"/tmp/$n\") { $n++ } print \"$!\"; exit($n > 60000 ? 0 : 1)"
             let run = try server.perl(script, ["timeoutSeconds": 60])
             #expect(run.stdout.text == "No space left on device")
             #expect(run.end == .exited(0))
@@ -162,7 +165,8 @@ struct LimitTests {
 
     @Test func `no core is dumped and no limit can be raised`() throws {
         try withServer { server in
-            let script = "ulimit -c; ulimit -l; ulimit -n 4096 2>/dev/null || echo no; ulimit -c 1 2>/dev/null || echo no"
+            let script =
+                "ulimit -c; ulimit -l; ulimit -n 4096 2>/dev/null || echo no; ulimit -c 1 2>/dev/null || echo no"
             try #expect(server.run(["bash", "-c", script]).stdout.text == "0\n64\nno\nno\n")
         }
     }

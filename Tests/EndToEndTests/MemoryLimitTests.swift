@@ -21,7 +21,7 @@ struct MemoryLimitTests {
             ),
             (
                 "System V shared memory",
-                "my $i = shmget 0, 200 << 20, 01600 or exit 3; shmwrite $i, 'a' x (1 << 20), $_ << 20, 1 << 20 for 0..199"
+                "my $i = shmget 0, 200 << 20, 01600 // exit 3; shmwrite $i, 'a' x (1 << 20), $_ << 20, 1 << 20 for 0..199"
             ),
         ] as [(String, String)]
     )
