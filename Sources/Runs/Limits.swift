@@ -2,9 +2,10 @@
 public struct Limits: Sendable, Hashable {
     /// How long the command may run, by CLOCK_MONOTONIC from its exec.
     public var timeout: Duration
-    /// How much processor time all its processes may use together; unless it is set, twice the timeout.
+    /// How much processor time all its processes may use together; unless it is set, twice the timeout and at least a second:
+    /// a deadline of milliseconds is for the wall clock alone to judge.
     public var cpu: Duration {
-        get { ownCPU ?? timeout * 2 }
+        get { ownCPU ?? max(min(timeout, Self.longest) * 2, .seconds(1)) }
         set { ownCPU = newValue }
     }
     /// How much memory all its processes may use together, what they write to their files included.
@@ -19,12 +20,14 @@ public struct Limits: Sendable, Hashable {
     public var openFiles: Int
 
     private var ownCPU: Duration?
+    /// What is longer is no limit.
+    private static let longest = Duration.seconds(1 << 31)
 
     /// The defaults of the contract.
     ///
     /// - Parameters:
     ///   - timeout: wall-clock limit.
-    ///   - cpu: processor time; `nil`: twice the timeout.
+    ///   - cpu: processor time; `nil`: twice the timeout, at least a second.
     ///   - memoryBytes: memory of the run.
     ///   - processes: processes and threads at once.
     ///   - outputBytes: bytes kept of each stream.

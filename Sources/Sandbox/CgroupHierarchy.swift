@@ -26,7 +26,7 @@ struct CgroupHierarchy {
             guard fields.count == 3 else { return nil }
             return (Set(fields[1].split(separator: ",").map(String.init)), String(fields[2]))
         }
-        return mounts.split(separator: "\n").compactMap { line in
+        let found = mounts.split(separator: "\n").compactMap { line -> CgroupHierarchy? in
             let halves = line.split(separator: " - ", maxSplits: 1)
             let fields = halves.first?.split(separator: " ") ?? []
             let kind = halves.last?.split(separator: " ") ?? []
@@ -42,6 +42,10 @@ struct CgroupHierarchy {
                 mountPoint: String(fields[4]),
                 ownPath: path
             )
+        }
+        // What is mounted over another is what is seen there.
+        return found.enumerated().compactMap { index, hierarchy in
+            found[(index + 1)...].contains { $0.mountPoint == hierarchy.mountPoint } ? nil : hierarchy
         }
     }
 

@@ -85,8 +85,9 @@ enum LauncherWire {
     private static let slackOfFiles: UInt64 = 1 << 20
 
     private static func nanoseconds(_ duration: Duration) -> UInt64 {
-        let (seconds, attoseconds) = duration.components
-        return UInt64(clamping: seconds) &* 1_000_000_000 &+ UInt64(attoseconds / 1_000_000_000)
+        // What is longer is no limit.
+        let (seconds, attoseconds) = min(max(duration, .zero), .seconds(1 << 32)).components
+        return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
     }
 
     // MARK: From both

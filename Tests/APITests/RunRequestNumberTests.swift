@@ -54,8 +54,9 @@ import Testing
         #expect(limits.openFiles == 65536)
     }
 
-    @Test func `processor time that is not named is twice the timeout`() throws {
-        #expect(try decode(#"{"command": ["x"], "limits": {}, "timeoutSeconds": 7}"#).limits.cpu == .seconds(14))
+    @Test(arguments: [("7", 14), ("0.001", 1)])
+    func `processor time that is not named is twice the timeout, at least a second`(timeout: String, cpu: Int) throws {
+        #expect(try decode(#"{"command": ["x"], "timeoutSeconds": \#(timeout)}"#).limits.cpu == .seconds(cpu))
     }
 
     @Test(arguments: [("0", 0), ("1", 1), ("1e3", 1000), ("1.0", 1), ("67108864", 64 << 20)])
