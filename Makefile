@@ -4,10 +4,10 @@ BUILD := .build
 RELEASE := .build-release
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 
-.PHONY: help serve build test lint bench thread-sanitizer address-sanitizer image dependencies clean
+.PHONY: help serve build test lint bench test-cgroup2 thread-sanitizer address-sanitizer image dependencies clean
 
 help: ## Say what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 22
 
 serve: build ## Build in release mode and serve on 127.0.0.1:8080
 	exec $(RELEASE)/release/sandglass serve
@@ -22,6 +22,9 @@ test: dependencies ## Build and pass every test
 
 lint: ## Check the format of every Swift file
 	swift format lint --strict --recursive Package.swift Sources Tests
+
+test-cgroup2: build ## Test control groups of version 2 in a small virtual machine
+	Tests/cgroup2/run
 
 bench: build ## Take the figures and print the table
 	Benchmarks/run

@@ -2,16 +2,14 @@ internal import JSON
 internal import Runs
 
 /// `limits` of a run.
-///
-/// What this host does not limit is `null`.
 struct LimitsDocument: JSONWritable {
     let limits: Limits
 
     func write(to writer: inout JSONWriter) {
         writer.object { document in
             document.member("timeoutSeconds", limits.timeout.inSeconds)
-            document.member("cpuSeconds", nil)
-            document.member("memoryBytes", nil)
+            document.member("cpuSeconds", limits.cpu.inSeconds)
+            document.member("memoryBytes", limits.memoryBytes)
             document.member("processes", limits.processes)
             document.member("outputBytes", limits.outputBytes)
             document.member("diskBytes", limits.diskBytes)

@@ -10,6 +10,16 @@ public struct RequestMaxima: Sendable {
     public var grace = Duration.seconds(60)
     /// The largest `limits.outputBytes`.
     public var outputBytes = 64 << 20
+    /// The largest `limits.cpuSeconds`: four processors for the longest time.
+    public var cpu = Duration.seconds(14400)
+    /// The largest `limits.memoryBytes`.
+    public var memoryBytes = 64 << 30
+    /// The largest `limits.processes`.
+    public var processes = 8192
+    /// The largest `limits.diskBytes`.
+    public var diskBytes = 64 << 30
+    /// The largest `limits.openFiles`.
+    public var openFiles = 65536
     /// The most elements of `command`.
     public var commandElements = 1024
     /// The longest that a client may wait for a run in one request.

@@ -7,7 +7,11 @@ struct RunRequest {
     ///
     /// They are refused, never ignored.
     private static let notOffered: Set = ["artifacts", "cache", "files", "image", "labels", "network"]
-    private static let limitsNotOffered: Set = ["cpuSeconds", "diskBytes", "memoryBytes", "openFiles", "processes"]
+    /// The least of each limit, below which nothing can be started: a slot has to live in `memoryBytes` too, a file
+    /// system has at least one page, and a command has three streams.
+    private static let leastMemory = 1 << 20
+    private static let leastDisk = 4096
+    private static let leastOpenFiles = 3
 
     private let maxima: RequestMaxima
     private var faults: [JSONFault] = []
@@ -167,9 +171,28 @@ struct RunRequest {
             switch member.name {
             case "outputBytes":
                 limits.outputBytes = count(member.value, place, atMost: maxima.outputBytes) ?? limits.outputBytes
-            default: refuseName(member.name, place, notOffered: Self.limitsNotOffered)
+            case "cpuSeconds": limits.cpu = cpu(member.value, place) ?? limits.cpu
+            case "memoryBytes":
+                limits.memoryBytes =
+                    count(member.value, place, from: Self.leastMemory, atMost: maxima.memoryBytes) ?? limits.memoryBytes
+            case "processes":
+                limits.processes =
+                    count(member.value, place, from: 1, atMost: maxima.processes) ?? limits.processes
+            case "diskBytes":
+                limits.diskBytes =
+                    count(member.value, place, from: Self.leastDisk, atMost: maxima.diskBytes) ?? limits.diskBytes
+            case "openFiles":
+                limits.openFiles =
+                    count(member.value, place, from: Self.leastOpenFiles, atMost: maxima.openFiles) ?? limits.openFiles
+            default: refuseName(member.name, place, notOffered: [])
             }
         }
+    }
+
+    private mutating func cpu(_ value: JSONValue, _ place: JSONPointer) -> Duration? {
+        let cpu = seconds(value, place, atMost: maxima.cpu)
+        if cpu == .zero { refuse(place, "must be greater than 0") }
+        return cpu
     }
 
     /// A duration of at least 0.
@@ -193,18 +216,23 @@ struct RunRequest {
         return .nanoseconds(seconds > 0 ? max(nanoseconds, 1) : 0)
     }
 
-    private mutating func count(_ value: JSONValue, _ place: JSONPointer, atMost maximum: Int) -> Int? {
+    private mutating func count(
+        _ value: JSONValue,
+        _ place: JSONPointer,
+        from least: Int = 0,
+        atMost maximum: Int
+    ) -> Int? {
         guard case .number(let number) = value else {
             refuse(place, "must be a whole number, not \(value.typeName)")
             return nil
         }
         guard let whole = number.integer else {
             let tooLarge = number.double.map { $0.rounded() == $0 } ?? true
-            refuse(place, tooLarge ? "must be from 0 to \(maximum)" : "must be a whole number")
+            refuse(place, tooLarge ? "must be from \(least) to \(maximum)" : "must be a whole number")
             return nil
         }
-        guard whole >= 0, whole <= maximum else {
-            refuse(place, "must be from 0 to \(maximum), the most that this server allows")
+        guard whole >= least, whole <= maximum else {
+            refuse(place, "must be from \(least) to \(maximum), the most that this server allows")
             return nil
         }
         return Int(whole)

@@ -46,7 +46,12 @@ static int lower_limit(int resource, uint64_t value, bool hard) {
 static int setup_limits(const struct sandglass_prepared_command *command) {
     if (lower_limit(RLIMIT_CORE, 0, true) < 0) return -1;
     if (lower_limit(RLIMIT_NOFILE, command->open_files, true) < 0) return -1;
-    if (lower_limit(RLIMIT_NPROC, command->processes, true) < 0) return -1;
+    // One user's processes: the slot is one of them.
+    if (lower_limit(RLIMIT_NPROC, command->processes + 1, true) < 0) return -1;
+    if (lower_limit(RLIMIT_FSIZE, command->file_bytes, true) < 0) return -1;
+    // SIGXCPU first, and a second later, for those that do not care, SIGKILL (setrlimit(2)).
+    if (lower_limit(RLIMIT_CPU, command->cpu_seconds + 1, true) < 0) return -1;
+    if (lower_limit(RLIMIT_CPU, command->cpu_seconds, false) < 0) return -1;
     if (lower_limit(RLIMIT_MEMLOCK, 64 * 1024, true) < 0) return -1;
     // The room for arguments is a quarter of the stack (execve(2)): the same on every host.
     if (lower_limit(RLIMIT_STACK, 8 * 1024 * 1024, false) < 0) return -1;

@@ -11,6 +11,8 @@ struct sandglass_prepared_command {
     int streams[3];      // what become descriptors 0, 1 and 2; each is above 2 itself
     uint64_t open_files;
     uint64_t processes;
+    uint64_t file_bytes;
+    uint64_t cpu_seconds; // RLIMIT_CPU of each process
     int32_t nice;
     // Where the child leaves word for the slot: they share memory until exec.
     volatile uint64_t started_nanoseconds;

@@ -5,23 +5,44 @@
 #include "identity.h"
 #include "root.h"
 #include "slot.h"
+#include "zygote.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
 // The launcher's descriptors, beside 0 to 2 on /dev/null.
-enum { SERVER = 3, CHILD_SIGNALS = 4, USERS_CLAIM = 5 };
+enum { SERVER = 3, CHILD_SIGNALS = 4, USERS_CLAIM = SANDGLASS_GROUP_END + SANDGLASS_CONTROLLERS };
 
 // Pids of the slots by their number; 0: free.
 static pid_t slots[SANDGLASS_MAXIMUM_SLOTS];
+static struct sandglass_group groups[SANDGLASS_MAXIMUM_SLOTS];
 
-static void report(enum sandglass_launcher_report_kind kind, uint32_t slot, struct sandglass_failure failure) {
-    struct sandglass_launcher_report report = {.kind = kind, .slot = slot, .failure = failure};
-    while (send(SERVER, &report, sizeof report, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
+// Where slots are born of zygotes. A number's zygote stays for its next slot, and goes when there is none for a while.
+static struct zygote {
+    pid_t pid;
+    int socket;
+    bool is_making; // a slot, and has not said yet which
+    bool kill_slot; // as soon as it has
+    uint64_t idle_since;
+} zygotes[SANDGLASS_MAXIMUM_SLOTS];
+static uint32_t zygotes_making, zygotes_idle;
+static int zygote_reports = -1, zygote_reports_far = -1;
+static const uint64_t zygote_patience = UINT64_C(5000000000);
+enum { IDLE_LOOK_MILLISECONDS = 1000, MAKING_PATIENCE_MILLISECONDS = 500 };
+
+static void send_report(const struct sandglass_launcher_report *report) {
+    while (send(SERVER, report, sizeof *report, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
+}
+
+static void report_gone(uint32_t slot, struct sandglass_failure failure, struct sandglass_usage usage) {
+    struct sandglass_launcher_report report = {
+        .kind = SANDGLASS_LAUNCHER_GONE, .slot = slot, .failure = failure, .usage = usage};
+    send_report(&report);
 }
 
 // MARK: Set-up
@@ -49,19 +70,16 @@ static int setup_streams(void) {
     return null > 2 ? close(null) : 0;
 }
 
-// Moves one descriptor to a number of its own. Neither of the two is the other's target.
-static int move_descriptor(int from, int to) {
-    return from == to || syscall(SYS_dup3, from, to, O_CLOEXEC) >= 0 ? 0 : -1;
-}
-
-static int setup_descriptors(const struct sandglass_plan *plan, int server) {
-    // Out of the way first: the numbers that they get may be those that they have.
-    int high = fcntl(server, F_DUPFD_CLOEXEC, USERS_CLAIM + 1);
+// The server's socket, the claim and the folders of the groups get numbers of their own, whichever they had.
+static int setup_descriptors(const struct sandglass_plan *plan, int server, struct sandglass_cgroups *cgroups) {
+    server = fcntl(server, F_DUPFD_CLOEXEC, USERS_CLAIM + 1);
     int claim = plan->users_claim < 0 ? -1 : fcntl(plan->users_claim, F_DUPFD_CLOEXEC, USERS_CLAIM + 1);
-    if (high < 0 || (claim < 0 && plan->users_claim >= 0)) return -1;
-    if (move_descriptor(high, SERVER) < 0 || (claim >= 0 && move_descriptor(claim, USERS_CLAIM) < 0)) return -1;
+    int next = cgroups->version > 0 ? sandglass_group_keep_folders(cgroups) : CHILD_SIGNALS + 1;
+    if (server < 0 || next < 0 || (claim < 0 && plan->users_claim >= 0)) return -1;
+    if (dup3(server, SERVER, O_CLOEXEC) < 0 || (claim >= 0 && dup3(claim, USERS_CLAIM, O_CLOEXEC) < 0)) return -1;
     // Whatever the process had open that forked the launcher.
     if (syscall(SYS_close_range, CHILD_SIGNALS, CHILD_SIGNALS, 0) < 0) return -1;
+    if (syscall(SYS_close_range, next, USERS_CLAIM - 1, 0) < 0 && next < USERS_CLAIM) return -1;
     if (syscall(SYS_close_range, claim < 0 ? USERS_CLAIM : USERS_CLAIM + 1, ~0u, 0) < 0) return -1;
     return setup_streams();
 }
@@ -103,73 +121,303 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan) {
     return sandglass_no_failure();
 }
 
-// MARK: Slots
+// MARK: Control groups
 
-static void spawn(const struct sandglass_plan *plan, uint32_t slot, int control) {
-    static const uint64_t namespaces =
-        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET;
-    pid_t pid = sandglass_clone3(namespaces);
-    if (pid == 0) sandglass_slot_run(plan, slot, control);
-    if (pid < 0) {
-        struct sandglass_slot_report failed = {
-            .kind = SANDGLASS_SLOT_FAILED,
-            .failure = sandglass_failed(SANDGLASS_STEP_CLONE, -1),
-        };
-        send(control, &failed, sizeof failed, MSG_NOSIGNAL | MSG_DONTWAIT);
-        report(SANDGLASS_LAUNCHER_GONE, slot, failed.failure);
-    } else {
-        slots[slot] = pid;
+static int open_zygote_reports(void) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
+    zygote_reports = ends[0];
+    zygote_reports_far = ends[1];
+    // Each zygote has a socket here.
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return -1;
+    files.rlim_cur = files.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static void add_idle_zygote(uint32_t slot) {
+    zygotes[slot].idle_since = sandglass_monotonic_nanoseconds();
+    zygotes_idle++;
+}
+
+static int start_zygote(const struct sandglass_plan *plan, uint32_t slot) {
+    if (sandglass_group_make(&plan->cgroups, slot) < 0) return -1;
+    pid_t pid = sandglass_zygote_start(plan, slot, zygote_reports_far, &zygotes[slot].socket);
+    if (pid < 0) return -1;
+    zygotes[slot].pid = pid;
+    return 0;
+}
+
+// The zygote is gone and reaped.
+static void forget_zygote(const struct sandglass_plan *plan, uint32_t slot) {
+    close(zygotes[slot].socket);
+    zygotes[slot] = (struct zygote){0};
+    sandglass_group_remove(&plan->cgroups, slot);
+}
+
+static void reap_pid(pid_t pid) {
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+}
+
+static void retire_idle_zygotes(const struct sandglass_plan *plan) {
+    uint64_t now = sandglass_monotonic_nanoseconds();
+    for (uint32_t slot = 0; slot < plan->slots && zygotes_idle > 0; slot++) {
+        struct zygote *zygote = &zygotes[slot];
+        if (zygote->pid == 0 || zygote->idle_since == 0 || now - zygote->idle_since < zygote_patience) continue;
+        zygotes_idle--;
+        // It ends with its socket.
+        shutdown(zygote->socket, SHUT_RDWR);
+        reap_pid(zygote->pid);
+        forget_zygote(plan, slot);
     }
 }
 
+// Whether a process can really be had in a group: what the host shows of its files does not say so.
+static struct sandglass_failure try_control_groups(const struct sandglass_plan *plan) {
+    if (plan->cgroups.version == 1) {
+        struct sandglass_zygote_report first;
+        if (open_zygote_reports() < 0 || start_zygote(plan, 0) < 0)
+            return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 3);
+        if (sandglass_receive(zygote_reports, &first, sizeof first, NULL, 0) != sizeof first)
+            return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 4);
+        if (!first.failure.step) {
+            add_idle_zygote(0);
+            return sandglass_no_failure();
+        }
+        reap_pid(zygotes[0].pid);
+        forget_zygote(plan, 0);
+        return first.failure;
+    }
+    struct sandglass_group group;
+    if (sandglass_group_make(&plan->cgroups, 0) < 0 || sandglass_group_open(&plan->cgroups, 0, &group) < 0)
+        return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 2);
+    sandglass_group_close();
+    int folder = sandglass_group_folder(&plan->cgroups, 0);
+    pid_t pid = folder < 0 ? -1 : sandglass_clone3(CLONE_INTO_CGROUP, folder);
+    if (pid == 0) _exit(0);
+    struct sandglass_failure failure =
+        pid < 0 ? sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1) : sandglass_no_failure();
+    if (folder >= 0) close(folder);
+    if (pid > 0) reap_pid(pid);
+    sandglass_group_remove(&plan->cgroups, 0);
+    return failure;
+}
+
+// MARK: Slots
+
+// Nothing of the slot is left but the server's knowledge of it.
+static void never_born(uint32_t slot, int control, struct sandglass_failure failure) {
+    struct sandglass_slot_report failed = {.kind = SANDGLASS_SLOT_FAILED, .failure = failure};
+    send(control, &failed, sizeof failed, MSG_NOSIGNAL | MSG_DONTWAIT);
+    report_gone(slot, failure, (struct sandglass_usage){0});
+}
+
+static pid_t clone_into_group(const struct sandglass_plan *plan, struct sandglass_birth *birth) {
+    if (sandglass_group_make(&plan->cgroups, birth->slot) < 0) return -1;
+    int folder = sandglass_group_folder(&plan->cgroups, birth->slot);
+    if (folder < 0 || sandglass_group_open(&plan->cgroups, birth->slot, &birth->group) < 0) return -1;
+    pid_t pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES | CLONE_INTO_CGROUP, folder);
+    if (pid == 0) sandglass_slot_run(plan, birth);
+    int error = errno;
+    sandglass_group_close();
+    close(folder);
+    groups[birth->slot] = birth->group;
+    errno = error;
+    return pid;
+}
+
+static void spawn(const struct sandglass_plan *plan, uint32_t slot, uint64_t scratch_bytes, int control) {
+    struct sandglass_birth birth = {.slot = slot, .control = control, .scratch_bytes = scratch_bytes};
+    pid_t pid;
+    if (plan->cgroups.version == 2) {
+        pid = clone_into_group(plan, &birth);
+    } else {
+        pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES, -1);
+        if (pid == 0) sandglass_slot_run(plan, &birth);
+    }
+    if (pid < 0) never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CLONE, -1));
+    else slots[slot] = pid;
+}
+
+static void ask_zygote(const struct sandglass_plan *plan, uint32_t slot, uint64_t scratch_bytes, int control) {
+    struct zygote *zygote = &zygotes[slot];
+    struct sandglass_zygote_request request = {.scratch_bytes = scratch_bytes};
+    if (zygote->idle_since != 0) zygotes_idle--;
+    zygote->idle_since = 0;
+    if ((zygote->pid == 0 && start_zygote(plan, slot) < 0)
+        || sandglass_send_with(zygote->socket, &request, sizeof request, control) < 0) {
+        never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 5));
+        return;
+    }
+    zygote->is_making = true;
+    zygote->kill_slot = false;
+    zygotes_making++;
+}
+
+static void kill_slot(const struct sandglass_plan *plan, uint32_t slot) {
+    if (zygotes[slot].is_making) zygotes[slot].kill_slot = true;
+    if (slots[slot] <= 0) return;
+    kill(slots[slot], SIGKILL);
+    if (plan->cgroups.version == 2) sandglass_group_kill(&plan->cgroups, slot);
+}
+
 static void obey(const struct sandglass_plan *plan, const struct sandglass_launcher_request *request, int control) {
-    if (request->slot >= plan->slots) return;
+    uint32_t slot = request->slot;
+    if (slot >= plan->slots) return;
     switch (request->kind) {
     case SANDGLASS_LAUNCHER_SPAWN:
         // Two slots of one number would share a user: whatever the server says, that never happens.
-        if (control >= 0 && slots[request->slot] == 0) spawn(plan, request->slot, control);
+        if (control < 0 || slots[slot] != 0 || zygotes[slot].is_making) break;
+        if (plan->cgroups.version == 1) ask_zygote(plan, slot, request->scratch_bytes, control);
+        else spawn(plan, slot, request->scratch_bytes, control);
         break;
     case SANDGLASS_LAUNCHER_KILL:
-        if (slots[request->slot] > 0) kill(slots[request->slot], SIGKILL);
+        kill_slot(plan, slot);
         break;
     default:
         break;
     }
 }
 
+// What zygotes say. Those that have only set themselves up wait for nothing.
+static void take_zygote_reports(void) {
+    struct sandglass_zygote_report made;
+    while (zygote_reports >= 0 && recv(zygote_reports, &made, sizeof made, MSG_DONTWAIT) == sizeof made) {
+        struct zygote *zygote = &zygotes[made.slot];
+        // One that could not set itself up ends, and is seen to.
+        if (made.pid == 0 || !zygote->is_making || made.failure.step == SANDGLASS_STEP_CONTROL_GROUP) continue;
+        zygote->is_making = false;
+        zygotes_making--;
+        groups[made.slot] = made.group;
+        if (made.pid < 0) {
+            add_idle_zygote(made.slot);
+            report_gone(made.slot, made.failure, (struct sandglass_usage){0});
+            continue;
+        }
+        slots[made.slot] = made.pid;
+        if (zygote->kill_slot) kill(made.pid, SIGKILL);
+    }
+}
+
+// What a slot used that could not say so itself.
+static struct sandglass_usage account(const struct sandglass_plan *plan, uint32_t slot, const struct rusage *record) {
+    struct sandglass_usage usage = {
+        .user_microseconds = (uint64_t)record->ru_utime.tv_sec * 1000000u + (uint64_t)record->ru_utime.tv_usec,
+        .system_microseconds = (uint64_t)record->ru_stime.tv_sec * 1000000u + (uint64_t)record->ru_stime.tv_usec,
+        .peak_bytes = (uint64_t)record->ru_maxrss * 1024u,
+    };
+    struct sandglass_group now;
+    if (plan->cgroups.version == 0 || sandglass_group_open(&plan->cgroups, slot, &now) < 0) return usage;
+    usage.oom_kills = sandglass_group_oom_kills(&groups[slot]);
+    sandglass_group_account(&groups[slot], &now.beginning, &usage);
+    sandglass_group_close();
+    return usage;
+}
+
+static void bury_slot(const struct sandglass_plan *plan, uint32_t slot) {
+    int status = 0;
+    struct rusage record = {0};
+    struct sandglass_usage usage = {0};
+    while (wait4(slots[slot], &status, 0, &record) < 0 && errno == EINTR) {}
+    slots[slot] = 0;
+    if (WIFSIGNALED(status)) usage = account(plan, slot, &record);
+    report_gone(slot, sandglass_no_failure(), usage);
+    // Now that it is told.
+    if (plan->cgroups.version == 2) sandglass_group_remove(&plan->cgroups, slot);
+    if (zygotes[slot].pid != 0) add_idle_zygote(slot);
+}
+
+// Nobody ends a zygote but the OOM killer, when the whole host is out of memory, and its own failure to set itself up.
+static void bury_zygote(const struct sandglass_plan *plan, uint32_t slot) {
+    struct zygote zygote = zygotes[slot];
+    reap_pid(zygote.pid);
+    forget_zygote(plan, slot);
+    if (zygote.idle_since != 0) zygotes_idle--;
+    if (!zygote.is_making) return;
+    zygotes_making--;
+    errno = ECHILD;
+    report_gone(slot, sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1), (struct sandglass_usage){0});
+}
+
+static bool bury(const struct sandglass_plan *plan, pid_t pid) {
+    for (uint32_t slot = 0; slot < plan->slots; slot++) {
+        if (slots[slot] != pid) continue;
+        bury_slot(plan, slot);
+        return true;
+    }
+    for (uint32_t slot = 0; plan->cgroups.version == 1 && slot < plan->slots; slot++) {
+        if (zygotes[slot].pid != pid) continue;
+        bury_zygote(plan, slot);
+        return true;
+    }
+    return false;
+}
+
 static void reap(const struct sandglass_plan *plan) {
     struct signalfd_siginfo ignored;
     while (read(CHILD_SIGNALS, &ignored, sizeof ignored) > 0) {}
-    pid_t ended;
-    while ((ended = waitpid(-1, NULL, WNOHANG)) > 0) {
-        for (uint32_t slot = 0; slot < plan->slots; slot++) {
-            if (slots[slot] != ended) continue;
-            slots[slot] = 0;
-            report(SANDGLASS_LAUNCHER_GONE, slot, sandglass_no_failure());
-            break;
-        }
+    for (;;) {
+        // Not yet waited for: a slot may be over before its zygote has said that it is one.
+        siginfo_t ended = {0};
+        if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || ended.si_pid == 0) return;
+        take_zygote_reports();
+        if (bury(plan, ended.si_pid)) continue;
+        if (zygotes_making > 0) return; // the report comes, and reaping goes on
+        reap_pid(ended.si_pid);
     }
 }
 
 static _Noreturn void end(const struct sandglass_plan *plan) {
-    for (uint32_t slot = 0; slot < plan->slots; slot++)
+    for (uint32_t slot = 0; slot < plan->slots; slot++) {
+        if (zygotes[slot].is_making) zygotes[slot].kill_slot = true;
         if (slots[slot] > 0) kill(slots[slot], SIGKILL);
-    for (;;) {
-        if (waitpid(-1, NULL, 0) < 0 && errno != EINTR) _exit(0);
     }
+    struct pollfd event = {.fd = zygote_reports, .events = POLLIN};
+    while (zygotes_making > 0 && poll(&event, 1, MAKING_PATIENCE_MILLISECONDS) > 0) take_zygote_reports();
+    for (uint32_t slot = 0; slot < plan->slots && plan->cgroups.version == 1; slot++)
+        if (zygotes[slot].pid != 0) shutdown(zygotes[slot].socket, SHUT_RDWR);
+    for (;;) {
+        if (waitpid(-1, NULL, 0) < 0 && errno != EINTR) break;
+    }
+    for (uint32_t slot = 0; slot < plan->slots && plan->cgroups.version > 0; slot++)
+        sandglass_group_remove(&plan->cgroups, slot);
+    if (plan->cgroups.version > 0) sandglass_group_remove_folders(&plan->cgroups);
+    _exit(0);
 }
 
-static _Noreturn void run(const struct sandglass_plan *plan, int server) {
-    struct sandglass_failure failure = sandglass_no_failure();
-    if (setup_descriptors(plan, server) < 0) failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);
-    else failure = set_up(plan);
-    report(SANDGLASS_LAUNCHER_READY, 0, failure);
-    if (failure.step) _exit(1);
+static _Noreturn void run(const struct sandglass_plan *server_plan, int server) {
+    struct sandglass_plan own = *server_plan;
+    const struct sandglass_plan *plan = &own;
+    struct sandglass_launcher_report ready = {.kind = SANDGLASS_LAUNCHER_READY};
+    if (setup_descriptors(plan, server, &own.cgroups) < 0) ready.failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);
+    else ready.failure = set_up(plan);
+    bool failed = ready.failure.step != SANDGLASS_STEP_NONE;
+    if (!failed && own.cgroups.version > 0) {
+        // Without them commands run all the same, and their receipt says what is not enforced.
+        ready.failure = try_control_groups(plan);
+        if (ready.failure.step) {
+            sandglass_group_remove_folders(&own.cgroups);
+            own.cgroups.version = 0;
+        }
+        ready.cgroups = own.cgroups.version;
+    }
+    send_report(&ready);
+    if (failed) _exit(1);
 
-    struct pollfd events[] = {{.fd = SERVER, .events = POLLIN}, {.fd = CHILD_SIGNALS, .events = POLLIN}};
+    struct pollfd events[] = {
+        {.fd = SERVER, .events = POLLIN},
+        {.fd = CHILD_SIGNALS, .events = POLLIN},
+        // A negative one is passed over (poll(2)).
+        {.fd = zygote_reports, .events = POLLIN},
+    };
     for (;;) {
-        if (poll(events, 2, -1) < 0) continue;
-        if (events[1].revents) reap(plan);
+        int count = poll(events, 3, zygotes_idle > 0 ? IDLE_LOOK_MILLISECONDS : -1);
+        if (count < 0) continue;
+        if (zygotes_idle > 0) retire_idle_zygotes(plan);
+        if (events[1].revents || events[2].revents) {
+            take_zygote_reports();
+            reap(plan);
+        }
         if (!events[0].revents) continue;
         struct sandglass_launcher_request request = {0};
         int control;

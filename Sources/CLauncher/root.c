@@ -110,28 +110,32 @@ struct sandglass_failure sandglass_root_add_proc(void) {
 }
 
 // Async-signal-safe.
-struct sandglass_failure sandglass_root_add_scratch(const struct sandglass_plan *plan, uint32_t host_user) {
+struct sandglass_failure sandglass_root_add_scratch(
+    const struct sandglass_plan *plan, uint64_t bytes, uint32_t host_user
+) {
     static const struct {
+        const char *folder;
         const char *target;
-        const char *mode;
-        unsigned long flags;
+        mode_t mode;
+        uint64_t attributes;
     } scratch[] = {
-        {"/box", ",mode=0755", MS_NOSUID | MS_NODEV},
-        {"/tmp", ",mode=1777", MS_NOSUID | MS_NODEV},
-        {"/dev/shm", ",mode=1777", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+        {"/tmp/box", "/box", 0755, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+        {"/tmp/shm", "/dev/shm", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+        // The last, for it covers the others' folders: they are reached by their own mounts alone.
+        {"/tmp/tmp", "/tmp", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
     };
+    char options[96];
+    char *at = sandglass_append_text(options, "mode=0755,size=");
+    at = sandglass_append_number(at, bytes);
+    at = sandglass_append_text(at, ",nr_inodes=");
+    sandglass_append_number(at, plan->scratch_inodes);
+    if (mount("tmpfs", staging, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+        return sandglass_failed(SANDGLASS_STEP_SCRATCH, -1);
     for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) {
-        char options[160];
-        char *at = sandglass_append_text(options, "size=");
-        at = sandglass_append_number(at, plan->scratch_bytes);
-        at = sandglass_append_text(at, ",nr_inodes=");
-        at = sandglass_append_number(at, plan->scratch_inodes);
-        at = sandglass_append_text(at, ",uid=");
-        at = sandglass_append_number(at, host_user);
-        at = sandglass_append_text(at, ",gid=");
-        at = sandglass_append_number(at, host_user);
-        sandglass_append_text(at, scratch[i].mode);
-        if (mount("tmpfs", scratch[i].target, "tmpfs", scratch[i].flags, options) < 0)
+        if (mkdir(scratch[i].folder, 0700) < 0 || chmod(scratch[i].folder, scratch[i].mode) < 0
+            || lchown(scratch[i].folder, host_user, host_user) < 0
+            || mount(scratch[i].folder, scratch[i].target, NULL, MS_BIND, NULL) < 0
+            || restrict_mount(scratch[i].target, scratch[i].attributes, false) < 0)
             return sandglass_failed(SANDGLASS_STEP_SCRATCH, (int32_t)i);
     }
     return sandglass_no_failure();

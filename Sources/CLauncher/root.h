@@ -9,4 +9,7 @@ struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan,
 
 // In a slot: the mounts that belong to one run alone.
 struct sandglass_failure sandglass_root_add_proc(void);
-struct sandglass_failure sandglass_root_add_scratch(const struct sandglass_plan *plan, uint32_t host_user);
+// One file system of so many bytes, of which /box, /tmp and /dev/shm are folders.
+struct sandglass_failure sandglass_root_add_scratch(
+    const struct sandglass_plan *plan, uint64_t bytes, uint32_t host_user
+);

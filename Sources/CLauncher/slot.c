@@ -20,6 +20,13 @@ enum { CONTROL = 3, CHILD_SIGNALS = 4 };
 // Orphans reaped before the slot looks at its control socket again: a fork bomb makes them without end.
 enum { REAPED_AT_ONCE = 64 };
 
+// How often the slot looks for the kill that an OOM is followed by, a millisecond apart. It comes within microseconds, or
+// not at all when the victim was ending anyway.
+enum { OOM_LOOKS = 50 };
+static const int64_t oom_look_nanoseconds = 1000000;
+// The least time between two looks at the processor time used: a run overshoots by this much on each processor.
+static const int64_t cpu_look_nanoseconds = 5000000;
+
 static void report(const struct sandglass_slot_report *report) {
     // A server that is gone reads nothing; the slot learns that from the end of its control socket.
     while (send(CONTROL, report, sizeof *report, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
@@ -33,10 +40,12 @@ static _Noreturn void give_up(struct sandglass_failure failure) {
 
 // MARK: Set-up
 
-static struct sandglass_failure setup_descriptors(int control) {
+static struct sandglass_failure setup_descriptors(const struct sandglass_birth *birth) {
     // The launcher's socket must not live on in its slots: its end tells the server that the launcher is gone.
-    if (dup2(control, CONTROL) < 0 || fcntl(CONTROL, F_SETFD, FD_CLOEXEC) < 0
-        || syscall(SYS_close_range, CONTROL + 1, ~0u, 0) < 0)
+    // The files of its group are all that a slot keeps.
+    int first = birth->group.version == 0 ? CHILD_SIGNALS : SANDGLASS_GROUP_END;
+    if (dup3(birth->control, CONTROL, O_CLOEXEC) < 0 || syscall(SYS_close_range, CHILD_SIGNALS, CHILD_SIGNALS, 0) < 0
+        || syscall(SYS_close_range, first, ~0u, 0) < 0)
         return sandglass_failed(SANDGLASS_STEP_SIGNALS, 0);
     return sandglass_no_failure();
 }
@@ -67,13 +76,16 @@ static struct sandglass_failure setup_child_signals(void) {
     return sandglass_no_failure();
 }
 
-static struct sandglass_failure set_up(const struct sandglass_plan *plan, uint32_t slot) {
+static struct sandglass_failure set_up(const struct sandglass_plan *plan, const struct sandglass_birth *birth) {
+    uint32_t slot = birth->slot;
+    prctl(PR_SET_NAME, "sg-slot");
     struct sandglass_failure failure;
     // As root of the launcher's user namespace.
     if ((failure = setup_host_name(plan)).step) return failure;
     if ((failure = sandglass_root_add_proc()).step) return failure;
-    if ((failure = sandglass_root_add_scratch(plan, sandglass_identity_host_user(plan, slot))).step) return failure;
-    // Walls of the network namespace and cgroup limits belong here: they need the privilege that goes next.
+    uint32_t user = sandglass_identity_host_user(plan, slot);
+    if ((failure = sandglass_root_add_scratch(plan, birth->scratch_bytes, user)).step) return failure;
+    // Walls of the network namespace belong here: they need the privilege that goes next.
     setup_priority(plan);
     if ((failure = sandglass_identity_change_user(plan, slot)).step) return failure;
     if ((failure = sandglass_identity_enter_user_namespace(plan, slot)).step) return failure;
@@ -105,7 +117,9 @@ static bool take_strings(char **vector, uint32_t count, char **at, const char *e
 }
 
 // Reads the memfd into `command`. The mappings are left to the slot's end: it has no second command.
-static bool read_command(int file, struct sandglass_prepared_command *command) {
+static bool read_command(
+    int file, struct sandglass_prepared_command *command, const struct sandglass_command **header_out
+) {
     struct stat status;
     if (fstat(file, &status) < 0) return false;
     size_t length = (size_t)status.st_size;
@@ -131,6 +145,9 @@ static bool read_command(int file, struct sandglass_prepared_command *command) {
     command->environment = vector + header->argument_count + 1;
     command->open_files = header->open_files;
     command->processes = header->processes;
+    command->file_bytes = header->file_bytes;
+    command->cpu_seconds = header->cpu_nanoseconds / 1000000000u + (header->cpu_nanoseconds % 1000000000u != 0);
+    *header_out = header;
     return take_strings(command->arguments, header->argument_count, &at, end)
         && take_strings(command->environment, header->environment_count, &at, end) && at == end;
 }
@@ -147,36 +164,68 @@ static void receive_start(int descriptors[4]) {
     }
 }
 
-static pid_t start_command(const struct sandglass_plan *plan, uint64_t *started_nanoseconds) {
+struct supervision {
+    pid_t command;
+    struct sandglass_group group;
+    uint64_t cpu_nanoseconds; // that it may use, where the group counts them
+    uint64_t cpu_seconds;     // that one process may use, by RLIMIT_CPU
+    uint32_t processors;
+    int oom_looks; // still to come
+    struct sandglass_slot_report end;
+};
+
+static pid_t start_command(const struct sandglass_plan *plan, struct supervision *run) {
     int descriptors[4];
     receive_start(descriptors);
     struct sandglass_prepared_command command = {
         .streams = {descriptors[1], descriptors[2], descriptors[3]},
         .nice = plan->command_nice,
     };
-    if (!read_command(descriptors[0], &command)) give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
+    const struct sandglass_command *header;
+    if (!read_command(descriptors[0], &command, &header)) give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
+    if (sandglass_group_limit(&run->group, header->memory_bytes, header->processes) < 0)
+        give_up(sandglass_failed(SANDGLASS_STEP_LIMITS, 0));
+    // Where the group's clock counts, the one of each process is the second net and must not be first.
+    if (sandglass_group_has(&run->group, SANDGLASS_GROUP_CPU_USAGE)) command.cpu_seconds++;
+    run->cpu_nanoseconds = header->cpu_nanoseconds;
+    run->cpu_seconds = command.cpu_seconds;
+    run->processors = plan->processors > 0 ? plan->processors : 1;
+    sandglass_group_begin(&run->group);
     pid_t child = sandglass_command_start(&command);
     for (int i = 0; i < 4; i++) close(descriptors[i]);
     if (child < 0) give_up(command.failure);
-    *started_nanoseconds = command.started_nanoseconds;
+    run->end.started_nanoseconds = command.started_nanoseconds;
     return child;
 }
 
 // MARK: Supervising it
 
-struct supervision {
-    pid_t command;
-    struct sandglass_slot_report end;
-};
+// What the OOM killer did counts until the slot itself has done something: what comes after that is its doing.
+static bool note_oom(struct supervision *run) {
+    if (run->end.acts == 0) run->end.usage.oom_kills = sandglass_group_oom_kills(&run->group);
+    return run->end.usage.oom_kills > 0;
+}
+
+// Whether RLIMIT_CPU ended the command. A signal alone says nothing: the record also says how long it ran.
+static bool used_up_its_limit(const struct supervision *run, int status, const struct rusage *usage) {
+    if (!WIFSIGNALED(status) || (WTERMSIG(status) != SIGXCPU && WTERMSIG(status) != SIGKILL)) return false;
+    uint64_t milliseconds = (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000u
+        + (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000u;
+    // The limit is held against ticks, the record is exact: they differ a little.
+    return milliseconds + 100 >= run->cpu_seconds * 1000u;
+}
 
 // Whether the kernel has recorded the command's end. This record, and nothing else, is what the verdict
 // rests on.
 static bool read_end(struct supervision *run, int options) {
     int status;
+    struct rusage usage;
     pid_t ended;
-    do ended = wait4(run->command, &status, options, NULL);
+    do ended = wait4(run->command, &status, options, &usage);
     while (ended < 0 && errno == EINTR);
     if (ended != run->command) return false;
+    note_oom(run);
+    if (run->end.acts == 0 && used_up_its_limit(run, status, &usage)) run->end.acts |= SANDGLASS_ACT_CPU_LIMIT;
     run->end.wait_status = status;
     run->end.ended_nanoseconds = sandglass_monotonic_nanoseconds();
     return true;
@@ -189,12 +238,15 @@ static _Noreturn void finish(struct supervision *run) {
     for (;;) {
         if (wait4(-1, NULL, 0, NULL) < 0 && errno != EINTR) break;
     }
-    struct rusage usage;
-    getrusage(RUSAGE_CHILDREN, &usage);
+    struct rusage children;
+    getrusage(RUSAGE_CHILDREN, &children);
+    struct sandglass_usage *usage = &run->end.usage;
+    usage->user_microseconds = (uint64_t)children.ru_utime.tv_sec * 1000000u + (uint64_t)children.ru_utime.tv_usec;
+    usage->system_microseconds = (uint64_t)children.ru_stime.tv_sec * 1000000u + (uint64_t)children.ru_stime.tv_usec;
+    usage->peak_bytes = (uint64_t)children.ru_maxrss * 1024u;
+    struct sandglass_group_reading now = sandglass_group_read(&run->group);
+    sandglass_group_account(&run->group, &now, usage);
     run->end.kind = SANDGLASS_SLOT_ENDED;
-    run->end.user_microseconds = (uint64_t)usage.ru_utime.tv_sec * 1000000u + (uint64_t)usage.ru_utime.tv_usec;
-    run->end.system_microseconds = (uint64_t)usage.ru_stime.tv_sec * 1000000u + (uint64_t)usage.ru_stime.tv_usec;
-    run->end.peak_resident_bytes = (uint64_t)usage.ru_maxrss * 1024u;
     report(&run->end);
     _exit(0);
 }
@@ -214,35 +266,86 @@ static bool reap_orphans(struct supervision *run) {
     return true;
 }
 
+static void kill_all(struct supervision *run, uint32_t act) {
+    // The command's own end comes first, if the kernel has recorded one.
+    if (read_end(run, WNOHANG)) finish(run);
+    note_oom(run);
+    run->end.acts |= act;
+    kill(-1, SIGKILL);
+    if (read_end(run, 0)) finish(run);
+}
+
 static void obey(struct supervision *run) {
     struct sandglass_slot_request request = {0};
     ssize_t received = sandglass_receive(CONTROL, &request, sizeof request, NULL, 0);
     // Nobody is left to tell. Pid 1's end is the end of everything in its namespace.
     if (received <= 0) _exit(0);
-    // The command's own end comes first, if the kernel has recorded one.
-    if (read_end(run, WNOHANG)) finish(run);
     switch (request.kind) {
     case SANDGLASS_SLOT_TERMINATE:
+        if (read_end(run, WNOHANG)) finish(run);
+        note_oom(run);
         run->end.acts |= SANDGLASS_ACT_TERMINATED;
         kill(-1, SIGTERM);
         // A stopped process does not see a signal that it may handle.
         kill(-1, SIGCONT);
         break;
     case SANDGLASS_SLOT_KILL:
-        run->end.acts |= SANDGLASS_ACT_KILLED;
-        kill(-1, SIGKILL);
-        if (read_end(run, 0)) finish(run);
+        kill_all(run, SANDGLASS_ACT_KILLED);
         break;
     default:
         break;
     }
 }
 
+static void look_for_oom(struct supervision *run, bool told) {
+    uint64_t ignored;
+    if (told && read(sandglass_group_descriptor(SANDGLASS_GROUP_OOM_EVENT), &ignored, sizeof ignored) > 0)
+        run->oom_looks = OOM_LOOKS;
+    if (run->oom_looks == 0) return;
+    run->oom_looks--;
+    // As version 2 does by itself (memory.oom.group): a run whose process was taken from it is over.
+    if (sandglass_group_oom_kills(&run->group) > 0) kill_all(run, SANDGLASS_ACT_KILLED);
+}
+
+// Returns how long the run cannot have used up its processor time, or -1 where nobody counts it.
+static int64_t look_at_cpu(struct supervision *run) {
+    if (!sandglass_group_has(&run->group, SANDGLASS_GROUP_CPU_USAGE)) return -1;
+    uint64_t used = sandglass_group_cpu_nanoseconds(&run->group) - run->group.beginning.cpu_nanoseconds;
+    if (used >= run->cpu_nanoseconds) kill_all(run, SANDGLASS_ACT_CPU_LIMIT);
+    int64_t wait = (int64_t)((run->cpu_nanoseconds - used) / run->processors);
+    return wait > cpu_look_nanoseconds ? wait : cpu_look_nanoseconds;
+}
+
+static struct timespec *set_time(struct timespec *time, int64_t nanoseconds) {
+    if (nanoseconds < 0) return NULL;
+    time->tv_sec = nanoseconds / 1000000000;
+    time->tv_nsec = nanoseconds % 1000000000;
+    return time;
+}
+
 static _Noreturn void supervise(struct supervision *run) {
-    struct pollfd events[] = {{.fd = CHILD_SIGNALS, .events = POLLIN}, {.fd = CONTROL, .events = POLLIN}};
+    bool watches_oom = sandglass_group_has(&run->group, SANDGLASS_GROUP_OOM_EVENT);
+    struct pollfd events[] = {
+        {.fd = CHILD_SIGNALS, .events = POLLIN},
+        {.fd = CONTROL, .events = POLLIN},
+        // A negative one is passed over (poll(2)).
+        {.fd = watches_oom ? sandglass_group_descriptor(SANDGLASS_GROUP_OOM_EVENT) : -1, .events = POLLIN},
+    };
+    // Nothing has been used yet, so the first look can wait.
+    uint64_t cpu_look = sandglass_monotonic_nanoseconds() + run->cpu_nanoseconds / run->processors;
+    bool counts_cpu = sandglass_group_has(&run->group, SANDGLASS_GROUP_CPU_USAGE);
     bool more = false;
     for (;;) {
-        if (poll(events, 2, more ? 0 : -1) < 0) continue;
+        int64_t wait = -1;
+        if (counts_cpu) {
+            uint64_t now = sandglass_monotonic_nanoseconds();
+            if (now >= cpu_look) cpu_look = now + (uint64_t)look_at_cpu(run);
+            wait = (int64_t)(cpu_look - now);
+        }
+        if (run->oom_looks > 0 && (wait < 0 || wait > oom_look_nanoseconds)) wait = oom_look_nanoseconds;
+        if (more) wait = 0;
+        struct timespec time;
+        if (ppoll(events, 3, set_time(&time, wait), NULL) < 0) continue;
         if (events[0].revents) {
             struct signalfd_siginfo ignored;
             while (read(CHILD_SIGNALS, &ignored, sizeof ignored) > 0) {}
@@ -250,18 +353,19 @@ static _Noreturn void supervise(struct supervision *run) {
         // SIGCHLDs are merged, so the command is asked after by its own pid and never lost among orphans.
         if ((events[0].revents || more) && read_end(run, WNOHANG)) finish(run);
         if (events[1].revents) obey(run);
+        look_for_oom(run, events[2].revents != 0);
         more = (events[0].revents || more) && reap_orphans(run);
     }
 }
 
 // Async-signal-safe, like all of the above.
-_Noreturn void sandglass_slot_run(const struct sandglass_plan *plan, uint32_t slot, int control) {
-    struct sandglass_failure failure = setup_descriptors(control);
-    if (!failure.step) failure = set_up(plan, slot);
+_Noreturn void sandglass_slot_run(const struct sandglass_plan *plan, const struct sandglass_birth *birth) {
+    struct sandglass_failure failure = setup_descriptors(birth);
+    if (!failure.step) failure = set_up(plan, birth);
     if (failure.step) give_up(failure);
 
-    struct supervision run = {0};
-    run.command = start_command(plan, &run.end.started_nanoseconds);
+    struct supervision run = {.group = birth->group};
+    run.command = start_command(plan, &run);
     run.end.kind = SANDGLASS_SLOT_STARTED;
     report(&run.end);
     supervise(&run);

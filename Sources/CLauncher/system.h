@@ -20,8 +20,14 @@
 struct sandglass_failure sandglass_no_failure(void);
 struct sandglass_failure sandglass_failed(enum sandglass_step step, int32_t index);
 
-static inline pid_t sandglass_clone3(uint64_t flags) {
-    struct clone_args arguments = {.flags = flags, .exit_signal = SIGCHLD};
+// `cgroup` is a folder of a version 2 hierarchy for CLONE_INTO_CGROUP. With CLONE_PARENT the new process has the caller's
+// parent, and the caller's signal for it.
+static inline pid_t sandglass_clone3(uint64_t flags, int cgroup) {
+    struct clone_args arguments = {
+        .flags = flags,
+        .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+        .cgroup = cgroup < 0 ? 0 : (uint64_t)cgroup,
+    };
     return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
 }
 
@@ -42,3 +48,5 @@ int sandglass_write_file(const char *path, const char *text);
 // -1 with errno. Descriptors beyond those wanted are closed by the kernel (MSG_CTRUNC); those missing are -1.
 enum { SANDGLASS_MAXIMUM_DESCRIPTORS = 4 };
 ssize_t sandglass_receive(int socket, void *packet, size_t length, int *descriptors, int count);
+// One packet with one descriptor, or with none (-1).
+ssize_t sandglass_send_with(int socket, const void *packet, size_t length, int descriptor);

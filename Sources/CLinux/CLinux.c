@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int sandglass_pipe(int ends[2], enum sandglass_pipe_end non_blocking) {
@@ -146,3 +147,5 @@ int sandglass_processor_count(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
+
+int sandglass_has_attribute(const char *path, const char *name) { return getxattr(path, name, NULL, 0) > 0; }

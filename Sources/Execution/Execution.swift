@@ -50,6 +50,7 @@ public final class Execution {
     private var captures: [OutputStream: OutputCapture] = [:]
     private var input: InputFeed?
     private var startedAt: MonotonicTime?
+    private var slotUsage: SlotUsage?
     private var timers: [Timer] = []
 
     /// Starts a run.
@@ -73,7 +74,7 @@ public final class Execution {
         self.observer = observer
         machine = RunMachine(timeout: specification.limits.timeout, grace: specification.grace)
         do {
-            slot = try launcher.makeSlot()
+            slot = try launcher.makeSlot(scratchBytes: specification.limits.diskBytes)
         } catch {
             throw Failure(error)
         }
@@ -111,6 +112,7 @@ public final class Execution {
                 startedAt = time
                 observer.started()
             }
+            if case .outOfMemory(let usage) = report { slotUsage = usage }
             handle(.report(report))
         }
         let standardInput = try openInput(input)
@@ -121,7 +123,10 @@ public final class Execution {
             environment: specification.fullEnvironment,
             workingDirectory: specification.workingDirectory,
             openFiles: specification.limits.openFiles,
-            processes: specification.limits.processes
+            processes: specification.limits.processes,
+            memoryBytes: specification.limits.memoryBytes,
+            cpu: specification.limits.cpu,
+            diskBytes: specification.limits.diskBytes
         )
         try slot.start(command, streams: [standardInput.raw, standardOutput.raw, standardError.raw])
         armStart()
@@ -223,11 +228,16 @@ public final class Execution {
                 wall: end.endedAt.since(end.startedAt),
                 user: end.user,
                 system: end.system,
-                peakMemoryBytes: end.peakResidentBytes
+                peakMemoryBytes: end.peakMemoryBytes
             )
         }
         return startedAt.map { start in
-            Usage(wall: MonotonicTime.now.since(start), user: nil, system: nil, peakMemoryBytes: nil)
+            Usage(
+                wall: MonotonicTime.now.since(start),
+                user: slotUsage?.user,
+                system: slotUsage?.system,
+                peakMemoryBytes: slotUsage?.peakMemoryBytes
+            )
         }
     }
 }

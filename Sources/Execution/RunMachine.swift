@@ -83,6 +83,10 @@ struct RunMachine {
             return conclude(Verdict.outcome(of: end, reason: stopReason), end)
         case .failed(let failure):
             return conclude(Verdict.outcome(of: failure), nil)
+        case .outOfMemory:
+            var isInGrace = false
+            if case .terminating = state { isInGrace = true }
+            return conclude(Verdict.outcomeOutOfMemory(reason: stopReason, isInGrace: isInGrace), nil)
         case .vanished:
             return conclude(Verdict.outcomeWithoutRecord(reason: stopReason, started: hasStarted), nil)
         }

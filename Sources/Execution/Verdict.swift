@@ -13,7 +13,11 @@ public enum Verdict {
     /// The record says what the slot had sent before it read the record, and the slot asks the kernel for a record before
     /// it sends anything. So:
     ///
-    /// - Nothing sent: the command ended by itself.
+    /// - The OOM killer took a process of the run, for the run's own limit, before its end and before anything was sent:
+    ///   that is the end of all of it, whatever the command then made of it. Version 2 groups leave it no time to
+    ///   (memory.oom.group), so it is the same where they are of version 1.
+    /// - Nothing sent: the command ended by itself, unless the record says that it had used up its processor time and the
+    ///   kernel sent a signal for that.
     /// - SIGKILL sent, and SIGKILL ended it: the kill took effect. (Nobody can tell this from a command that killed
     ///   itself in the same instant.)
     /// - SIGKILL sent, and something else ended it: its own end came first.
@@ -26,6 +30,12 @@ public enum Verdict {
     public static func outcome(of end: CommandEnd, reason: StopReason?) -> Outcome {
         let code = sandglass_exit_code(end.waitStatus)
         let ending: Ending = code >= 0 ? .exitCode(code) : .signal(signal(of: end.waitStatus))
+        if end.ranOutOfMemory { return .memoryLimit }
+        if end.usedUpProcessorTime, !end.wasTerminated, let signal = ending.signal,
+            signal.number == SIGKILL || signal.number == SIGXCPU
+        {
+            return .cpuLimit(signal)
+        }
         if let reason {
             let killTookEffect = end.wasKilled && ending.signal?.number == SIGKILL
             if end.wasTerminated || killTookEffect { return outcome(for: reason, ending) }
@@ -54,7 +64,18 @@ public enum Verdict {
                 )
             )
         }
-        return outcome(for: reason, .signal(Signal(number: SIGKILL, name: "SIGKILL")))
+        return outcome(for: reason, .signal(.kill))
+    }
+
+    /// The outcome of a command that the OOM killer took together with its slot.
+    ///
+    /// - Parameters:
+    ///   - reason: why this service wanted it to end, if it did.
+    ///   - isInGrace: it had SIGTERM and was given time: whatever happened then, happened after its time.
+    /// - Returns: how the run ended.
+    public static func outcomeOutOfMemory(reason: StopReason?, isInGrace: Bool) -> Outcome {
+        guard let reason, isInGrace else { return .memoryLimit }
+        return outcome(for: reason, .signal(.kill))
     }
 
     /// The outcome of a command that never started.

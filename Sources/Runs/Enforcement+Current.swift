@@ -1,9 +1,9 @@
 extension Enforcement {
-    /// What this version enforces on every host that it runs on: it does not start where it cannot.
+    /// What this version enforces on every host that it runs on, control groups or not: it does not start where it cannot.
     public static let current = Enforcement(
         memory: .none,
         processes: .rlimit,
-        cpu: .none,
+        cpu: .rlimit,
         network: .namespace,
         filesystem: .namespace,
         syscalls: .none

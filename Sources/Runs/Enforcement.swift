@@ -8,6 +8,10 @@ public struct Enforcement: Sendable, Hashable {
         case namespace
         /// A resource limit of each process or user (setrlimit(2)).
         case rlimit
+        /// A control group of the run's own in version 1 hierarchies (cgroups(7)).
+        case cgroup1
+        /// A control group of the run's own in the version 2 hierarchy.
+        case cgroup2
     }
 
     /// Of memory.

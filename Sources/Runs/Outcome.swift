@@ -12,6 +12,10 @@ public enum Outcome: Sendable, Hashable {
     case signaled(Signal)
     /// It was still running at its deadline and this service ended it.
     case timedOut(Ending)
+    /// It had used up its processor time, and this service or the kernel ended it.
+    case cpuLimit(Signal)
+    /// The kernel's OOM killer took a process from it because of its own memory limit, and that ended all of it.
+    case memoryLimit
     /// It wrote more than `outputBytes`, had asked to be ended then, and this service ended it.
     case outputLimit(Ending)
     /// A client cancelled it, or the service was stopped. No ending: it was still queued.
@@ -27,6 +31,8 @@ public enum Outcome: Sendable, Hashable {
         case .exited: "exited"
         case .signaled: "signaled"
         case .timedOut: "timed_out"
+        case .cpuLimit: "cpu_limit"
+        case .memoryLimit: "memory_limit"
         case .outputLimit: "output_limit"
         case .cancelled: "cancelled"
         case .startFailed: "start_failed"
@@ -39,14 +45,15 @@ public enum Outcome: Sendable, Hashable {
         switch self {
         case .exited(let code): code
         case .timedOut(let ending), .outputLimit(let ending), .cancelled(let ending?): ending.exitCode
-        case .signaled, .cancelled, .startFailed, .internalError: nil
+        case .signaled, .cpuLimit, .memoryLimit, .cancelled, .startFailed, .internalError: nil
         }
     }
 
     /// The signal that ended it, whoever sent it.
     public var signal: Signal? {
         switch self {
-        case .signaled(let signal): signal
+        case .signaled(let signal), .cpuLimit(let signal): signal
+        case .memoryLimit: .kill
         case .timedOut(let ending), .outputLimit(let ending), .cancelled(let ending?): ending.signal
         case .exited, .cancelled, .startFailed, .internalError: nil
         }
@@ -56,7 +63,7 @@ public enum Outcome: Sendable, Hashable {
     public var failure: Failure? {
         switch self {
         case .startFailed(let failure), .internalError(let failure): failure
-        case .exited, .signaled, .timedOut, .outputLimit, .cancelled: nil
+        case .exited, .signaled, .timedOut, .cpuLimit, .memoryLimit, .outputLimit, .cancelled: nil
         }
     }
 }

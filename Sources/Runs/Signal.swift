@@ -13,4 +13,7 @@ public struct Signal: Sendable, Hashable {
         self.name = name
         self.coreDumped = coreDumped
     }
+
+    /// SIGKILL.
+    public static let kill = Signal(number: 9, name: "SIGKILL")
 }

@@ -6,7 +6,8 @@ public struct Usage: Sendable, Hashable {
     public let user: Duration?
     /// Processor time in the kernel of all its processes; `nil` when the kernel's record was lost.
     public let system: Duration?
-    /// The largest resident set that one of its processes had (getrusage(2), ru_maxrss).
+    /// The most memory that it had at once: what its control group was charged for, which includes its supervisor (some
+    /// 200 KiB) and its files; without a control group the largest resident set of one process (getrusage(2), ru_maxrss).
     public let peakMemoryBytes: Int?
 
     /// What was measured.

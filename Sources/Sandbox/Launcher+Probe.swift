@@ -11,7 +11,10 @@ extension Launcher {
             environment: [:],
             workingDirectory: "/",
             openFiles: 16,
-            processes: 16
+            processes: 16,
+            memoryBytes: 64 << 20,
+            cpu: .seconds(1),
+            diskBytes: 1 << 20
         )
         do {
             let null = open("/dev/null", O_RDWR | O_CLOEXEC)
@@ -21,7 +24,7 @@ extension Launcher {
             slot.onReport = { report in
                 switch report {
                 case .failed(let failure): completion(failure.step == .exec ? nil : failure)
-                case .started, .ended, .vanished: completion(SetupFailure(step: .slot, number: EPROTO))
+                case .started, .ended, .outOfMemory, .vanished: completion(SetupFailure(step: .slot, number: EPROTO))
                 }
             }
             try slot.start(command, streams: [descriptor.raw, descriptor.raw, descriptor.raw])

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 public import Reactor
+public import Runs
 
 /// This process's side of the launcher: gives out slots and learns when they are gone.
 @Reactor
@@ -23,7 +24,14 @@ public final class Launcher {
     private var living: [UInt32: Slot] = [:]
     private var spares: [Slot] = []
     private let spareCount: Int
+    private let spareBytes: Int
+    private let cgroups: CgroupTree?
     private var refillTimer: Timer?
+
+    /// By what limits are enforced here.
+    public let enforcement: Enforcement
+    /// What control groups do not do here, and what would let them; `nil` if they do all.
+    public let cgroupGap: String?
 
     /// Called when the launcher has ended although nobody stopped it.
     ///
@@ -39,6 +47,10 @@ public final class Launcher {
     public init(_ process: consuming LauncherProcess, spares: Int = 0) throws(SetupFailure) {
         spareCount = spares
         pid = process.pid
+        spareBytes = process.scratchBytes
+        cgroups = process.cgroups
+        cgroupGap = process.support.gap
+        enforcement = process.support.enforcement
         freeNumbers = (0..<UInt32(process.slots)).reversed()
         let descriptor = process.takeSocket()
         let raw = descriptor.raw
@@ -59,14 +71,17 @@ public final class Launcher {
     /// A slot that nothing has run in: a spare, or a new one, which is being set up from now on.
     ///
     /// It can be told at once what to run.
-    public func makeSlot() throws(SetupFailure) -> Slot {
+    ///
+    /// - Parameter scratchBytes: the size of its writable file system; `nil`: that of the spares.
+    public func makeSlot(scratchBytes: Int? = nil) throws(SetupFailure) -> Slot {
         guard isRunning else { throw SetupFailure(step: .launcher, number: EPIPE) }
-        if !spares.isEmpty {
+        let size = scratchBytes ?? spareBytes
+        if !spares.isEmpty, size == spareBytes {
             let slot = spares.removeFirst()
             slot.onReport = nil
             return slot
         }
-        return try spawnSlot()
+        return try spawnSlot(size)
     }
 
     /// Sets up spare slots, as many as are missing.
@@ -84,16 +99,16 @@ public final class Launcher {
     private func refillNow() {
         while isRunning, spares.count < spareCount, !freeNumbers.isEmpty {
             // What keeps a spare from being made is told to the next run that needs a slot.
-            guard let slot = try? spawnSlot() else { return }
+            guard let slot = try? spawnSlot(spareBytes) else { return }
             spares.append(slot)
             slot.onReport = { [weak self, weak slot] _ in self?.spares.removeAll { $0 === slot } }
         }
     }
 
-    private func spawnSlot() throws(SetupFailure) -> Slot {
+    private func spawnSlot(_ scratchBytes: Int) throws(SetupFailure) -> Slot {
         let slot: Slot
         do {
-            slot = try Slot(launcher: self)
+            slot = try Slot(launcher: self, scratchBytes: scratchBytes)
         } catch {
             throw SetupFailure(step: .slot, error: error)
         }
@@ -107,6 +122,7 @@ public final class Launcher {
         guard isRunning else { return }
         close()
         LauncherProcess.reap(pid)
+        cgroups?.remove()
         abandonSlots()
     }
 
@@ -168,9 +184,9 @@ public final class Launcher {
         if interest.contains(.writable) { flush() }
         while let raw = socket?.raw {
             switch LauncherWire.readLauncherReport(from: raw) {
-            case .report(.gone(let number)):
+            case .report(.gone(let number, let failure, let outOfMemory)):
                 freeNumbers.append(number)
-                living.removeValue(forKey: number)?.becameGone()
+                living.removeValue(forKey: number)?.becameGone(failure, outOfMemory: outOfMemory)
                 spawnWaiting()
             case .report(.ready), .report(.notReady): break
             case .nothingYet: return
@@ -186,6 +202,7 @@ public final class Launcher {
         close()
         // It has closed its socket, so it is ending, and its slots with it.
         LauncherProcess.reap(pid)
+        cgroups?.remove()
         abandonSlots()
         onLoss?()
     }

@@ -1,4 +1,5 @@
 internal import CLauncher
+internal import CLinux
 internal import Glibc
 internal import Reactor
 
@@ -9,12 +10,15 @@ enum LauncherPlan {
     /// Its first report says whether it is ready.
     ///
     /// - Returns: its pid, and this side's end of its socket.
-    static func startLauncher(_ policy: SandboxPolicy) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
+    static func startLauncher(
+        _ policy: SandboxPolicy,
+        _ cgroups: CgroupTree?
+    ) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
         switch policy.hostUsers {
-        case .own: return try fork(policy, firstUser: 0, claim: -1)
+        case .own: return try fork(policy, cgroups, firstUser: 0, claim: -1)
         case .eachItsOwn:
             let range = try HostUserRange.claim()
-            let launcher = try fork(policy, firstUser: range.first, claim: range.claim.raw)
+            let launcher = try fork(policy, cgroups, firstUser: range.first, claim: range.claim.raw)
             // The launcher has the claim from now on.
             _ = consume range
             return launcher
@@ -23,6 +27,7 @@ enum LauncherPlan {
 
     private static func fork(
         _ policy: SandboxPolicy,
+        _ cgroups: CgroupTree?,
         firstUser: UInt32,
         claim: Int32
     ) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
@@ -72,8 +77,16 @@ enum LauncherPlan {
         plan.users_claim = claim
         plan.user = SandboxPolicy.user
         plan.host_name = keep(SandboxPolicy.hostName)
-        plan.scratch_bytes = UInt64(policy.scratchBytes)
         plan.scratch_inodes = UInt64(SandboxPolicy.scratchInodes)
+        plan.processors = UInt32(max(sandglass_processor_count(), 1))
+        plan.cgroups.folders = (-1, -1, -1)
+        if let cgroups {
+            plan.cgroups.version = cgroups.version.rawValue
+            plan.cgroups.name = keep(cgroups.name)
+            plan.cgroups.folders = (
+                cgroups.descriptor(.memory) ?? -1, cgroups.descriptor(.processes) ?? -1, cgroups.descriptor(.cpu) ?? -1
+            )
+        }
         plan.command_nice = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
         // Whoever ends a run must not stand in line behind it.
         plan.supervisor_nice = max(plan.command_nice - 10, -20)

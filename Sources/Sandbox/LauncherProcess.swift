@@ -8,47 +8,66 @@ internal import Reactor
 /// the launcher from this process.
 public struct LauncherProcess: ~Copyable, Sendable {
     let pid: pid_t
-    private let socket: Int32
+    /// Negative once it is given away.
+    private var socket: Int32
     let slots: Int
+    let scratchBytes: Int
+    let cgroups: CgroupTree?
+    /// What control groups do here.
+    public let support: CgroupSupport
 
     /// Forks a launcher and waits until it has built its sandbox.
     ///
     /// - Parameter policy: what commands may see and be.
     /// - Throws: what could not be set up.
     public init(_ policy: SandboxPolicy) throws(SetupFailure) {
-        let (pid, raw) = try LauncherPlan.startLauncher(policy)
-        if let failure = Self.waitUntilReady(raw) {
-            close(raw)
+        let search = CgroupSearch.makeTree()
+        // The launcher alone has them, and their lock, from here on.
+        defer { search.tree?.close() }
+        let (pid, raw) = try LauncherPlan.startLauncher(policy, search.tree)
+        do throws(SetupFailure) {
+            support = try Self.waitUntilReady(raw, search)
+        } catch {
+            Glibc.close(raw)
             Self.reap(pid)
-            throw failure
+            search.tree?.remove()
+            throw error
         }
         self.pid = pid
         socket = raw
         slots = policy.slots
+        scratchBytes = policy.scratchBytes
+        cgroups = support.version == nil ? nil : search.tree
     }
 
     deinit {
+        guard socket >= 0 else { return }
         // Nobody has taken it over: it ends with its socket.
         close(socket)
         Self.reap(pid)
+        cgroups?.remove()
     }
 
     /// Gives its socket away, and with it the duty to end and reap it.
-    consuming func takeSocket() -> Descriptor {
+    mutating func takeSocket() -> Descriptor {
         let raw = socket
-        discard self
+        socket = -1
         return Descriptor(owning: raw)
     }
 
-    private static func waitUntilReady(_ socket: Int32) -> SetupFailure? {
+    private static func waitUntilReady(
+        _ socket: Int32,
+        _ search: CgroupSearch
+    ) throws(SetupFailure) -> CgroupSupport {
         while true {
             switch LauncherWire.readLauncherReport(from: socket) {
-            case .report(.ready): return nil
-            case .report(.notReady(let failure)): return failure
+            case .report(.ready(_?, _)): return search.support
+            case .report(.ready(nil, let failure)): return search.support(without: failure)
+            case .report(.notReady(let failure)): throw failure
             case .nothingYet:
                 var event = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
                 poll(&event, 1, -1)
-            case .report(.gone), .end: return SetupFailure(step: .launcher, number: EPIPE)
+            case .report(.gone), .end: throw SetupFailure(step: .launcher, number: EPIPE)
             }
         }
     }

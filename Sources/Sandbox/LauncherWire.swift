@@ -7,9 +7,11 @@ internal import Reactor
 enum LauncherWire {
     /// What the launcher says.
     enum LauncherReport {
-        case ready
+        /// With control groups of this version, or with none and why not.
+        case ready(cgroups: CgroupVersion?, SetupFailure?)
         case notReady(SetupFailure)
-        case gone(slot: UInt32)
+        /// Its slot is gone: because of this failure, or, if it was killed out of memory, with this use.
+        case gone(slot: UInt32, SetupFailure?, outOfMemory: SlotUsage?)
     }
 
     /// What was read from a socket that never blocks.
@@ -21,8 +23,15 @@ enum LauncherWire {
 
     // MARK: To the launcher
 
-    static func sendSpawn(slot: UInt32, control: Int32, to socket: Int32) throws(SystemError) {
-        try send(launcherRequest(SANDGLASS_LAUNCHER_SPAWN, slot), [control], to: socket)
+    static func sendSpawn(
+        slot: UInt32,
+        scratchBytes: Int,
+        control: Int32,
+        to socket: Int32
+    ) throws(SystemError) {
+        var request = launcherRequest(SANDGLASS_LAUNCHER_SPAWN, slot)
+        request.scratch_bytes = UInt64(scratchBytes)
+        try send(request, [control], to: socket)
     }
 
     static func sendKill(slot: UInt32, to socket: Int32) throws(SystemError) {
@@ -33,7 +42,7 @@ enum LauncherWire {
         _ kind: sandglass_launcher_request_kind,
         _ slot: UInt32
     ) -> sandglass_launcher_request {
-        sandglass_launcher_request(kind: kind.rawValue, slot: slot)
+        sandglass_launcher_request(kind: kind.rawValue, slot: slot, scratch_bytes: 0)
     }
 
     // MARK: To a slot
@@ -57,6 +66,10 @@ enum LauncherWire {
         header.environment_count = UInt32(command.environment.count)
         header.open_files = UInt64(command.openFiles)
         header.processes = UInt64(command.processes)
+        header.memory_bytes = UInt64(command.memoryBytes)
+        header.cpu_nanoseconds = nanoseconds(command.cpu)
+        // What is over comes from the file system as ENOSPC, not from here as a signal.
+        header.file_bytes = UInt64(command.diskBytes) + slackOfFiles
         var bytes = withUnsafeBytes(of: header) { Array($0) }
         func append(_ text: String) {
             bytes += text.utf8
@@ -67,6 +80,14 @@ enum LauncherWire {
         for argument in command.arguments { append(argument) }
         for (name, value) in command.environment { append(name + "=" + value) }
         return bytes
+    }
+
+    private static let slackOfFiles: UInt64 = 1 << 20
+
+    private static func nanoseconds(_ duration: Duration) -> UInt64 {
+        // What is longer is no limit.
+        let (seconds, attoseconds) = min(max(duration, .zero), .seconds(1 << 32)).components
+        return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
     }
 
     // MARK: From both
@@ -80,8 +101,19 @@ enum LauncherWire {
         }
         switch sandglass_launcher_report_kind(packet.kind) {
         case SANDGLASS_LAUNCHER_READY:
-            return .report(failure(packet.failure).map { .notReady($0) } ?? .ready)
-        case SANDGLASS_LAUNCHER_GONE: return .report(.gone(slot: packet.slot))
+            let failure = failure(packet.failure)
+            if let failure, failure.step != .controlGroup { return .report(.notReady(failure)) }
+            return .report(.ready(cgroups: CgroupVersion(rawValue: packet.cgroups), failure))
+        case SANDGLASS_LAUNCHER_GONE:
+            let usage = packet.usage
+            let outOfMemory = SlotUsage(
+                user: .microseconds(Int64(clamping: usage.user_microseconds)),
+                system: .microseconds(Int64(clamping: usage.system_microseconds)),
+                peakMemoryBytes: Int(clamping: usage.peak_bytes)
+            )
+            return .report(
+                .gone(slot: packet.slot, failure(packet.failure), outOfMemory: usage.oom_kills > 0 ? outOfMemory : nil)
+            )
         default: return .end
         }
     }
@@ -105,11 +137,13 @@ enum LauncherWire {
                         waitStatus: packet.wait_status,
                         wasTerminated: packet.acts & SANDGLASS_ACT_TERMINATED.rawValue != 0,
                         wasKilled: packet.acts & SANDGLASS_ACT_KILLED.rawValue != 0,
+                        usedUpProcessorTime: packet.acts & SANDGLASS_ACT_CPU_LIMIT.rawValue != 0,
+                        ranOutOfMemory: packet.usage.oom_kills > 0,
                         startedAt: MonotonicTime(nanoseconds: packet.started_nanoseconds),
                         endedAt: MonotonicTime(nanoseconds: packet.ended_nanoseconds),
-                        user: .microseconds(Int64(clamping: packet.user_microseconds)),
-                        system: .microseconds(Int64(clamping: packet.system_microseconds)),
-                        peakResidentBytes: Int(clamping: packet.peak_resident_bytes)
+                        user: .microseconds(Int64(clamping: packet.usage.user_microseconds)),
+                        system: .microseconds(Int64(clamping: packet.usage.system_microseconds)),
+                        peakMemoryBytes: Int(clamping: packet.usage.peak_bytes)
                     )
                 )
             )
@@ -154,6 +188,7 @@ enum LauncherWire {
         case SANDGLASS_STEP_ROOT: .root
         case SANDGLASS_STEP_ROOT_ENTRY: .rootEntry
         case SANDGLASS_STEP_PIVOT_ROOT: .pivotRoot
+        case SANDGLASS_STEP_CONTROL_GROUP: .controlGroup
         case SANDGLASS_STEP_CLONE: .clone
         case SANDGLASS_STEP_HOST_NAME: .hostName
         case SANDGLASS_STEP_PROC: .proc

@@ -16,14 +16,14 @@ public struct SandboxPolicy: Sendable {
     public let hostUsers: HostUsers
     /// How many slots there may be at once.
     public let slots: Int
-    /// Bytes in each of the writable file systems (`/box`, `/tmp`, `/dev/shm`).
+    /// Bytes in `/box`, `/tmp` and `/dev/shm` together, of slots that are made ahead of need.
     public let scratchBytes: Int
 
     /// The uid and gid that a command sees.
     static let user: UInt32 = 1000
     /// What hostname(1) says inside: nothing about the host.
     static let hostName = "sandglass"
-    /// Files and folders in each of the writable file systems.
+    /// Files and folders in them together.
     static let scratchInodes = 65536
     /// The most slots that one launcher keeps.
     public static let maximumSlots = 8192
@@ -32,7 +32,7 @@ public struct SandboxPolicy: Sendable {
     ///
     /// - Parameters:
     ///   - slots: how many slots there may be at once, 1 to 8192.
-    ///   - scratchBytes: bytes in each of the writable file systems.
+    ///   - scratchBytes: bytes in the writable folders of a slot that is made ahead of need.
     /// - Returns: a policy with that view.
     public static func host(slots: Int, scratchBytes: Int) -> SandboxPolicy {
         let isRoot = geteuid() == 0

@@ -12,6 +12,8 @@ public enum SetupStep: String, Sendable, Hashable {
     case rootEntry = "root_entry"
     /// Leaving the host's file system.
     case pivotRoot = "pivot_root"
+    /// A control group for a slot.
+    case controlGroup = "control_group"
     /// clone3(2) into new namespaces.
     case clone
     /// The name of the host.

@@ -31,8 +31,12 @@ public final class Slot {
     /// Called for each report.
     public var onReport: (@Reactor (SlotReport) -> Void)?
 
-    init(launcher: Launcher) throws(SystemError) {
+    /// The size of its writable file system.
+    private let scratchBytes: Int
+
+    init(launcher: Launcher, scratchBytes: Int) throws(SystemError) {
         self.launcher = launcher
+        self.scratchBytes = scratchBytes
         var ends: [Int32] = [-1, -1]
         guard sandglass_socket_pair(&ends) == 0 else { throw SystemError("socketpair") }
         control = Descriptor(owning: ends[0])
@@ -91,7 +95,7 @@ public final class Slot {
 
     func sendSpawn(to socket: Int32) throws(SystemError) {
         guard let raw = farEnd?.raw, let number else { return }
-        try LauncherWire.sendSpawn(slot: number, control: raw, to: socket)
+        try LauncherWire.sendSpawn(slot: number, scratchBytes: scratchBytes, control: raw, to: socket)
         // From now on the slot alone has it, so that its end is seen here.
         farEnd = nil
     }
@@ -114,10 +118,10 @@ public final class Slot {
     }
 
     /// The launcher's word that the slot and everything in it are gone.
-    func becameGone() {
+    func becameGone(_ failure: SetupFailure? = nil, outOfMemory: SlotUsage? = nil) {
         // What it said before its end may still be in the socket.
         readReports()
-        deliver(.vanished)
+        deliver(outOfMemory.map { .outOfMemory($0) } ?? failure.map { .failed($0) } ?? .vanished)
     }
 
     private func deliver(_ report: SlotReport) {
@@ -125,7 +129,7 @@ public final class Slot {
         let handler = onReport
         switch report {
         case .started: break
-        case .ended, .failed, .vanished:
+        case .ended, .failed, .outOfMemory, .vanished:
             state = .closed
             onReport = nil
             closeControl()

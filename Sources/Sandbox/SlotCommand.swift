@@ -8,8 +8,14 @@ public struct SlotCommand: Sendable, Hashable {
     public let workingDirectory: String
     /// RLIMIT_NOFILE.
     public let openFiles: Int
-    /// RLIMIT_NPROC.
+    /// Processes and threads at once.
     public let processes: Int
+    /// Memory of the run.
+    public let memoryBytes: Int
+    /// Processor time of the run.
+    public let cpu: Duration
+    /// The size of its writable file system: that of the slot it is given to.
+    public let diskBytes: Int
 
     /// A command.
     ///
@@ -19,12 +25,18 @@ public struct SlotCommand: Sendable, Hashable {
         environment: [String: String],
         workingDirectory: String,
         openFiles: Int,
-        processes: Int
+        processes: Int,
+        memoryBytes: Int,
+        cpu: Duration,
+        diskBytes: Int
     ) {
         self.arguments = arguments
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.openFiles = openFiles
         self.processes = processes
+        self.memoryBytes = memoryBytes
+        self.cpu = cpu
+        self.diskBytes = diskBytes
     }
 }

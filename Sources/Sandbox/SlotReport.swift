@@ -2,7 +2,7 @@ public import Reactor
 
 /// What a slot says of its command.
 ///
-/// The last three are final, and one of them always comes.
+/// All but the first are final, and one of those always comes.
 public enum SlotReport: Sendable, Hashable {
     /// execve(2) succeeded; it was called at this time.
     case started(at: MonotonicTime)
@@ -10,6 +10,8 @@ public enum SlotReport: Sendable, Hashable {
     case ended(CommandEnd)
     /// The command never started.
     case failed(SetupFailure)
+    /// The OOM killer took the slot with all that it ran, because of the run's own memory limit.
+    case outOfMemory(SlotUsage)
     /// The slot is gone, with all that it ran, and left no record.
     case vanished
 }

@@ -16,7 +16,8 @@ enum ExitStatus {
     static func status(of outcome: Outcome, stopSignal: Int32?) -> Int32 {
         switch outcome {
         case .exited(let code): code
-        case .signaled(let signal): 128 + signal.number
+        case .signaled(let signal), .cpuLimit(let signal): 128 + signal.number
+        case .memoryLimit: 128 + Signal.kill.number
         case .timedOut: timedOut
         case .cancelled: stopSignal.map { 128 + $0 } ?? sandglassFailed
         case .startFailed(let failure) where failure.step == "exec":

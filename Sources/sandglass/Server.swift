@@ -74,6 +74,7 @@ struct Server {
             do {
                 try await parts.start(self, handover.take(), connections, logger)
                 Diagnostics.say("listening on http://\(parts.authority)")
+                if let gap = parts.gap { logger.warning("\(gap)") }
             } catch {
                 Diagnostics.say("sandglass: cannot start: \(error)")
                 parts.exitProcess(status: 1)

@@ -31,6 +31,9 @@ final class ServerParts {
         return (api.address.contains(":") ? "[\(api.address)]" : api.address) + ":\(api.port)"
     }
 
+    /// What is not enforced here and why; `nil` if everything is.
+    var gap: String? { launcher?.cgroupGap }
+
     func start(
         _ server: Server,
         _ process: consuming LauncherProcess,
@@ -58,7 +61,7 @@ final class ServerParts {
             launcher: launcher,
             store: store,
             concurrency: server.concurrency,
-            enforcement: .current,
+            enforcement: launcher.enforcement,
             logger: logger
         )
         self.service = service

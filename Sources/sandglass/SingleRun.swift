@@ -35,6 +35,12 @@ final class SingleRun {
         do {
             let launcher = try Launcher(process)
             self.launcher = launcher
+            run = Run(
+                id: run.id,
+                specification: specification,
+                enforcement: launcher.enforcement,
+                createdAt: run.createdAt
+            )
             run.becomeRunning()
             if !session.json {
                 relays[.standardOutput] = OutputRelay(to: STDOUT_FILENO) { [weak self] in
@@ -86,6 +92,12 @@ final class SingleRun {
         } else {
             for relay in relays.values { relay.finish() }
             if let failure = outcome.failure { Diagnostics.say("sandglass: \(session.command[0]): \(failure.detail)") }
+            // Their exit statuses could be the command's own.
+            switch outcome {
+            case .memoryLimit: Diagnostics.say("sandglass: \(session.command[0]): it ran out of memory")
+            case .cpuLimit: Diagnostics.say("sandglass: \(session.command[0]): it used up its processor time")
+            default: break
+            }
         }
         for (stream, relay) in relays {
             guard let failure = relay.failure else { continue }

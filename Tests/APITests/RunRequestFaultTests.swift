@@ -50,9 +50,20 @@ import Testing
         #expect(pointers(#"{"command": ["x"], "\#(name)": null}"#) == ["/\(name)"])
     }
 
-    @Test(arguments: ["cpuSeconds", "diskBytes", "memoryBytes", "openFiles", "processes"])
-    func `a limit that this server cannot keep is refused and not ignored`(name: String) {
-        #expect(pointers(#"{"command": ["x"], "limits": {"\#(name)": 1}}"#) == ["/limits/\(name)"])
+    @Test(arguments: [
+        ("cpuSeconds", ["0", "-1", "14400.1", "\"1\"", "null"]),
+        ("memoryBytes", ["0", "1048575", "1048576.5", "68719476737", "null"]),
+        ("processes", ["0", "-1", "8193", "1.5", "[]"]),
+        ("diskBytes", ["0", "4095", "68719476737", "\"1M\""]),
+        ("openFiles", ["2", "65537", "1e400"]),
+    ])
+    func `a limit outside of what this server can keep is refused, not clamped`(name: String, values: [String]) {
+        for value in values {
+            #expect(
+                pointers(#"{"command": ["x"], "limits": {"\#(name)": \#(value)}}"#) == ["/limits/\(name)"],
+                "\(value)"
+            )
+        }
     }
 
     @Test func `all faults are told at once, in the order of the body`() {

@@ -41,6 +41,24 @@ import Testing
         #expect(pointers(#"{"command": ["x"], "graceSeconds": \#(number)}"#) == ["/graceSeconds"])
     }
 
+    @Test func `each limit is taken up to its maximum`() throws {
+        let body = #"""
+            {"command": ["x"], "limits": {"cpuSeconds": 0.25, "memoryBytes": 68719476736, "processes": 8192,
+             "diskBytes": 4096, "openFiles": 65536}}
+            """#
+        let limits = try decode(body).limits
+        #expect(limits.cpu == .milliseconds(250))
+        #expect(limits.memoryBytes == 64 << 30)
+        #expect(limits.processes == 8192)
+        #expect(limits.diskBytes == 4096)
+        #expect(limits.openFiles == 65536)
+    }
+
+    @Test(arguments: [("7", 14), ("0.001", 1)])
+    func `processor time that is not named is twice the timeout, at least a second`(timeout: String, cpu: Int) throws {
+        #expect(try decode(#"{"command": ["x"], "timeoutSeconds": \#(timeout)}"#).limits.cpu == .seconds(cpu))
+    }
+
     @Test(arguments: [("0", 0), ("1", 1), ("1e3", 1000), ("1.0", 1), ("67108864", 64 << 20)])
     func `a size is a whole number however it is spelt`(number: String, bytes: Int) throws {
         #expect(try decode(#"{"command": ["x"], "limits": {"outputBytes": \#(number)}}"#).limits.outputBytes == bytes)

@@ -28,7 +28,7 @@ import Testing
 
     @Test func `what is not named is the server's default`() throws {
         var maxima = RequestMaxima()
-        maxima.defaults = Limits(timeout: .seconds(3), outputBytes: 77, processes: 5, diskBytes: 6, openFiles: 7)
+        maxima.defaults = Limits(timeout: .seconds(3), processes: 5, outputBytes: 77, diskBytes: 6, openFiles: 7)
         #expect(try decode(#"{"command": ["x"], "limits": {}}"#, maxima).limits == maxima.defaults)
     }
 

@@ -6,7 +6,10 @@ struct BombTests {
     @Test func `a fork bomb is over at its deadline`() throws {
         try withServer { server in
             let word = Marker.word()
-            let run = try server.run(["sh", "-c", "f() { f & f & wait; }; f", word], ["timeoutSeconds": 0.5])
+            let run = try server.run(
+                ["sh", "-c", "f() { f & f & wait; }; f", word],
+                ["timeoutSeconds": 0.5, "limits": ["processes": 8192]]
+            )
             #expect(run.end == .timedOut)
             #expect(ProcessTable.running(word).isEmpty)
             try #expect(server.shell("exit 3").end == .exited(3))
@@ -20,7 +23,10 @@ struct BombTests {
             // The first process forks no more after the bomb has started: among thousands of others that could fail, or
             // take as long as they like.
             let script = "f() { f | f & }; f; i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done; exit 4"
-            let run = try server.run(["sh", "-c", script, word], ["timeoutSeconds": 60])
+            let run = try server.run(
+                ["sh", "-c", script, word],
+                ["timeoutSeconds": 60, "limits": ["processes": 8192]]
+            )
             #expect(run.end == .exited(4))
             #expect(ProcessTable.running(word).isEmpty)
         }
@@ -29,7 +35,7 @@ struct BombTests {
     @Test func `five thousand zombies are gone at the deadline`() throws {
         try withServer { server in
             let script = "$| = 1; for (1..5000) { my $pid = fork; exit if !$pid; $n++ if $pid } print $n; sleep 600"
-            let run = try server.perl(script, ["timeoutSeconds": 15])
+            let run = try server.perl(script, ["timeoutSeconds": 15, "limits": ["processes": 8192]])
             #expect(run.end == .timedOut)
             #expect(run.stdout.text == "5000")
             #expect(eventually { server.isIdle })

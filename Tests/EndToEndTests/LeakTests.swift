@@ -4,7 +4,7 @@ import Testing
 /// What many runs, and clients that go away, leave in the server: nothing.
 @Suite(.serialized)
 struct LeakTests {
-    /// What a server and its launcher have open beside one control socket a slot, when nothing runs.
+    /// What a server and its launcher have open beside one control socket a slot and one a zygote, when nothing runs.
     private struct Descriptors {
         let server: Int
         let launcher: Int
@@ -13,11 +13,11 @@ struct LeakTests {
     private func descriptors(_ server: ServerProcess) throws -> Descriptors {
         try #require(eventually { server.isIdle })
         let launcher = try #require(server.launcher).pid
-        let slots = ProcessTable.descendants(of: launcher).count
+        let slots = server.slots.count
         return Descriptors(
             server: try ProcessTable.descriptors(of: server.pid).count - slots,
             // The launcher cannot be dumped, so its /proc files are root's.
-            launcher: Host.isRoot ? try ProcessTable.descriptors(of: launcher).count : 0
+            launcher: Host.isRoot ? try ProcessTable.descriptors(of: launcher).count - server.zygotes.count : 0
         )
     }
 
@@ -49,7 +49,7 @@ struct LeakTests {
             for _ in 0..<10 { try mixed() }
             #expect(isBack(server, to: before))
             // Slots in which nothing has run yet: no more of them than may be needed at once.
-            #expect(eventually { server.isIdle && ProcessTable.descendants(of: launcher).count <= 4 })
+            #expect(eventually { server.isIdle && server.slots.count <= 4 })
             #expect((ProcessTable.mounts(of: server.pid), ProcessTable.mounts(of: launcher)) == mounts)
             #expect(eventually { ProcessTable.cgroups().isSubset(of: cgroups) })
             #expect(server.folder.names.count == 1)

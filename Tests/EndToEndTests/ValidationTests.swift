@@ -123,9 +123,6 @@ struct ValidationTests {
             for member in ["files", "artifacts", "network", "image", "cache", "labels"] {
                 try refuse(server, "{\"command\":[\"true\"],\"\(member)\":{}}", 422, ["/\(member)"])
             }
-            for limit in ["cpuSeconds", "memoryBytes", "processes", "diskBytes", "openFiles"] {
-                try refuse(server, "{\"command\":[\"true\"],\"limits\":{\"\(limit)\":1}}", 422, ["/limits/\(limit)"])
-            }
         }
     }
 

@@ -2,16 +2,24 @@ import Reactor
 import Sandbox
 
 extension CommandEnd {
-    static func make(_ waitStatus: Int32, terminated: Bool = false, killed: Bool = false) -> CommandEnd {
+    static func make(
+        _ waitStatus: Int32,
+        terminated: Bool = false,
+        killed: Bool = false,
+        usedUpProcessorTime: Bool = false,
+        ranOutOfMemory: Bool = false
+    ) -> CommandEnd {
         CommandEnd(
             waitStatus: waitStatus,
             wasTerminated: terminated,
             wasKilled: killed,
+            usedUpProcessorTime: usedUpProcessorTime,
+            ranOutOfMemory: ranOutOfMemory,
             startedAt: MonotonicTime(nanoseconds: 1000),
             endedAt: MonotonicTime(nanoseconds: 2000),
             user: .zero,
             system: .zero,
-            peakResidentBytes: 1
+            peakMemoryBytes: 1
         )
     }
 }

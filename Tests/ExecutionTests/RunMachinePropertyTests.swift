@@ -59,14 +59,20 @@ import Testing
                 try #require(outcome == Verdict.outcome(of: record, reason: firstReason))
             case .report(.failed(let failure)):
                 try #require(outcome == Verdict.outcome(of: failure))
+            case .report(.outOfMemory):
+                try #require(outcome == .memoryLimit || outcome.name == reasonName)
             default:
                 try #require(outcome == Verdict.outcomeWithoutRecord(reason: firstReason, started: isStarted))
             }
         }
 
+        private var reasonName: String? {
+            firstReason.map { Verdict.outcomeOutOfMemory(reason: $0, isInGrace: true).name }
+        }
+
         private func isFinal(_ event: RunMachine.Event) -> Bool {
             switch event {
-            case .report(.ended), .report(.failed), .report(.vanished): true
+            case .report(.ended), .report(.failed), .report(.outOfMemory), .report(.vanished): true
             case .report(.started), .stop, .graceIsOver, .slotIsSilent: false
             }
         }
@@ -74,7 +80,7 @@ import Testing
 
     private static func randomEvent(using generator: inout SeededGenerator) -> RunMachine.Event {
         let reasons: [StopReason] = [.timedOut, .cancelled, .outputLimit]
-        switch Int.random(in: 0..<16, using: &generator) {
+        switch Int.random(in: 0..<17, using: &generator) {
         case 0..<4: return .started
         case 4..<9: return .stop(reasons[Int.random(in: 0..<3, using: &generator)])
         case 9..<11: return .graceIsOver
@@ -91,6 +97,7 @@ import Testing
                     )
                 )
             )
+        case 15: return .report(.outOfMemory(.make()))
         default: return .report(.vanished)
         }
     }

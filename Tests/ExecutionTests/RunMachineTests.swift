@@ -38,12 +38,14 @@ import Testing
     private static let lost = Verdict.outcomeWithoutRecord(reason: nil)
     private static let noExec = SetupFailure(step: .exec, number: ENOENT)
     private static let notStarted = RunMachine.Action.conclude(Verdict.outcome(of: noExec), nil)
+    private static let outOfMemory = SlotReport.outOfMemory(SlotUsage.make())
     private static let exited = RunMachine.Action.conclude(.exited(code: 7), exit)
 
     static let table: [Row] = [
         (.starting, .started, [deadline], .running),
         (.starting, .report(.ended(exit)), [exited], .over),
         (.starting, .report(.failed(noExec)), [notStarted], .over),
+        (.starting, .report(outOfMemory), [.conclude(.memoryLimit, nil)], .over),
         (.starting, .report(.vanished), [.conclude(lost, nil)], .over),
         (.starting, .stop(.timedOut), [.terminate, .armGrace(.seconds(5))], .terminating),
         (.starting, .graceIsOver, [], .starting),
@@ -52,6 +54,7 @@ import Testing
         (.running, .started, [deadline], .running),
         (.running, .report(.ended(exit)), [exited], .over),
         (.running, .report(.failed(noExec)), [notStarted], .over),
+        (.running, .report(outOfMemory), [.conclude(.memoryLimit, nil)], .over),
         (.running, .report(.vanished), [.conclude(lost, nil)], .over),
         (.running, .stop(.timedOut), [.terminate, .armGrace(.seconds(5))], .terminating),
         (.running, .graceIsOver, [], .running),
@@ -60,6 +63,7 @@ import Testing
         (.terminating, .started, [deadline], .terminating),
         (.terminating, .report(.ended(exit)), [exited], .over),
         (.terminating, .report(.failed(noExec)), [notStarted], .over),
+        (.terminating, .report(outOfMemory), [.conclude(.timedOut(sigkill), nil)], .over),
         (.terminating, .report(.vanished), [.conclude(.timedOut(sigkill), nil)], .over),
         (.terminating, .stop(.cancelled), [], .terminating),
         (.terminating, .stop(.outputLimit), [], .terminating),
@@ -69,6 +73,7 @@ import Testing
         (.killing, .started, [deadline], .killing),
         (.killing, .report(.ended(exit)), [exited], .over),
         (.killing, .report(.failed(noExec)), [notStarted], .over),
+        (.killing, .report(outOfMemory), [.conclude(.memoryLimit, nil)], .over),
         (.killing, .report(.vanished), [.conclude(.timedOut(sigkill), nil)], .over),
         (.killing, .stop(.cancelled), [], .killing),
         (.killing, .stop(.outputLimit), [], .killing),
@@ -78,6 +83,7 @@ import Testing
         (.givingUp, .started, [deadline], .givingUp),
         (.givingUp, .report(.ended(exit)), [exited], .over),
         (.givingUp, .report(.failed(noExec)), [notStarted], .over),
+        (.givingUp, .report(outOfMemory), [.conclude(.memoryLimit, nil)], .over),
         (.givingUp, .report(.vanished), [.conclude(lost, nil)], .over),
         (.givingUp, .stop(.timedOut), [], .givingUp),
         (.givingUp, .graceIsOver, [], .givingUp),
@@ -86,6 +92,7 @@ import Testing
         (.over, .started, [], .over),
         (.over, .report(.ended(exit)), [], .over),
         (.over, .report(.failed(noExec)), [], .over),
+        (.over, .report(outOfMemory), [], .over),
         (.over, .report(.vanished), [], .over),
         (.over, .stop(.timedOut), [], .over),
         (.over, .graceIsOver, [], .over),

@@ -64,6 +64,38 @@ import Testing
         #expect(Verdict.outcome(of: record, reason: nil) == end.own)
     }
 
+    @Test(arguments: End.all)
+    func `a run that ran out of memory did, whatever its command made of it`(end: End) {
+        for reason in [nil, .timedOut, .cancelled] as [StopReason?] {
+            let record = CommandEnd.make(end.waitStatus, killed: true, ranOutOfMemory: true)
+            #expect(Verdict.outcome(of: record, reason: reason) == .memoryLimit)
+        }
+    }
+
+    @Test(arguments: [(SIGKILL, "SIGKILL"), (SIGXCPU, "SIGXCPU")])
+    func `a command that used up its processor time and was ended for it reached that limit`(
+        number: Int32,
+        name: String
+    ) {
+        let outcome = Verdict.outcome(of: .make(number, usedUpProcessorTime: true), reason: nil)
+        #expect(outcome == .cpuLimit(Signal(number: number, name: name)))
+    }
+
+    @Test func `a command that ends before it is ended for its processor time ended by itself`() {
+        #expect(Verdict.outcome(of: .make(3 << 8, usedUpProcessorTime: true), reason: nil) == .exited(code: 3))
+    }
+
+    @Test func `what a command uses up in its grace period does not change why it was ended`() {
+        let record = CommandEnd.make(SIGKILL, terminated: true, usedUpProcessorTime: true)
+        #expect(Verdict.outcome(of: record, reason: .timedOut) == .timedOut(.signal(.kill)))
+    }
+
+    @Test func `out of memory without a record is that, but for a grace period`() {
+        #expect(Verdict.outcomeOutOfMemory(reason: nil, isInGrace: false) == .memoryLimit)
+        #expect(Verdict.outcomeOutOfMemory(reason: .timedOut, isInGrace: false) == .memoryLimit)
+        #expect(Verdict.outcomeOutOfMemory(reason: .timedOut, isInGrace: true) == .timedOut(.signal(.kill)))
+    }
+
     @Test func `without a record, the reason for the kill is the outcome`() {
         let kill = Ending.signal(Signal(number: 9, name: "SIGKILL"))
         #expect(Verdict.outcomeWithoutRecord(reason: .timedOut) == .timedOut(kill))

@@ -11,6 +11,8 @@ import Testing
             (.signaled(kill), "signaled", nil, kill),
             (.timedOut(.signal(kill)), "timed_out", nil, kill),
             (.timedOut(.exitCode(7)), "timed_out", 7, nil),
+            (.cpuLimit(kill), "cpu_limit", nil, kill),
+            (.memoryLimit, "memory_limit", nil, kill),
             (.outputLimit(.signal(kill)), "output_limit", nil, kill),
             (.cancelled(.exitCode(0)), "cancelled", 0, nil),
             (.cancelled(nil), "cancelled", nil, nil),

@@ -13,7 +13,10 @@ import Testing
             environment: ["PATH": "/bin"],
             workingDirectory: "/box",
             openFiles: 5,
-            processes: 6
+            processes: 6,
+            memoryBytes: 7,
+            cpu: .milliseconds(1500),
+            diskBytes: 8
         )
         let bytes = LauncherWire.encode(command)
         let header = bytes.withUnsafeBytes { $0.loadUnaligned(as: sandglass_command.self) }
@@ -21,6 +24,9 @@ import Testing
         #expect(header.environment_count == 1)
         #expect(header.open_files == 5)
         #expect(header.processes == 6)
+        #expect(header.memory_bytes == 7)
+        #expect(header.cpu_nanoseconds == 1_500_000_000)
+        #expect(header.file_bytes > 8)
         let text = String(decoding: bytes.dropFirst(MemoryLayout<sandglass_command>.size), as: UTF8.self)
         #expect(text == "/box\0/bin\0echo\0a b\0\0PATH=/bin\0")
     }
@@ -54,10 +60,11 @@ import Testing
         var report = sandglass_slot_report()
         report.kind = SANDGLASS_SLOT_ENDED.rawValue
         report.wait_status = 0x0700
-        report.acts = SANDGLASS_ACT_KILLED.rawValue
+        report.acts = SANDGLASS_ACT_KILLED.rawValue | SANDGLASS_ACT_CPU_LIMIT.rawValue
+        report.usage.oom_kills = 1
         (report.started_nanoseconds, report.ended_nanoseconds) = (5, 8)
-        (report.user_microseconds, report.system_microseconds) = (UInt64.max, 2)
-        report.peak_resident_bytes = .max
+        (report.usage.user_microseconds, report.usage.system_microseconds) = (UInt64.max, 2)
+        report.usage.peak_bytes = .max
         #expect(write(far.raw, &report, MemoryLayout.size(ofValue: report)) > 0)
         guard case .report(.ended(let end)) = LauncherWire.readSlotReport(from: near.raw) else {
             Issue.record("no end was read")
@@ -69,11 +76,13 @@ import Testing
                     waitStatus: 0x0700,
                     wasTerminated: false,
                     wasKilled: true,
+                    usedUpProcessorTime: true,
+                    ranOutOfMemory: true,
                     startedAt: MonotonicTime(nanoseconds: 5),
                     endedAt: MonotonicTime(nanoseconds: 8),
                     user: .microseconds(Int64.max),
                     system: .microseconds(2),
-                    peakResidentBytes: .max
+                    peakMemoryBytes: .max
                 )
         )
     }

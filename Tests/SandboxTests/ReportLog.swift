@@ -32,7 +32,7 @@ final class ReportLog {
             switch await next() {
             case .started: continue
             case .ended(let end): return end
-            case .failed, .vanished: return nil
+            case .failed, .outOfMemory, .vanished: return nil
             }
         }
     }
@@ -54,7 +54,10 @@ extension SlotCommand {
             environment: ["PATH": "/usr/bin:/bin", "A": "a b"],
             workingDirectory: workingDirectory,
             openFiles: 64,
-            processes: processes
+            processes: processes,
+            memoryBytes: 512 << 20,
+            cpu: .seconds(60),
+            diskBytes: 16 << 20
         )
     }
 }

@@ -17,7 +17,7 @@ import Testing
             #expect(!end.wasTerminated && !end.wasKilled)
             #expect(before < started && started == end.startedAt && end.startedAt < end.endedAt)
             #expect(end.endedAt < .now)
-            #expect(end.peakResidentBytes > 0)
+            #expect(end.peakMemoryBytes > 0)
         }
     }
 

@@ -23,6 +23,7 @@ enum sandglass_step {
     SANDGLASS_STEP_ROOT_ENTRY,
     SANDGLASS_STEP_PIVOT_ROOT,
     // A slot.
+    SANDGLASS_STEP_CONTROL_GROUP,
     SANDGLASS_STEP_CLONE,
     SANDGLASS_STEP_HOST_NAME,
     SANDGLASS_STEP_PROC,
@@ -66,6 +67,20 @@ struct sandglass_entry {
     size_t length;
 };
 
+// The folders in which the launcher makes control groups, one group for each slot number that is in use. Made and locked by
+// the server, for the launcher alone.
+enum sandglass_controller {
+    SANDGLASS_CONTROLLER_MEMORY,
+    SANDGLASS_CONTROLLER_PIDS,
+    SANDGLASS_CONTROLLER_CPU, // cpuacct; in version 2 there are cpu.stat's times without a controller
+    SANDGLASS_CONTROLLERS,
+};
+struct sandglass_cgroups {
+    uint32_t version;                       // 1 or 2 (cgroups(7)); 0: there are none
+    int32_t folders[SANDGLASS_CONTROLLERS]; // descriptors, the same one for controllers that share a folder; -1: missing
+    const char *name;                       // of each folder in the one above it
+};
+
 // All that the launcher needs to know, once. It must stay where it is until the launcher runs: the launcher
 // is forked, not exec'd, and reads it in place.
 struct sandglass_plan {
@@ -76,8 +91,9 @@ struct sandglass_plan {
     int32_t users_claim;      // a descriptor that keeps these users from others while it is open, or -1
     uint32_t user;            // the uid and gid that the command sees
     const char *host_name;
-    uint64_t scratch_bytes;   // size of each writable tmpfs
-    uint64_t scratch_inodes;
+    uint64_t scratch_inodes;  // files and folders in a run's writable file system
+    uint32_t processors;      // that commands may use at once
+    struct sandglass_cgroups cgroups;
     int32_t supervisor_nice;  // nice value of a slot that is set up, where it may be set
     int32_t command_nice;
     char *command_line;       // this process's own arguments, which are wiped: slots would show them
@@ -95,17 +111,29 @@ enum sandglass_launcher_request_kind {
 struct sandglass_launcher_request {
     uint32_t kind;
     uint32_t slot;
+    uint64_t scratch_bytes; // SPAWN: size of the slot's one writable file system; it needs privilege and comes first
+};
+
+// What a run has used, of what getrusage(2) and the slot's control group count.
+struct sandglass_usage {
+    uint64_t user_microseconds;
+    uint64_t system_microseconds;
+    uint64_t peak_bytes; // memory: of the group; without one the resident set of the largest process
+    uint64_t oom_kills;  // processes that the OOM killer ended because of the run's own limit
 };
 
 // launcher → server.
 enum sandglass_launcher_report_kind {
-    SANDGLASS_LAUNCHER_READY = 1, // once; with a failure when the launcher could not set itself up
+    SANDGLASS_LAUNCHER_READY = 1, // once; with a failure when the launcher could not set itself up, or (`cgroups` is 0
+                                  // then although the plan has folders) could not use its control groups
     SANDGLASS_LAUNCHER_GONE,      // the slot and every process in it are gone and reaped
 };
 struct sandglass_launcher_report {
     uint32_t kind;
     uint32_t slot;
     struct sandglass_failure failure;
+    uint32_t cgroups;             // READY: the version in use, 0: none
+    struct sandglass_usage usage; // GONE, of a slot that was killed and so could not tell itself
 };
 
 // server → slot, on the slot's own SOCK_SEQPACKET socket. The server closing it ends the slot.
@@ -123,8 +151,11 @@ struct sandglass_slot_request {
 struct sandglass_command {
     uint32_t argument_count; // at least 1
     uint32_t environment_count;
-    uint64_t open_files; // RLIMIT_NOFILE
-    uint64_t processes;  // RLIMIT_NPROC
+    uint64_t open_files;       // RLIMIT_NOFILE
+    uint64_t processes;        // at once, threads included
+    uint64_t memory_bytes;     // of the run together
+    uint64_t cpu_nanoseconds;  // of the run together
+    uint64_t file_bytes;       // RLIMIT_FSIZE
 };
 
 // slot → server.
@@ -137,6 +168,7 @@ enum sandglass_slot_report_kind {
 enum sandglass_slot_act {
     SANDGLASS_ACT_TERMINATED = 1,
     SANDGLASS_ACT_KILLED = 2,
+    SANDGLASS_ACT_CPU_LIMIT = 4, // SIGKILL, from the slot or from RLIMIT_CPU: it had used up its processor time
 };
 struct sandglass_slot_report {
     uint32_t kind;
@@ -145,9 +177,7 @@ struct sandglass_slot_report {
     uint32_t acts;       // enum sandglass_slot_act, added up
     uint64_t started_nanoseconds; // CLOCK_MONOTONIC, when execve was called
     uint64_t ended_nanoseconds;   // CLOCK_MONOTONIC, when the end was read
-    uint64_t user_microseconds;   // getrusage(2), of all processes of the run
-    uint64_t system_microseconds;
-    uint64_t peak_resident_bytes; // of the largest one
+    struct sandglass_usage usage; // oom_kills: before any act
 };
 
 // Forks the launcher. Returns its pid and stores the server's end of its socket (non-blocking, close-on-exec),

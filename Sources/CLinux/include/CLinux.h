@@ -57,3 +57,6 @@ void sandglass_fill_standard_streams(void);
 
 // How many processors this process may use (sched_getaffinity(2)).
 int sandglass_processor_count(void);
+
+// 1 if a file has an extended attribute of that name with a value in it, else 0.
+int sandglass_has_attribute(const char *path, const char *name);

@@ -87,11 +87,23 @@ enum ProcessTable {
 
     /// Every folder of every cgroup hierarchy.
     static func cgroups() -> Set<String> {
-        let folders = FileManager.default.enumerator(atPath: "/sys/fs/cgroup")?.compactMap { item -> String? in
-            guard let path = item as? String, path.hasSuffix("/cgroup.procs") else { return nil }
-            return path
+        // Not FileManager's enumerator: it does not go into other file systems.
+        var found: Set<String> = []
+        var next = ["/sys/fs/cgroup"]
+        while let folder = next.popLast() {
+            guard let stream = opendir(folder) else { continue }
+            defer { closedir(stream) }
+            while let entry = readdir(stream) {
+                guard entry.pointee.d_type == DT_DIR else { continue }
+                let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                guard name != ".", name != ".." else { continue }
+                found.insert(folder + "/" + name)
+                next.append(folder + "/" + name)
+            }
         }
-        return Set(folders ?? [])
+        return found
     }
 
     static func lines(_ path: String) -> Int { (contents(path) ?? []).count { $0 == UInt8(ascii: "\n") } }

@@ -34,6 +34,16 @@ struct RunReply: Decodable {
         let peakMemoryBytes: Int?
     }
 
+    struct Limits: Decodable, Equatable {
+        var timeoutSeconds = 10.0
+        var cpuSeconds = 20.0
+        var memoryBytes = 512 << 20
+        var processes = 64
+        var outputBytes = 1 << 20
+        var diskBytes = 256 << 20
+        var openFiles = 256
+    }
+
     let id: String
     let state: String
     let outcome: String?
@@ -44,6 +54,8 @@ struct RunReply: Decodable {
     let stdout: Stream
     let stderr: Stream
     let usage: Usage?
+    let limits: Limits
+    let enforcement: [String: String]
     let createdAt: String
     let startedAt: String?
     let finishedAt: String?
@@ -71,6 +83,8 @@ struct RunReply: Decodable {
 
         /// By SIGKILL.
         static let timedOut = timedOut(signal: "SIGKILL")
+        static let memoryLimit = End(outcome: "memory_limit", exitCode: nil, signal: "SIGKILL", timedOut: false)
+        static let cpuLimit = End(outcome: "cpu_limit", exitCode: nil, signal: "SIGKILL", timedOut: false)
         static let startFailed = End(outcome: "start_failed", exitCode: nil, signal: nil, timedOut: false)
         static let unfinished = End(outcome: nil, exitCode: nil, signal: nil, timedOut: false)
     }

@@ -104,6 +104,17 @@ final class ServerProcess {
     /// The one process that it starts itself.
     var launcher: ProcessEntry? { ProcessTable.all().first { $0.parent == pid } }
 
+    /// The launcher's zygotes: one for each slot that there is, and for a while for some that were.
+    var zygotes: [ProcessEntry] { launcherChildren.filter { $0.name == "sg-zygote" } }
+
+    /// The launcher's slots.
+    var slots: [ProcessEntry] { launcherChildren.filter { $0.name != "sg-zygote" } }
+
+    private var launcherChildren: [ProcessEntry] {
+        guard let launcher = launcher?.pid else { return [] }
+        return ProcessTable.all().filter { $0.parent == launcher }
+    }
+
     /// Whether there are but the server, its launcher, and slots in which nothing has run yet.
     var isIdle: Bool {
         let launcher = launcher?.pid

@@ -1,0 +1,94 @@
+#include "zygote.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+
+// The zygote's descriptors, beside those of its group and 0 to 2 on /dev/null.
+enum { LAUNCHER = 3, REPORTS = 4 };
+
+static void report(const struct sandglass_zygote_report *report) {
+    sandglass_send_with(REPORTS, report, sizeof *report, -1);
+}
+
+static int keep_descriptors(int launcher, int reports) {
+    int far = fcntl(reports, F_DUPFD_CLOEXEC, SANDGLASS_GROUP_END);
+    if (far < 0 || dup3(launcher, LAUNCHER, O_CLOEXEC) < 0 || dup3(far, REPORTS, O_CLOEXEC) < 0) return -1;
+    return 0;
+}
+
+static int setup_process(void) {
+    // The launcher's death is the zygote's.
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return -1;
+    prctl(PR_SET_NAME, "sg-zygote");
+    return 0;
+}
+
+static struct sandglass_failure set_up(
+    const struct sandglass_plan *plan, uint32_t slot, int launcher, int reports, struct sandglass_group *group
+) {
+    if (keep_descriptors(launcher, reports) < 0 || setup_process() < 0)
+        return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 0);
+    if (sandglass_group_attach(&plan->cgroups, slot) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1);
+    if (sandglass_group_open(&plan->cgroups, slot, group) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 2);
+    sandglass_group_watch_oom(&plan->cgroups, slot, group);
+    return sandglass_no_failure();
+}
+
+static void make_slot(const struct sandglass_plan *plan, struct sandglass_birth *birth) {
+    sandglass_group_renew(&plan->cgroups, birth->slot, &birth->group);
+    pid_t pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES | CLONE_PARENT, -1);
+    if (pid == 0) sandglass_slot_run(plan, birth);
+    struct sandglass_zygote_report made = {
+        .slot = birth->slot,
+        .pid = pid,
+        .failure = pid < 0 ? sandglass_failed(SANDGLASS_STEP_CLONE, -1) : sandglass_no_failure(),
+        .group = birth->group,
+    };
+    if (pid < 0) {
+        struct sandglass_slot_report failed = {.kind = SANDGLASS_SLOT_FAILED, .failure = made.failure};
+        send(birth->control, &failed, sizeof failed, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    report(&made);
+}
+
+static _Noreturn void run(const struct sandglass_plan *plan, uint32_t slot, int launcher, int reports) {
+    struct sandglass_birth birth = {.slot = slot};
+    struct sandglass_zygote_report first = {.slot = slot};
+    first.failure = set_up(plan, slot, launcher, reports, &birth.group);
+    first.group = birth.group;
+    if (first.failure.step) first.pid = -1;
+    report(&first);
+    if (first.failure.step) _exit(1);
+    // Other zygotes' sockets, and the launcher's own: whoever waits for their end must not wait for this process.
+    int kept = SANDGLASS_GROUP_END;
+    for (uint32_t i = 0; i < SANDGLASS_CONTROLLERS; i++)
+        if (plan->cgroups.folders[i] >= kept) kept = plan->cgroups.folders[i] + 1;
+    syscall(SYS_close_range, kept, ~0u, 0);
+    for (;;) {
+        struct sandglass_zygote_request request = {0};
+        ssize_t received = sandglass_receive(LAUNCHER, &request, sizeof request, &birth.control, 1);
+        if (received <= 0) _exit(0);
+        if (received == sizeof request && birth.control >= 0) {
+            birth.scratch_bytes = request.scratch_bytes;
+            make_slot(plan, &birth);
+        }
+        if (birth.control >= 0) close(birth.control);
+    }
+}
+
+// Async-signal-safe, like all of the above.
+pid_t sandglass_zygote_start(const struct sandglass_plan *plan, uint32_t slot, int reports, int *socket_out) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
+    pid_t pid = sandglass_clone3(0, -1);
+    if (pid == 0) run(plan, slot, ends[1], reports);
+    int error = errno;
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        errno = error;
+    } else {
+        *socket_out = ends[0];
+    }
+    return pid;
+}
