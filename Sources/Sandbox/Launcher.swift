@@ -73,6 +73,8 @@ public final class Launcher {
     /// It can be told at once what to run.
     ///
     /// - Parameter scratchBytes: the size of its writable file system; `nil`: that of the spares.
+    /// - Returns: a slot.
+    /// - Throws: why there is none: the launcher has ended, or this process has no descriptor left.
     public func makeSlot(scratchBytes: Int? = nil) throws(SetupFailure) -> Slot {
         guard isRunning else { throw SetupFailure(step: .launcher, number: EPIPE) }
         let size = scratchBytes ?? spareBytes

@@ -55,4 +55,44 @@ struct OrdinaryUserTests {
         #expect(run.end == .exited(9))
         #expect(run.text == "out\n")
     }
+
+    @Test func `an ordinary user's receipt says what there is without control groups`() throws {
+        try withOrdinaryServer { server in
+            let run = try server.shell("true")
+            #expect(run.enforcement["memory"] == "none")
+            #expect(run.enforcement["processes"] == "rlimit")
+            #expect(run.enforcement["cpu"] == "rlimit")
+            let gap = try #require(try server.process.readErrorLine())
+            #expect(gap.contains("control groups"))
+        }
+    }
+
+    @Test(arguments: [("'DEFAULT'", "SIGXCPU"), ("'IGNORE'", "SIGKILL")])
+    func `an ordinary user's command that uses up its processor time reached that limit`(
+        handler: String,
+        signal: String
+    ) throws {
+        try withOrdinaryServer { server in
+            let script = "$SIG{XCPU} = \(handler); 1 while 1"
+            let run = try server.perl(script, ["limits": ["cpuSeconds": 1], "timeoutSeconds": 60])
+            #expect(run.end == RunReply.End(outcome: "cpu_limit", exitCode: nil, signal: signal, timedOut: false))
+        }
+    }
+
+    @Test func `an ordinary user's command that sends itself these signals did not reach that limit`() throws {
+        try withOrdinaryServer { server in
+            for name in ["XCPU", "KILL"] {
+                let run = try server.perl("kill '\(name)', $$; sleep 60", ["limits": ["cpuSeconds": 1]])
+                #expect(run.end == .signaled("SIG\(name)"))
+            }
+        }
+    }
+
+    @Test func `an ordinary user's run has so many processes and no more`() throws {
+        try withOrdinaryServer { server in
+            let script = "my $n = 1; while (defined(my $p = fork)) { if (!$p) { sleep 60; exit } $n++ } print $n"
+            let run = try server.perl(script, ["limits": ["processes": 7]])
+            #expect(run.stdout.text == "7")
+        }
+    }
 }

@@ -144,7 +144,8 @@ import Testing
     @Test func `the number of descriptors and processes is limited`() async throws {
         #expect(try await output(of: .make("sh", "-c", "ulimit -n; ulimit -c")) == "64\n0\n")
         let processes = try await output(of: .make("sh", "-c", "grep -E '^Max processes' /proc/self/limits"))
-        #expect(processes.split(separator: " ").contains("1024"))
+        // The slot is one of them.
+        #expect(processes.split(separator: " ").contains("1025"))
     }
 
     // MARK: Commands
