@@ -2,7 +2,9 @@
 
 #include "system.h"
 
+#include "filter.h"
 #include "identity.h"
+#include "landlock.h"
 #include "root.h"
 #include "slot.h"
 
@@ -19,8 +21,11 @@ enum { SERVER = 3, CHILD_SIGNALS = 4 };
 // Pids of the slots by their number; 0: free.
 static pid_t slots[SANDGLASS_MAXIMUM_SLOTS];
 
+// Those of the plan's walls that this kernel has: a slot that cannot build one of them fails.
+static uint32_t walls;
+
 static void report(enum sandglass_launcher_report_kind kind, uint32_t slot, struct sandglass_failure failure) {
-    struct sandglass_launcher_report report = {.kind = kind, .slot = slot, .failure = failure};
+    struct sandglass_launcher_report report = {.kind = kind, .slot = slot, .failure = failure, .walls = walls};
     while (send(SERVER, &report, sizeof report, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
 }
 
@@ -76,6 +81,17 @@ static int setup_signals(void) {
     return file == CHILD_SIGNALS ? 0 : -1;
 }
 
+static struct sandglass_failure find_walls(const struct sandglass_plan *plan) {
+    if (plan->walls & SANDGLASS_WALL_LANDLOCK && sandglass_landlock_is_available()) walls |= SANDGLASS_WALL_LANDLOCK;
+    if (plan->walls & SANDGLASS_WALL_SYSTEM_CALL_FILTER && sandglass_filter_is_available())
+        walls |= SANDGLASS_WALL_SYSTEM_CALL_FILTER;
+    uint32_t missing = plan->required_walls & ~walls;
+    errno = ENOSYS;
+    if (missing & SANDGLASS_WALL_LANDLOCK) return sandglass_failed(SANDGLASS_STEP_LANDLOCK, -1);
+    if (missing) return sandglass_failed(SANDGLASS_STEP_SYSTEM_CALL_FILTER, -1);
+    return sandglass_no_failure();
+}
+
 static struct sandglass_failure set_up(const struct sandglass_plan *plan) {
     struct sandglass_failure failure;
     prctl(PR_SET_NAME, "sg-launcher");
@@ -90,7 +106,7 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan) {
     if (setup_streams() < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 2);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 3);
-    return sandglass_no_failure();
+    return find_walls(plan);
 }
 
 // MARK: Slots
@@ -99,7 +115,7 @@ static void spawn(const struct sandglass_plan *plan, uint32_t slot, int control)
     static const uint64_t namespaces =
         CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET;
     pid_t pid = sandglass_clone3(namespaces);
-    if (pid == 0) sandglass_slot_run(plan, slot, control);
+    if (pid == 0) sandglass_slot_run(plan, walls, slot, control);
     if (pid < 0) {
         struct sandglass_slot_report failed = {
             .kind = SANDGLASS_SLOT_FAILED,

@@ -109,18 +109,23 @@ struct sandglass_failure sandglass_root_add_proc(void) {
     return sandglass_no_failure();
 }
 
+// The file systems that a run writes to.
+static const struct {
+    const char *target;
+    const char *mode;
+    unsigned long flags;
+} scratch[SANDGLASS_SCRATCH_COUNT] = {
+    {"/box", ",mode=0755", MS_NOSUID | MS_NODEV},
+    {"/tmp", ",mode=1777", MS_NOSUID | MS_NODEV},
+    {"/dev/shm", ",mode=1777", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+};
+
+// Async-signal-safe.
+const char *sandglass_root_scratch(uint32_t index) { return scratch[index].target; }
+
 // Async-signal-safe.
 struct sandglass_failure sandglass_root_add_scratch(const struct sandglass_plan *plan, uint32_t host_user) {
-    static const struct {
-        const char *target;
-        const char *mode;
-        unsigned long flags;
-    } scratch[] = {
-        {"/box", ",mode=0755", MS_NOSUID | MS_NODEV},
-        {"/tmp", ",mode=1777", MS_NOSUID | MS_NODEV},
-        {"/dev/shm", ",mode=1777", MS_NOSUID | MS_NODEV | MS_NOEXEC},
-    };
-    for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) {
+    for (size_t i = 0; i < SANDGLASS_SCRATCH_COUNT; i++) {
         char options[160];
         char *at = sandglass_append_text(options, "size=");
         at = sandglass_append_number(at, plan->scratch_bytes);

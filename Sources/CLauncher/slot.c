@@ -1,7 +1,9 @@
 #include "slot.h"
 
 #include "command.h"
+#include "filter.h"
 #include "identity.h"
+#include "landlock.h"
 #include "root.h"
 
 #include <fcntl.h>
@@ -67,7 +69,7 @@ static struct sandglass_failure setup_child_signals(void) {
     return sandglass_no_failure();
 }
 
-static struct sandglass_failure set_up(const struct sandglass_plan *plan, uint32_t slot) {
+static struct sandglass_failure set_up(const struct sandglass_plan *plan, uint32_t walls, uint32_t slot) {
     struct sandglass_failure failure;
     // As root of the launcher's user namespace.
     if ((failure = setup_host_name(plan)).step) return failure;
@@ -80,8 +82,11 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan, uint32
     if ((failure = sandglass_identity_drop_capabilities()).step) return failure;
     // After the change of user, which clears it.
     if ((failure = setup_death_signal()).step) return failure;
-    // Landlock, then seccomp belong here, last: both take away what the steps above need.
-    return setup_child_signals();
+    // Both take away what the steps above need.
+    if (walls & SANDGLASS_WALL_LANDLOCK && (failure = sandglass_landlock_restrict(plan)).step) return failure;
+    if ((failure = setup_child_signals()).step) return failure;
+    if (walls & SANDGLASS_WALL_SYSTEM_CALL_FILTER) return sandglass_filter_install(plan);
+    return failure;
 }
 
 // MARK: Starting the command
@@ -255,9 +260,9 @@ static _Noreturn void supervise(struct supervision *run) {
 }
 
 // Async-signal-safe, like all of the above.
-_Noreturn void sandglass_slot_run(const struct sandglass_plan *plan, uint32_t slot, int control) {
+_Noreturn void sandglass_slot_run(const struct sandglass_plan *plan, uint32_t walls, uint32_t slot, int control) {
     struct sandglass_failure failure = setup_descriptors(control);
-    if (!failure.step) failure = set_up(plan, slot);
+    if (!failure.step) failure = set_up(plan, walls, slot);
     if (failure.step) give_up(failure);
 
     struct supervision run = {0};

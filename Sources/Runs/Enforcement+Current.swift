@@ -1,5 +1,5 @@
 extension Enforcement {
-    /// What this version enforces on every host that it runs on: it does not start where it cannot.
+    /// What this version enforces on every host that it runs on, by the means that none lacks.
     public static let current = Enforcement(
         memory: .none,
         processes: .rlimit,

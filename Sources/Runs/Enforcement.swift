@@ -8,6 +8,8 @@ public struct Enforcement: Sendable, Hashable {
         case namespace
         /// A resource limit of each process or user (setrlimit(2)).
         case rlimit
+        /// A filter of system calls (seccomp(2)).
+        case seccomp
     }
 
     /// Of memory.

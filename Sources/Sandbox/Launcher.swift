@@ -14,6 +14,9 @@ public final class Launcher {
     /// that to have started.
     private static let refillDelay = Duration.milliseconds(2)
 
+    /// The walls that each slot has.
+    public let walls: SandboxWalls
+
     private let pid: pid_t
     private var socket: Descriptor?
     private var watch: Watch?
@@ -39,6 +42,7 @@ public final class Launcher {
     public init(_ process: consuming LauncherProcess, spares: Int = 0) throws(SetupFailure) {
         spareCount = spares
         pid = process.pid
+        walls = process.walls
         freeNumbers = (0..<UInt32(process.slots)).reversed()
         let descriptor = process.takeSocket()
         let raw = descriptor.raw

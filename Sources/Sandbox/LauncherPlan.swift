@@ -50,6 +50,13 @@ enum LauncherPlan {
         }
 
         var plan = sandglass_plan()
+        plan.walls = policy.walls.rawValue
+        plan.required_walls = policy.requiredWalls.rawValue
+        if policy.walls.contains(.systemCallFilter) {
+            let program = try SystemCallFilter.program.get()
+            plan.filter = keep(program.withUnsafeBytes { Array($0) })
+            plan.filter_length = UInt32(program.count)
+        }
         plan.slots = UInt32(policy.slots)
         if case .range(let first) = policy.hostUsers { plan.first_host_user = first }
         plan.user = SandboxPolicy.user

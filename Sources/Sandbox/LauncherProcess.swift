@@ -10,6 +10,8 @@ public struct LauncherProcess: ~Copyable, Sendable {
     let pid: pid_t
     private let socket: Int32
     let slots: Int
+    /// The walls that each of its slots has: those asked for that this kernel has.
+    public let walls: SandboxWalls
 
     /// Forks a launcher and waits until it has built its sandbox.
     ///
@@ -17,10 +19,12 @@ public struct LauncherProcess: ~Copyable, Sendable {
     /// - Throws: what could not be set up.
     public init(_ policy: SandboxPolicy) throws(SetupFailure) {
         let (pid, raw) = try LauncherPlan.startLauncher(policy)
-        if let failure = Self.waitUntilReady(raw) {
+        do throws(SetupFailure) {
+            walls = try Self.waitUntilReady(raw)
+        } catch {
             close(raw)
             Self.reap(pid)
-            throw failure
+            throw error
         }
         self.pid = pid
         socket = raw
@@ -40,15 +44,15 @@ public struct LauncherProcess: ~Copyable, Sendable {
         return Descriptor(owning: raw)
     }
 
-    private static func waitUntilReady(_ socket: Int32) -> SetupFailure? {
+    private static func waitUntilReady(_ socket: Int32) throws(SetupFailure) -> SandboxWalls {
         while true {
             switch LauncherWire.readLauncherReport(from: socket) {
-            case .report(.ready): return nil
-            case .report(.notReady(let failure)): return failure
+            case .report(.ready(let walls)): return walls
+            case .report(.notReady(let failure)): throw failure
             case .nothingYet:
                 var event = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
                 poll(&event, 1, -1)
-            case .report(.gone), .end: return SetupFailure(step: .launcher, number: EPIPE)
+            case .report(.gone), .end: throw SetupFailure(step: .launcher, number: EPIPE)
             }
         }
     }

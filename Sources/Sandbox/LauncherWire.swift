@@ -7,7 +7,7 @@ internal import Reactor
 enum LauncherWire {
     /// What the launcher says.
     enum LauncherReport {
-        case ready
+        case ready(SandboxWalls)
         case notReady(SetupFailure)
         case gone(slot: UInt32)
     }
@@ -80,7 +80,7 @@ enum LauncherWire {
         }
         switch sandglass_launcher_report_kind(packet.kind) {
         case SANDGLASS_LAUNCHER_READY:
-            return .report(failure(packet.failure).map { .notReady($0) } ?? .ready)
+            return .report(failure(packet.failure).map { .notReady($0) } ?? .ready(SandboxWalls(rawValue: packet.walls)))
         case SANDGLASS_LAUNCHER_GONE: return .report(.gone(slot: packet.slot))
         default: return .end
         }
@@ -163,7 +163,9 @@ enum LauncherWire {
         case SANDGLASS_STEP_ID_MAP: .idMap
         case SANDGLASS_STEP_CAPABILITIES: .capabilities
         case SANDGLASS_STEP_DEATH_SIGNAL: .deathSignal
+        case SANDGLASS_STEP_LANDLOCK: .landlock
         case SANDGLASS_STEP_SIGNALS: .signals
+        case SANDGLASS_STEP_SYSTEM_CALL_FILTER: .systemCallFilter
         case SANDGLASS_STEP_REQUEST: .request
         case SANDGLASS_STEP_FORK: .fork
         case SANDGLASS_STEP_STANDARD_STREAMS: .standardStreams

@@ -40,6 +40,9 @@ final class ServerParts {
         let launcher = try Launcher(process, spares: min(server.concurrency, Self.mostSpares))
         self.launcher = launcher
         if let failure = await launcher.probeOnce() { throw failure }
+        if !launcher.walls.contains(.landlock) {
+            logger.notice("this kernel has no Landlock of ABI 2 or later: the mounts alone keep commands from writing")
+        }
         launcher.refill()
         launcher.onLoss = { [weak self] in
             logger.critical("the launcher has ended: no command can be run any more; exiting")
@@ -58,7 +61,7 @@ final class ServerParts {
             launcher: launcher,
             store: store,
             concurrency: server.concurrency,
-            enforcement: .current,
+            enforcement: Enforcement(by: launcher.walls),
             logger: logger
         )
         self.service = service

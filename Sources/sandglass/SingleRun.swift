@@ -19,7 +19,7 @@ final class SingleRun {
     private let collector: OutputCollector
     private var stopSignal: Int32?
 
-    nonisolated init(_ session: RunSession) {
+    nonisolated init(_ session: RunSession, walls: SandboxWalls) {
         self.session = session
         var specification = RunSpecification(command: session.command)
         specification.limits.timeout = session.timeout
@@ -27,7 +27,12 @@ final class SingleRun {
         if !session.json { specification.limits.outputBytes = .max }
         self.specification = specification
         var ids = RunIDGenerator()
-        run = Run(id: ids.next(now: .now), specification: specification, enforcement: .current, createdAt: .now)
+        run = Run(
+            id: ids.next(now: .now),
+            specification: specification,
+            enforcement: Enforcement(by: walls),
+            createdAt: .now
+        )
         collector = OutputCollector()
     }
 
