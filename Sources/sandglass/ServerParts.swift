@@ -1,4 +1,5 @@
 internal import API
+internal import Execution
 internal import Glibc
 internal import Logging
 internal import Reactor
