@@ -32,6 +32,8 @@ let package = Package(
             pkgConfig: "libmicrohttpd",
             providers: [.apt(["libmicrohttpd-dev"])]
         ),
+        // The filter of system calls: the kernel takes a program for its packet filter machine, and this library writes it.
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         // Headers only: the system calls that Swift's Glibc module leaves out.
         .target(name: "CLinux", cSettings: cSettings),
         .target(name: "CLauncher", cSettings: cSettings),
@@ -43,7 +45,7 @@ let package = Package(
         ),
         .target(
             name: "Sandbox",
-            dependencies: ["Runs", "Reactor", "CLauncher", "CLinux"],
+            dependencies: ["Runs", "Reactor", "CLauncher", "CLinux", "CSeccomp"],
             swiftSettings: swiftSettings
         ),
         .target(

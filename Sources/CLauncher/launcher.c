@@ -2,7 +2,9 @@
 
 #include "system.h"
 
+#include "filter.h"
 #include "identity.h"
+#include "landlock.h"
 #include "root.h"
 #include "slot.h"
 #include "zygote.h"
@@ -104,7 +106,18 @@ static int setup_signals(void) {
     return file == CHILD_SIGNALS ? 0 : -1;
 }
 
-static struct sandglass_failure set_up(const struct sandglass_plan *plan) {
+// Leaves in the plan those walls that this kernel has: from here on a slot that cannot build one of them fails.
+static struct sandglass_failure find_walls(struct sandglass_plan *plan) {
+    if (!sandglass_landlock_is_available()) plan->walls &= ~(uint32_t)SANDGLASS_WALL_LANDLOCK;
+    if (!sandglass_filter_is_available()) plan->walls &= ~(uint32_t)SANDGLASS_WALL_SYSTEM_CALL_FILTER;
+    uint32_t missing = plan->required_walls & ~plan->walls;
+    errno = ENOSYS;
+    if (missing & SANDGLASS_WALL_LANDLOCK) return sandglass_failed(SANDGLASS_STEP_LANDLOCK, -1);
+    if (missing) return sandglass_failed(SANDGLASS_STEP_SYSTEM_CALL_FILTER, -1);
+    return sandglass_no_failure();
+}
+
+static struct sandglass_failure set_up(struct sandglass_plan *plan) {
     struct sandglass_failure failure;
     prctl(PR_SET_NAME, "sg-launcher");
     forget_command_line(plan);
@@ -118,7 +131,7 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan) {
     if (setup_streams() < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 2);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 3);
-    return sandglass_no_failure();
+    return find_walls(plan);
 }
 
 // MARK: Control groups
@@ -390,7 +403,7 @@ static _Noreturn void run(const struct sandglass_plan *server_plan, int server) 
     const struct sandglass_plan *plan = &own;
     struct sandglass_launcher_report ready = {.kind = SANDGLASS_LAUNCHER_READY};
     if (setup_descriptors(plan, server, &own.cgroups) < 0) ready.failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);
-    else ready.failure = set_up(plan);
+    else ready.failure = set_up(&own);
     bool failed = ready.failure.step != SANDGLASS_STEP_NONE;
     if (!failed && own.cgroups.version > 0) {
         // Without them commands run all the same, and their receipt says what is not enforced.
@@ -401,6 +414,7 @@ static _Noreturn void run(const struct sandglass_plan *server_plan, int server) 
         }
         ready.cgroups = own.cgroups.version;
     }
+    ready.walls = own.walls;
     send_report(&ready);
     if (failed) _exit(1);
 

@@ -109,21 +109,26 @@ struct sandglass_failure sandglass_root_add_proc(void) {
     return sandglass_no_failure();
 }
 
+// The folders that a run writes to.
+static const struct {
+    const char *folder;
+    const char *target;
+    mode_t mode;
+    uint64_t attributes;
+} scratch[SANDGLASS_SCRATCH_COUNT] = {
+    {"/tmp/box", "/box", 0755, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+    {"/tmp/shm", "/dev/shm", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+    // The last, for it covers the others' folders: they are reached by their own mounts alone.
+    {"/tmp/tmp", "/tmp", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+};
+
+// Async-signal-safe.
+const char *sandglass_root_scratch(uint32_t index) { return scratch[index].target; }
+
 // Async-signal-safe.
 struct sandglass_failure sandglass_root_add_scratch(
     const struct sandglass_plan *plan, uint64_t bytes, uint32_t host_user
 ) {
-    static const struct {
-        const char *folder;
-        const char *target;
-        mode_t mode;
-        uint64_t attributes;
-    } scratch[] = {
-        {"/tmp/box", "/box", 0755, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
-        {"/tmp/shm", "/dev/shm", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
-        // The last, for it covers the others' folders: they are reached by their own mounts alone.
-        {"/tmp/tmp", "/tmp", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
-    };
     char options[96];
     char *at = sandglass_append_text(options, "mode=0755,size=");
     at = sandglass_append_number(at, bytes);
@@ -131,7 +136,7 @@ struct sandglass_failure sandglass_root_add_scratch(
     sandglass_append_number(at, plan->scratch_inodes);
     if (mount("tmpfs", staging, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
         return sandglass_failed(SANDGLASS_STEP_SCRATCH, -1);
-    for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) {
+    for (size_t i = 0; i < SANDGLASS_SCRATCH_COUNT; i++) {
         if (mkdir(scratch[i].folder, 0700) < 0 || chmod(scratch[i].folder, scratch[i].mode) < 0
             || lchown(scratch[i].folder, host_user, host_user) < 0
             || mount(scratch[i].folder, scratch[i].target, NULL, MS_BIND, NULL) < 0

@@ -7,6 +7,10 @@
 // host's go. After this the launcher itself can no longer reach the host's files.
 struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc);
 
+// Where the file systems stand that a run writes to.
+enum { SANDGLASS_SCRATCH_COUNT = 3 };
+const char *sandglass_root_scratch(uint32_t index);
+
 // In a slot: the mounts that belong to one run alone.
 struct sandglass_failure sandglass_root_add_proc(void);
 // One file system of so many bytes, of which /box, /tmp and /dev/shm are folders.

@@ -1,7 +1,9 @@
 #include "slot.h"
 
 #include "command.h"
+#include "filter.h"
 #include "identity.h"
+#include "landlock.h"
 #include "root.h"
 
 #include <fcntl.h>
@@ -92,8 +94,11 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan, const 
     if ((failure = sandglass_identity_drop_capabilities()).step) return failure;
     // After the change of user, which clears it.
     if ((failure = setup_death_signal()).step) return failure;
-    // Landlock, then seccomp belong here, last: both take away what the steps above need.
-    return setup_child_signals();
+    // Both take away what the steps above need.
+    if (plan->walls & SANDGLASS_WALL_LANDLOCK && (failure = sandglass_landlock_restrict(plan)).step) return failure;
+    if ((failure = setup_child_signals()).step) return failure;
+    if (plan->walls & SANDGLASS_WALL_SYSTEM_CALL_FILTER) return sandglass_filter_install(plan);
+    return failure;
 }
 
 // MARK: Starting the command

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -19,7 +20,11 @@
 
 int sandglass_pipe(int ends[2], enum sandglass_pipe_end non_blocking) {
     if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-    if (fcntl(ends[non_blocking], F_SETFL, O_NONBLOCK | (non_blocking ? O_WRONLY : O_RDONLY)) == 0) return 0;
+    // The blocking end is a command's, whose user is another one: /dev/stdout and /dev/stdin open the pipe anew.
+    mode_t mode = non_blocking == SANDGLASS_PIPE_READ_END ? 0622 : 0644;
+    if (fcntl(ends[non_blocking], F_SETFL, O_NONBLOCK | (non_blocking ? O_WRONLY : O_RDONLY)) == 0
+        && fchmod(ends[0], mode) == 0)
+        return 0;
     int error = errno;
     close(ends[0]);
     close(ends[1]);

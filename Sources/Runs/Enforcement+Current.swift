@@ -1,5 +1,6 @@
 extension Enforcement {
-    /// What this version enforces on every host that it runs on, control groups or not: it does not start where it cannot.
+    /// What this version enforces on every host that it runs on, by the means that none lacks: it does not start where it
+    /// cannot.
     public static let current = Enforcement(
         memory: .none,
         processes: .rlimit,

@@ -12,20 +12,22 @@ public struct Enforcement: Sendable, Hashable {
         case cgroup1
         /// A control group of the run's own in the version 2 hierarchy.
         case cgroup2
+        /// A filter of system calls (seccomp(2)).
+        case seccomp
     }
 
     /// Of memory.
-    public let memory: Means
+    public var memory: Means
     /// Of the number of processes.
-    public let processes: Means
+    public var processes: Means
     /// Of processor time.
-    public let cpu: Means
+    public var cpu: Means
     /// Of the network.
-    public let network: Means
+    public var network: Means
     /// Of the file system.
-    public let filesystem: Means
+    public var filesystem: Means
     /// Of system calls.
-    public let syscalls: Means
+    public var syscalls: Means
 
     /// A receipt.
     public init(

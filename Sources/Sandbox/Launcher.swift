@@ -1,7 +1,6 @@
 internal import CLinux
 internal import Glibc
 public import Reactor
-public import Runs
 
 /// This process's side of the launcher: gives out slots and learns when they are gone.
 @Reactor
@@ -28,10 +27,8 @@ public final class Launcher {
     private let cgroups: CgroupTree?
     private var refillTimer: Timer?
 
-    /// By what limits are enforced here.
-    public let enforcement: Enforcement
-    /// What control groups do not do here, and what would let them; `nil` if they do all.
-    public let cgroupGap: String?
+    /// What this host lets every slot have.
+    public let support: SandboxSupport
 
     /// Called when the launcher has ended although nobody stopped it.
     ///
@@ -49,8 +46,7 @@ public final class Launcher {
         pid = process.pid
         spareBytes = process.scratchBytes
         cgroups = process.cgroups
-        cgroupGap = process.support.gap
-        enforcement = process.support.enforcement
+        support = process.support
         freeNumbers = (0..<UInt32(process.slots)).reversed()
         let descriptor = process.takeSocket()
         let raw = descriptor.raw

@@ -72,6 +72,13 @@ enum LauncherPlan {
         }
 
         var plan = sandglass_plan()
+        plan.walls = policy.walls.rawValue
+        plan.required_walls = policy.requiredWalls.rawValue
+        if policy.walls.contains(.systemCallFilter) {
+            let program = try SystemCallFilter.program.get()
+            plan.filter = keep(program.withUnsafeBytes { Array($0) })
+            plan.filter_length = UInt32(program.count)
+        }
         plan.slots = UInt32(policy.slots)
         plan.first_host_user = firstUser
         plan.users_claim = claim

@@ -13,8 +13,8 @@ public struct LauncherProcess: ~Copyable, Sendable {
     let slots: Int
     let scratchBytes: Int
     let cgroups: CgroupTree?
-    /// What control groups do here.
-    public let support: CgroupSupport
+    /// What this host lets every slot have.
+    public let support: SandboxSupport
 
     /// Forks a launcher and waits until it has built its sandbox.
     ///
@@ -37,7 +37,7 @@ public struct LauncherProcess: ~Copyable, Sendable {
         socket = raw
         slots = policy.slots
         scratchBytes = policy.scratchBytes
-        cgroups = support.version == nil ? nil : search.tree
+        cgroups = support.cgroups.version == nil ? nil : search.tree
     }
 
     deinit {
@@ -58,11 +58,12 @@ public struct LauncherProcess: ~Copyable, Sendable {
     private static func waitUntilReady(
         _ socket: Int32,
         _ search: CgroupSearch
-    ) throws(SetupFailure) -> CgroupSupport {
+    ) throws(SetupFailure) -> SandboxSupport {
         while true {
             switch LauncherWire.readLauncherReport(from: socket) {
-            case .report(.ready(_?, _)): return search.support
-            case .report(.ready(nil, let failure)): return search.support(without: failure)
+            case .report(.ready(let cgroups, let walls, let failure)):
+                let support = cgroups == nil ? search.support(without: failure) : search.support
+                return SandboxSupport(cgroups: support, walls: walls)
             case .report(.notReady(let failure)): throw failure
             case .nothingYet:
                 var event = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)

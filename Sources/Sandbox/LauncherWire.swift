@@ -7,8 +7,8 @@ internal import Reactor
 enum LauncherWire {
     /// What the launcher says.
     enum LauncherReport {
-        /// With control groups of this version, or with none and why not.
-        case ready(cgroups: CgroupVersion?, SetupFailure?)
+        /// With these walls, and with control groups of this version, or with none and why not.
+        case ready(cgroups: CgroupVersion?, SandboxWalls, SetupFailure?)
         case notReady(SetupFailure)
         /// Its slot is gone: because of this failure, or, if it was killed out of memory, with this use.
         case gone(slot: UInt32, SetupFailure?, outOfMemory: SlotUsage?)
@@ -103,7 +103,8 @@ enum LauncherWire {
         case SANDGLASS_LAUNCHER_READY:
             let failure = failure(packet.failure)
             if let failure, failure.step != .controlGroup { return .report(.notReady(failure)) }
-            return .report(.ready(cgroups: CgroupVersion(rawValue: packet.cgroups), failure))
+            let walls = SandboxWalls(rawValue: packet.walls)
+            return .report(.ready(cgroups: CgroupVersion(rawValue: packet.cgroups), walls, failure))
         case SANDGLASS_LAUNCHER_GONE:
             let usage = packet.usage
             let outOfMemory = SlotUsage(
@@ -198,7 +199,9 @@ enum LauncherWire {
         case SANDGLASS_STEP_ID_MAP: .idMap
         case SANDGLASS_STEP_CAPABILITIES: .capabilities
         case SANDGLASS_STEP_DEATH_SIGNAL: .deathSignal
+        case SANDGLASS_STEP_LANDLOCK: .landlock
         case SANDGLASS_STEP_SIGNALS: .signals
+        case SANDGLASS_STEP_SYSTEM_CALL_FILTER: .systemCallFilter
         case SANDGLASS_STEP_REQUEST: .request
         case SANDGLASS_STEP_FORK: .fork
         case SANDGLASS_STEP_STANDARD_STREAMS: .standardStreams

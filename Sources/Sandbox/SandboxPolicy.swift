@@ -18,6 +18,12 @@ public struct SandboxPolicy: Sendable {
     public let slots: Int
     /// Bytes in `/box`, `/tmp` and `/dev/shm` together, of slots that are made ahead of need.
     public let scratchBytes: Int
+    /// The walls to build where the kernel has them.
+    public var walls: SandboxWalls = [.systemCallFilter, .landlock]
+    /// Those of them without which there is to be no sandbox at all.
+    ///
+    /// Landlock stands behind mounts that keep the same things out; nothing stands behind the filter.
+    public var requiredWalls: SandboxWalls = .systemCallFilter
 
     /// The uid and gid that a command sees.
     static let user: UInt32 = 1000

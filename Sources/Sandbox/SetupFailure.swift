@@ -43,6 +43,8 @@ extension SetupFailure: CustomStringConvertible {
             Namespaces are not allowed here. In a container, start it with --privileged, or with --cap-add SYS_ADMIN \
             and seccomp, AppArmor and the masks of /proc switched off (the README says how)
             """
+        case .systemCallFilter:
+            "Commands are not run without a filter of system calls, and this kernel takes none (CONFIG_SECCOMP_FILTER)"
         default: nil
         }
     }

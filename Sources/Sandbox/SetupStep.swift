@@ -32,8 +32,12 @@ public enum SetupStep: String, Sendable, Hashable {
     case capabilities
     /// Dying with the launcher.
     case deathSignal = "death_signal"
+    /// The second wall around the file system (landlock(7)).
+    case landlock
     /// Signals and descriptors of the slot.
     case signals
+    /// The filter of system calls (seccomp(2)).
+    case systemCallFilter = "system_call_filter"
     /// Reading what to run.
     case request
     /// The command's process.

@@ -19,8 +19,8 @@ struct RunSession {
             Diagnostics.say("sandglass: cannot build the sandbox: \(error)")
             exit(ExitStatus.sandglassFailed)
         }
+        let run = SingleRun(self, enforcement: process.support.enforcement)
         let handover = LauncherHandover(process)
-        let run = SingleRun(self)
         Task { @Reactor in run.start(handover.take()) }
         while true {
             let signal = signals.next()

@@ -1,4 +1,5 @@
 internal import API
+internal import Execution
 internal import Glibc
 internal import Logging
 internal import Reactor
@@ -32,7 +33,7 @@ final class ServerParts {
     }
 
     /// What is not enforced here and why; `nil` if everything is.
-    var gap: String? { launcher?.cgroupGap }
+    var gap: String? { launcher?.support.cgroups.gap }
 
     func start(
         _ server: Server,
@@ -43,6 +44,9 @@ final class ServerParts {
         let launcher = try Launcher(process, spares: min(server.concurrency, Self.mostSpares))
         self.launcher = launcher
         if let failure = await launcher.probeOnce() { throw failure }
+        if !launcher.support.walls.contains(.landlock) {
+            logger.notice("this kernel has no Landlock of ABI 2 or later: the mounts alone keep commands from writing")
+        }
         launcher.refill()
         launcher.onLoss = { [weak self] in
             logger.critical("the launcher has ended: no command can be run any more; exiting")
@@ -61,7 +65,7 @@ final class ServerParts {
             launcher: launcher,
             store: store,
             concurrency: server.concurrency,
-            enforcement: launcher.enforcement,
+            enforcement: launcher.support.enforcement,
             logger: logger
         )
         self.service = service

@@ -19,7 +19,7 @@ final class SingleRun {
     private let collector: OutputCollector
     private var stopSignal: Int32?
 
-    nonisolated init(_ session: RunSession) {
+    nonisolated init(_ session: RunSession, enforcement: Enforcement) {
         self.session = session
         var specification = RunSpecification(command: session.command)
         specification.limits.timeout = session.timeout
@@ -27,7 +27,12 @@ final class SingleRun {
         if !session.json { specification.limits.outputBytes = .max }
         self.specification = specification
         var ids = RunIDGenerator()
-        run = Run(id: ids.next(now: .now), specification: specification, enforcement: .current, createdAt: .now)
+        run = Run(
+            id: ids.next(now: .now),
+            specification: specification,
+            enforcement: enforcement,
+            createdAt: .now
+        )
         collector = OutputCollector()
     }
 
@@ -35,12 +40,6 @@ final class SingleRun {
         do {
             let launcher = try Launcher(process)
             self.launcher = launcher
-            run = Run(
-                id: run.id,
-                specification: specification,
-                enforcement: launcher.enforcement,
-                createdAt: run.createdAt
-            )
             run.becomeRunning()
             if !session.json {
                 relays[.standardOutput] = OutputRelay(to: STDOUT_FILENO) { [weak self] in

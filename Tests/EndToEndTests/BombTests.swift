@@ -3,12 +3,13 @@ import Testing
 /// Commands that make as many processes as they can.
 @Suite(.serialized)
 struct BombTests {
-    @Test func `a fork bomb is over at its deadline`() throws {
+    @Test(arguments: [64, 1024])
+    func `a fork bomb is over at its deadline`(processes: Int) throws {
         try withServer { server in
             let word = Marker.word()
             let run = try server.run(
                 ["sh", "-c", "f() { f & f & wait; }; f", word],
-                ["timeoutSeconds": 0.5, "limits": ["processes": 8192]]
+                ["timeoutSeconds": 0.5, "limits": ["processes": processes]]
             )
             #expect(run.end == .timedOut)
             #expect(ProcessTable.running(word).isEmpty)

@@ -5,13 +5,12 @@ import Testing
 @Suite(.serialized)
 struct LeakTests {
     /// What a server and its launcher have open beside one control socket a slot and one a zygote, when nothing runs.
-    private struct Descriptors {
+    private struct Descriptors: Equatable {
         let server: Int
         let launcher: Int
     }
 
-    private func descriptors(_ server: ServerProcess) throws -> Descriptors {
-        try #require(eventually { server.isIdle })
+    private func look(_ server: ServerProcess) throws -> Descriptors {
         let launcher = try #require(server.launcher).pid
         let slots = server.slots.count
         return Descriptors(
@@ -21,10 +20,25 @@ struct LeakTests {
         )
     }
 
+    /// The same, once it has stopped changing: a slot that is being put away has closed its socket already, and one that is
+    /// being made has none yet.
+    private func descriptors(_ server: ServerProcess) throws -> Descriptors {
+        var last = (try look(server), server.slots)
+        var looks = 0
+        let isSettled = try eventually {
+            let now = (try look(server), server.slots)
+            looks = now == last && server.isIdle ? looks + 1 : 0
+            last = now
+            return looks == 30
+        }
+        try #require(isSettled)
+        return last.0
+    }
+
     /// Whether no more is open than before, once all connections are closed.
     private func isBack(_ server: ServerProcess, to before: Descriptors, within seconds: Double = 30) -> Bool {
         eventually(within: seconds) {
-            guard let now = try? descriptors(server) else { return false }
+            guard let now = try? look(server) else { return false }
             return now.server <= before.server && now.launcher <= before.launcher
         }
     }

@@ -33,7 +33,9 @@ enum sandglass_step {
     SANDGLASS_STEP_ID_MAP,
     SANDGLASS_STEP_CAPABILITIES,
     SANDGLASS_STEP_DEATH_SIGNAL,
+    SANDGLASS_STEP_LANDLOCK,
     SANDGLASS_STEP_SIGNALS,
+    SANDGLASS_STEP_SYSTEM_CALL_FILTER,
     // A command.
     SANDGLASS_STEP_REQUEST,
     SANDGLASS_STEP_FORK,
@@ -81,6 +83,12 @@ struct sandglass_cgroups {
     const char *name;                       // of each folder in the one above it
 };
 
+// Walls that a kernel may lack.
+enum sandglass_wall {
+    SANDGLASS_WALL_SYSTEM_CALL_FILTER = 1, // seccomp(2)
+    SANDGLASS_WALL_LANDLOCK = 2,           // landlock(7)
+};
+
 // All that the launcher needs to know, once. It must stay where it is until the launcher runs: the launcher
 // is forked, not exec'd, and reads it in place.
 struct sandglass_plan {
@@ -96,6 +104,10 @@ struct sandglass_plan {
     struct sandglass_cgroups cgroups;
     int32_t supervisor_nice;  // nice value of a slot that is set up, where it may be set
     int32_t command_nice;
+    uint32_t walls;           // enum sandglass_wall, added up: those to build where the kernel has them
+    uint32_t required_walls;  // of these, the ones without which the launcher gives up
+    const void *filter;       // the program for seccomp(2): struct sock_filter, one behind the other
+    uint32_t filter_length;   // how many of them
     char *command_line;       // this process's own arguments, which are wiped: slots would show them
     size_t command_line_length;
 };
@@ -133,6 +145,7 @@ struct sandglass_launcher_report {
     uint32_t slot;
     struct sandglass_failure failure;
     uint32_t cgroups;             // READY: the version in use, 0: none
+    uint32_t walls;               // READY: enum sandglass_wall, those that every slot will have
     struct sandglass_usage usage; // GONE, of a slot that was killed and so could not tell itself
 };
 

@@ -8,7 +8,8 @@
 #include <sys/timerfd.h>
 #include <sys/types.h>
 
-// pipe2(2) with O_CLOEXEC; the end named is non-blocking, the other blocks as programs expect.
+// pipe2(2) with O_CLOEXEC; the end named is non-blocking, the other blocks as programs expect and
+// may be opened again by every user that has it.
 enum sandglass_pipe_end { SANDGLASS_PIPE_READ_END = 0, SANDGLASS_PIPE_WRITE_END = 1 };
 int sandglass_pipe(int ends[2], enum sandglass_pipe_end non_blocking);
 

@@ -1,0 +1,12 @@
+// libseccomp for Swift: the library's own header, and the macros of it that Swift cannot call.
+#pragma once
+
+#include <seccomp.h>
+
+// Exists because SCMP_ACT_ERRNO is a macro with an argument. Error 0 makes a call that succeeds and does nothing.
+static inline uint32_t sandglass_seccomp_answer(uint16_t error) { return SCMP_ACT_ERRNO(error); }
+
+// Exist because Swift does not import macros that cast.
+static const uint32_t sandglass_seccomp_allow = SCMP_ACT_ALLOW;
+static const uint32_t sandglass_seccomp_kill_process = SCMP_ACT_KILL_PROCESS;
+static const int sandglass_seccomp_no_such_call = __NR_SCMP_ERROR;

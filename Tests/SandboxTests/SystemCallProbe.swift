@@ -1,0 +1,96 @@
+import Reactor
+import TestSupport
+
+@testable import Sandbox
+
+/// Calls made in earnest, by a Perl script: one process each, because not every call returns.
+enum SystemCallProbe {
+    /// What came of a call.
+    enum Result: Hashable {
+        case succeeded
+        /// With this error number.
+        case failed(Int32)
+        /// The process was ended by this signal; SIGALRM after a second in which the call did not return.
+        case signaled(Int32)
+    }
+
+    /// Reads "number argument…" lines and writes what came of each.
+    private static let script = #"""
+        use POSIX ();
+        $| = 1;
+        for my $line (split /;/, $ARGV[0]) {
+            my ($number, @arguments) = map { $_ + 0 } split / /, $line;
+            pipe my $reader, my $writer or die;
+            my $child = fork // die;
+            if (!$child) {
+                alarm 1;
+                $! = 0;
+                my $result = syscall $number, @arguments;
+                my $error = $result == -1 ? $! + 0 : 0;
+                syswrite $writer, "failed $error";
+                kill 9, $$;
+            }
+            close $writer;
+            my $said = <$reader>;
+            waitpid $child, 0;
+            print "$number ", $said || "signaled " . ($? & 127), "\n";
+        }
+        """#
+
+    /// A script's arguments that make these calls.
+    static func command(_ calls: [(number: Int32, arguments: [UInt64])]) -> [String] {
+        let lines = calls.map { call in
+            ([UInt64(call.number)] + call.arguments).map(String.init).joined(separator: " ")
+        }
+        return ["/usr/bin/perl", "-e", script, lines.joined(separator: ";")]
+    }
+
+    /// What the script said, in the order of the calls.
+    static func results(in output: String) -> [Result] {
+        output.split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ")
+            guard words.count == 3, let number = Int32(words[2]) else { return nil }
+            if words[1] == "signaled" { return .signaled(number) }
+            return number == 0 ? .succeeded : .failed(number)
+        }
+    }
+
+    /// Makes the calls in a sandbox.
+    static func inside(_ calls: [(number: Int32, arguments: [UInt64])]) async throws -> [Result] {
+        results(in: try await output(of: command(calls)))
+    }
+
+    /// Runs a command in a sandbox and gives what it wrote.
+    static func output(
+        of command: [String],
+        walls: SandboxWalls = [.systemCallFilter, .landlock]
+    ) async throws -> String {
+        var policy = SandboxPolicy.host(slots: 1, scratchBytes: 16 << 20)
+        policy.walls = walls
+        policy.requiredWalls = []
+        return try await withLauncher(policy: policy) { launcher in
+            let pipe = try TestPipe(nonBlocking: .reading)
+            let slot = try launcher.makeSlot()
+            let log = ReportLog(slot)
+            try slot.start(.make(command), into: pipe)
+            let output = try await pipe.readToEnd()
+            _ = await log.end()
+            return String(decoding: output, as: UTF8.self)
+        }
+    }
+}
+
+extension SlotCommand {
+    static func make(_ arguments: [String]) -> SlotCommand {
+        SlotCommand(
+            arguments: arguments,
+            environment: ["PATH": "/usr/bin:/bin:/usr/sbin", "HOME": "/box"],
+            workingDirectory: "/box",
+            openFiles: 256,
+            processes: 1024,
+            memoryBytes: 512 << 20,
+            cpu: .seconds(60),
+            diskBytes: 16 << 20
+        )
+    }
+}
