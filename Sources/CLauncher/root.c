@@ -112,12 +112,14 @@ struct sandglass_failure sandglass_root_add_proc(void) {
 // The file systems that a run writes to.
 static const struct {
     const char *target;
-    const char *mode;
+    const char *mode; // of a tmpfs; NULL: the message queues of the run's ipc namespace (mq_overview(7))
     unsigned long flags;
 } scratch[SANDGLASS_SCRATCH_COUNT] = {
     {"/box", ",mode=0755", MS_NOSUID | MS_NODEV},
     {"/tmp", ",mode=1777", MS_NOSUID | MS_NODEV},
     {"/dev/shm", ",mode=1777", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+    // Landlock needs a path to allow, or mq_open(3) could open no queue.
+    {"/dev/mqueue", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
 };
 
 // Async-signal-safe.
@@ -126,6 +128,12 @@ const char *sandglass_root_scratch(uint32_t index) { return scratch[index].targe
 // Async-signal-safe.
 struct sandglass_failure sandglass_root_add_scratch(const struct sandglass_plan *plan, uint32_t host_user) {
     for (size_t i = 0; i < SANDGLASS_SCRATCH_COUNT; i++) {
+        if (!scratch[i].mode) {
+            // ENODEV: a kernel without them.
+            if (mount("mqueue", scratch[i].target, "mqueue", scratch[i].flags, NULL) < 0 && errno != ENODEV)
+                return sandglass_failed(SANDGLASS_STEP_SCRATCH, (int32_t)i);
+            continue;
+        }
         char options[160];
         char *at = sandglass_append_text(options, "size=");
         at = sandglass_append_number(at, plan->scratch_bytes);

@@ -8,7 +8,7 @@
 struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc);
 
 // Where the file systems stand that a run writes to.
-enum { SANDGLASS_SCRATCH_COUNT = 3 };
+enum { SANDGLASS_SCRATCH_COUNT = 4 };
 const char *sandglass_root_scratch(uint32_t index);
 
 // In a slot: the mounts that belong to one run alone.
