@@ -80,7 +80,9 @@ enum LauncherWire {
         }
         switch sandglass_launcher_report_kind(packet.kind) {
         case SANDGLASS_LAUNCHER_READY:
-            return .report(failure(packet.failure).map { .notReady($0) } ?? .ready(SandboxWalls(rawValue: packet.walls)))
+            return .report(
+                failure(packet.failure).map { .notReady($0) } ?? .ready(SandboxWalls(rawValue: packet.walls))
+            )
         case SANDGLASS_LAUNCHER_GONE: return .report(.gone(slot: packet.slot))
         default: return .end
         }
