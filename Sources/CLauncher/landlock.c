@@ -56,15 +56,15 @@ static int allow(int ruleset, const char *path, uint64_t rights) {
 static struct sandglass_failure add_rules(const struct sandglass_plan *plan, int ruleset, uint64_t handled) {
     // Nobody makes device nodes.
     uint64_t beneath = handled & ~(make_character | make_block | ioctl_device);
-    for (uint32_t i = 0; i < SANDGLASS_SCRATCH_COUNT; i++)
-        if (allow(ruleset, sandglass_root_scratch(i), beneath) < 0)
+    for (uint32_t i = 0; i < SANDGLASS_WRITABLE_COUNT; i++)
+        if (allow(ruleset, sandglass_root_writable(i), beneath) < 0)
             return sandglass_failed(SANDGLASS_STEP_LANDLOCK, (int32_t)i);
     // With their ioctl(2)s: they have none that do anything, and isatty(3) has to get the answer that it knows.
     uint64_t device = handled & (write_file | truncate_file | ioctl_device);
     for (uint32_t i = 0; i < plan->entry_count; i++) {
         const struct sandglass_entry *entry = &plan->entries[i];
         if (entry->kind == SANDGLASS_ENTRY_DEVICE && allow(ruleset, entry->target, device) < 0)
-            return sandglass_failed(SANDGLASS_STEP_LANDLOCK, (int32_t)(SANDGLASS_SCRATCH_COUNT + i));
+            return sandglass_failed(SANDGLASS_STEP_LANDLOCK, (int32_t)(SANDGLASS_WRITABLE_COUNT + i));
     }
     return sandglass_no_failure();
 }

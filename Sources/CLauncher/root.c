@@ -109,21 +109,28 @@ struct sandglass_failure sandglass_root_add_proc(void) {
     return sandglass_no_failure();
 }
 
-// The folders that a run writes to.
+enum { SCRATCH_FOLDERS = 3 };
+
+// The folders of the run's own file system.
 static const struct {
     const char *folder;
     const char *target;
     mode_t mode;
     uint64_t attributes;
-} scratch[SANDGLASS_SCRATCH_COUNT] = {
+} scratch[SCRATCH_FOLDERS] = {
     {"/tmp/box", "/box", 0755, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
     {"/tmp/shm", "/dev/shm", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
     // The last, for it covers the others' folders: they are reached by their own mounts alone.
     {"/tmp/tmp", "/tmp", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
 };
 
+// The run's message queues (mq_overview(7)): Landlock needs a path to allow, or mq_open(3) could open none.
+static const char queues[] = "/dev/mqueue";
+
 // Async-signal-safe.
-const char *sandglass_root_scratch(uint32_t index) { return scratch[index].target; }
+const char *sandglass_root_writable(uint32_t index) {
+    return index < SCRATCH_FOLDERS ? scratch[index].target : queues;
+}
 
 // Async-signal-safe.
 struct sandglass_failure sandglass_root_add_scratch(
@@ -136,12 +143,15 @@ struct sandglass_failure sandglass_root_add_scratch(
     sandglass_append_number(at, plan->scratch_inodes);
     if (mount("tmpfs", staging, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
         return sandglass_failed(SANDGLASS_STEP_SCRATCH, -1);
-    for (size_t i = 0; i < SANDGLASS_SCRATCH_COUNT; i++) {
+    for (size_t i = 0; i < SCRATCH_FOLDERS; i++) {
         if (mkdir(scratch[i].folder, 0700) < 0 || chmod(scratch[i].folder, scratch[i].mode) < 0
             || lchown(scratch[i].folder, host_user, host_user) < 0
             || mount(scratch[i].folder, scratch[i].target, NULL, MS_BIND, NULL) < 0
             || restrict_mount(scratch[i].target, scratch[i].attributes, false) < 0)
             return sandglass_failed(SANDGLASS_STEP_SCRATCH, (int32_t)i);
     }
+    // ENODEV: a kernel without them.
+    if (mount("mqueue", queues, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 && errno != ENODEV)
+        return sandglass_failed(SANDGLASS_STEP_SCRATCH, SCRATCH_FOLDERS);
     return sandglass_no_failure();
 }

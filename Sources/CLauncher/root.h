@@ -8,8 +8,8 @@
 struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc);
 
 // Where the file systems stand that a run writes to.
-enum { SANDGLASS_SCRATCH_COUNT = 3 };
-const char *sandglass_root_scratch(uint32_t index);
+enum { SANDGLASS_WRITABLE_COUNT = 4 };
+const char *sandglass_root_writable(uint32_t index);
 
 // In a slot: the mounts that belong to one run alone.
 struct sandglass_failure sandglass_root_add_proc(void);

@@ -73,7 +73,7 @@ enum HostView {
     }
 
     private static func deviceEntries() -> [SandboxEntry] {
-        [.directory("/dev"), .directory("/dev/shm")]
+        [.directory("/dev"), .directory("/dev/shm"), .directory("/dev/mqueue")]
             + devices.filter { HostFile.kind(of: $0) != nil }.map { .device($0) }
             + [
                 .symbolicLink("/dev/fd", to: "/proc/self/fd"),

@@ -6,20 +6,22 @@ internal import Reactor
 /// ``SystemCallPolicy`` as the kernel takes it: a program for its packet filter machine (seccomp(2)).
 ///
 /// libseccomp cannot say "allowed, except with these arguments", so it makes two programs and they are put together: the
-/// first refuses what the second does not get to see.
+/// first knows the arguments that are refused, the second the lists.
 enum SystemCallFilter {
-    /// The instructions (`struct sock_filter`), or why there are none. Compiled once.
+    /// The instructions (`struct sock_filter`), or why there are none.
+    ///
+    /// Compiled once.
     static let program: Result<[UInt64], SetupFailure> = Result { () throws(SetupFailure) in
-        let refusals = try program(otherwise: .allow) { context throws(SetupFailure) in
-            for call in SystemCallPolicy.refused { try add(call, .refuse(EPERM), to: context) }
-            for call in SystemCallPolicy.pretended { try add(call, .pretend, to: context) }
+        let exceptions = try program(otherwise: .allow) { context throws(SetupFailure) in
             for rule in SystemCallPolicy.refusedWith { try add(rule.call, rule.answer, rule.tests, to: context) }
         }
-        let allowances = try program(otherwise: SystemCallPolicy.otherwise) { context throws(SetupFailure) in
+        let lists = try program(otherwise: SystemCallPolicy.otherwise) { context throws(SetupFailure) in
             for call in SystemCallPolicy.allowed { try add(call, .allow, to: context) }
+            for call in SystemCallPolicy.refused { try add(call, .refuse(EPERM), to: context) }
+            for call in SystemCallPolicy.pretended { try add(call, .pretend, to: context) }
             for rule in SystemCallPolicy.allowedWith { try add(rule.call, rule.answer, rule.tests, to: context) }
         }
-        return chain(refusals, allowances)
+        return chain(exceptions, lists)
     }
 
     /// A system call's number on this processor; `nil` where it does not exist.

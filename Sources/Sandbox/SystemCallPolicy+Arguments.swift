@@ -34,7 +34,9 @@ extension SystemCallPolicy {
 
     // MARK: Refused
 
-    /// clone(2) into new namespaces. CLONE_NEWTIME is not among them: its bit is part of the exit signal there.
+    /// clone(2) into new namespaces.
+    ///
+    /// CLONE_NEWTIME is not among them: its bit is part of the exit signal there.
     private static let namespaces = [
         0x0002_0000,  // CLONE_NEWNS
         0x0200_0000,  // CLONE_NEWCGROUP
@@ -62,7 +64,9 @@ extension SystemCallPolicy {
         ArgumentRule("ioctl", .equals(argument: 1, request), answer: .refuse(EPERM))
     }
 
-    /// Device nodes. An ordinary user may make one, the whiteout of overlay file systems.
+    /// Device nodes.
+    ///
+    /// An ordinary user may make one, the whiteout of overlay file systems.
     private static let devices = [("mknod", UInt32(1)), ("mknodat", 2)].flatMap { call, mode in
         [S_IFCHR, S_IFBLK].map { type in
             ArgumentRule(call, .bits(argument: mode, mask: UInt32(S_IFMT), UInt32(type)), answer: .refuse(EPERM))
@@ -83,7 +87,8 @@ extension SystemCallPolicy {
     private static let supervisor =
         ["sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler"].map { call in
             ArgumentRule(call, .equals(argument: 0, 1), answer: .refuse(EPERM))
-        } + ["setpriority", "ioprio_set"].map { call in
+        }
+        + ["setpriority", "ioprio_set"].map { call in
             ArgumentRule(call, .equals(argument: 1, 1), answer: .refuse(EPERM))
         } + [
             // All processes of a user: PRIO_USER and IOPRIO_WHO_USER.

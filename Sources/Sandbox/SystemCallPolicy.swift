@@ -13,7 +13,8 @@ enum SystemCallPolicy {
     static let otherwise = SystemCallAnswer.refuse(ENOSYS)
 
     /// Allowed, unless ``refusedWith`` says no.
-    static let allowed = descriptors + files + names + waiting + memory + processes + identity + scheduling
+    static let allowed =
+        descriptors + files + names + waiting + memory + processes + identity + scheduling
         + signals + time + sockets + ipc + walls
 
     /// Reading, writing and keeping descriptors.
@@ -47,22 +48,27 @@ enum SystemCallPolicy {
         "ppoll", "pselect6", "restart_syscall", "select", "set_robust_list",
     ]
 
-    /// Memory. Not that of several nodes (mbind and its like): ENOSYS is what libnuma takes for one node.
+    /// Memory.
+    ///
+    /// Not that of several nodes (mbind and its like): ENOSYS is what libnuma takes for one node.
     private static let memory = [
         "brk", "madvise", "map_shadow_stack", "membarrier", "mincore", "mlock", "mlock2", "mlockall", "mmap",
         "mprotect", "mremap", "mseal", "msync", "munlock", "munlockall", "munmap", "pkey_alloc", "pkey_free",
         "pkey_mprotect",
     ]
 
-    /// Processes and threads, their limits and what they used. Not clone3, whose flags a filter cannot see: the C
-    /// library falls back to clone.
+    /// Processes and threads, their limits and what they used.
+    ///
+    /// Not clone3, whose flags a filter cannot see: the C library falls back to clone.
     private static let processes = [
         "arch_prctl", "clone", "execve", "execveat", "exit", "exit_group", "fork", "getpgid", "getpgrp", "getpid",
         "getppid", "getrlimit", "getrusage", "getsid", "gettid", "pidfd_open", "prctl", "prlimit64", "rseq",
         "set_tid_address", "setpgid", "setrlimit", "setsid", "sysinfo", "times", "uname", "vfork", "wait4", "waitid",
     ]
 
-    /// Users, groups, capabilities. There is one user, and no capability to be had; programs ask all the same.
+    /// Users, groups, capabilities.
+    ///
+    /// There is one user, and no capability to be had; programs ask all the same.
     private static let identity = [
         "capget", "capset", "getegid", "geteuid", "getgid", "getgroups", "getresgid", "getresuid", "getuid",
         "setfsgid", "setfsuid", "setgid", "setgroups", "setregid", "setresgid", "setresuid", "setreuid", "setuid",
@@ -75,7 +81,9 @@ enum SystemCallPolicy {
         "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler", "sched_yield", "setpriority",
     ]
 
-    /// Signals. The slot is pid 1: the kernel drops what it has no handler for.
+    /// Signals.
+    ///
+    /// The slot is pid 1: the kernel drops what it has no handler for.
     private static let signals = [
         "kill", "pause", "pidfd_send_signal", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo",
         "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait", "rt_tgsigqueueinfo", "sigaltstack", "signalfd",
@@ -89,7 +97,9 @@ enum SystemCallPolicy {
         "timer_settime", "timerfd_create", "timerfd_gettime", "timerfd_settime",
     ]
 
-    /// Sockets. Which ones can be made is said in ``allowedWith``.
+    /// Sockets.
+    ///
+    /// Which ones can be made is said in ``allowedWith``.
     private static let sockets = [
         "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom",
         "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown",
@@ -128,8 +138,10 @@ enum SystemCallPolicy {
         "open_tree_attr", "umount2",
     ]
 
-    /// Answered with success. All that a run writes is in memory and has no disk to go to, but its sync(2) would have
-    /// the host write out everything that everybody else has written.
+    /// Answered with success.
+    ///
+    /// All that a run writes is in memory and has no disk to go to, but its sync(2) would have the host write out
+    /// everything that everybody else has written.
     static let pretended = ["sync", "syncfs"]
 
     /// Numbers of calls that are younger than the oldest libseccomp that this builds with (2.5.3).

@@ -156,8 +156,10 @@ struct RealProgramTests {
         }
     }
 
-    private static let swiftCompiler: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        .map { "\($0)/swiftc" }.first { access($0, X_OK) == 0 }
+    private static let swiftCompiler: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(
+        separator: ":"
+    )
+    .map { "\($0)/swiftc" }.first { access($0, X_OK) == 0 }
 
     @Test(.enabled(if: swiftCompiler != nil, "there is no swiftc in PATH"))
     func `a Swift program has tasks`() throws {
@@ -177,7 +179,10 @@ struct RealProgramTests {
         // The sandbox sees no toolchain, so its library travels along.
         let compiler = try #require(Self.swiftCompiler)
         let compilation = try ChildProcess(
-            [compiler, "-parse-as-library", "-static-stdlib", "-o", "\(folder.path)/hello", "\(folder.path)/hello.swift"]
+            [
+                compiler, "-parse-as-library", "-static-stdlib", "-o", "\(folder.path)/hello",
+                "\(folder.path)/hello.swift",
+            ]
         ).finish()
         try #require(compilation.end == .exited(0), "\(compilation.diagnostics)")
         let program = try Data(contentsOf: URL(filePath: "\(folder.path)/hello"))

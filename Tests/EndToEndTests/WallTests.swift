@@ -35,24 +35,24 @@ struct WallTests {
     }
 
     #if arch(x86_64)
-        @Test func `a kernel without filters is refused`() throws {
-            let run = try ChildProcess(KernelWithout.call(317) + [Host.program, "run", "--", "true"]).finish()
-            #expect(run.end == .exited(125))
-            #expect(run.diagnostics.contains("system_call_filter"))
-        }
+    @Test func `a kernel without filters is refused`() throws {
+        let run = try ChildProcess(KernelWithout.call(317) + [Host.program, "run", "--", "true"]).finish()
+        #expect(run.end == .exited(125))
+        #expect(run.diagnostics.contains("system_call_filter"))
+    }
 
-        @Test func `a kernel without Landlock is served, and said to be one`() throws {
-            let server = try ChildProcess(KernelWithout.call(444) + [Host.program, "serve", "--listen", "127.0.0.1:0"])
-            try #expect(server.readErrorLine()?.contains("no Landlock") == true)
-            try #expect(server.readErrorLine()?.hasPrefix("listening on") == true)
-            server.send(signal: SIGTERM)
-            try #expect(server.wait() == .exited(0))
-        }
+    @Test func `a kernel without Landlock is served, and said to be one`() throws {
+        let server = try ChildProcess(KernelWithout.call(444) + [Host.program, "serve", "--listen", "127.0.0.1:0"])
+        try #expect(server.readErrorLine()?.contains("no Landlock") == true)
+        try #expect(server.readErrorLine()?.hasPrefix("listening on") == true)
+        server.send(signal: SIGTERM)
+        try #expect(server.wait() == .exited(0))
+    }
 
-        @Test func `a kernel without Landlock runs commands behind its other walls`() throws {
-            let script = "echo 1000 > /proc/self/oom_score_adj; echo x 2>/dev/null > /usr/x; exit 3"
-            let command = KernelWithout.call(444) + [Host.program, "run", "--", "sh", "-c", script]
-            try #expect(ChildProcess(command).finish().end == .exited(3))
-        }
+    @Test func `a kernel without Landlock runs commands behind its other walls`() throws {
+        let script = "echo 1000 > /proc/self/oom_score_adj; echo x 2>/dev/null > /usr/x; exit 3"
+        let command = KernelWithout.call(444) + [Host.program, "run", "--", "sh", "-c", script]
+        try #expect(ChildProcess(command).finish().end == .exited(3))
+    }
     #endif
 }

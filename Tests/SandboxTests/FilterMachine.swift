@@ -7,11 +7,11 @@ struct FilterMachine {
 
     /// `AUDIT_ARCH_…` of this processor and of a foreign one.
     #if arch(arm64)
-        static let native: UInt32 = 0xC000_00B7
-        static let foreign: UInt32 = 0x4000_0028
+    static let native: UInt32 = 0xC000_00B7
+    static let foreign: UInt32 = 0x4000_0028
     #else
-        static let native: UInt32 = 0xC000_003E
-        static let foreign: UInt32 = 0x4000_0003
+    static let native: UInt32 = 0xC000_003E
+    static let foreign: UInt32 = 0x4000_0003
     #endif
 
     let program: [UInt64]
@@ -29,7 +29,8 @@ struct FilterMachine {
         while true {
             let instruction = program[next]
             let (code, operand) = (UInt16(truncatingIfNeeded: instruction), UInt32(instruction >> 32))
-            let jump = { (holds: Bool) in Int(holds ? UInt8(instruction >> 16 & 0xFF) : UInt8(instruction >> 24 & 0xFF)) }
+            let jump = { (holds: Bool) in Int(holds ? UInt8(instruction >> 16 & 0xFF) : UInt8(instruction >> 24 & 0xFF))
+            }
             next += 1
             switch code {
             case 0x20: accumulator = data[Int(operand / 4)]

@@ -25,10 +25,10 @@ import Testing
     @Test func `every call whose arguments decide has cases`() {
         let cases = Set(ArgumentCase.all.compactMap { SystemCallFilter.number(of: $0.call) })
         #if arch(x86_64)
-            // mknodat has them for mknod.
-            let mknod: Set<Int32> = [133]
+        // mknodat has them for mknod.
+        let mknod: Set<Int32> = [133]
         #else
-            let mknod: Set<Int32> = []
+        let mknod: Set<Int32> = []
         #endif
         #expect(declared.conditional.subtracting(mknod) == cases)
     }
@@ -38,8 +38,8 @@ import Testing
         for number in UInt32(0)..<512 {
             #expect(try machine.run(number, architecture: FilterMachine.foreign) == kill, "\(number)")
             #if arch(x86_64)
-                // x32
-                #expect(try machine.run(number | 0x4000_0000) == kill, "\(number)")
+            // x32
+            #expect(try machine.run(number | 0x4000_0000) == kill, "\(number)")
             #endif
         }
     }

@@ -12,7 +12,7 @@ import Testing
 
     @Test func `every name is a call's`() {
         #if arch(x86_64)
-            for call in lists { #expect(SystemCallFilter.number(of: call) != nil, "\(call)") }
+        for call in lists { #expect(SystemCallFilter.number(of: call) != nil, "\(call)") }
         #endif
         #expect(SystemCallFilter.number(of: "no_such_call") == nil)
     }

@@ -17,11 +17,11 @@ import Testing
     ]
 
     #if arch(x86_64)
-        /// uretprobe and uprobe: the kernel takes them past every filter, and sends a signal or fails when it is not a
-        /// trampoline of its own that makes them (kernel/seccomp.c, seccomp_uprobe_exception).
-        private static let neverFiltered: Set<Int32> = [335, 336]
+    /// uretprobe and uprobe: the kernel takes them past every filter, and sends a signal or fails when it is not a
+    /// trampoline of its own that makes them (kernel/seccomp.c, seccomp_uprobe_exception).
+    private static let neverFiltered: Set<Int32> = [335, 336]
     #else
-        private static let neverFiltered: Set<Int32> = []
+    private static let neverFiltered: Set<Int32> = []
     #endif
 
     @Test func `every number gets what is declared`() async throws {
@@ -74,43 +74,43 @@ import Testing
     }
 
     #if arch(x86_64)
-        @Test func `a call of the x32 ABI ends the process`() async throws {
-            // getpid
-            let results = try await SystemCallProbe.inside([(0x4000_0000 | 39, [])])
-            #expect(results == [.signaled(SIGSYS)])
-        }
+    @Test func `a call of the x32 ABI ends the process`() async throws {
+        // getpid
+        let results = try await SystemCallProbe.inside([(0x4000_0000 | 39, [])])
+        #expect(results == [.signaled(SIGSYS)])
+    }
 
-        @Test func `a call of the i386 ABI ends the process`() async throws {
-            // Makes the i386 getpid, then exits with 7 as a 64-bit process does.
-            let probe = try await SystemCallProbe.output(of: ["/usr/bin/perl", "-e", Self.foreignProgram])
-            #expect(probe == "\(SIGSYS)\n")
-            let unguarded = try await SystemCallProbe.output(of: ["/usr/bin/perl", "-e", Self.foreignProgram], walls: [])
-            // A kernel without that ABI ends the process by itself.
-            #expect(unguarded == "\(7 << 8)\n" || unguarded == "\(SIGSEGV)\n")
-        }
+    @Test func `a call of the i386 ABI ends the process`() async throws {
+        // Makes the i386 getpid, then exits with 7 as a 64-bit process does.
+        let probe = try await SystemCallProbe.output(of: ["/usr/bin/perl", "-e", Self.foreignProgram])
+        #expect(probe == "\(SIGSYS)\n")
+        let unguarded = try await SystemCallProbe.output(of: ["/usr/bin/perl", "-e", Self.foreignProgram], walls: [])
+        // A kernel without that ABI ends the process by itself.
+        #expect(unguarded == "\(7 << 8)\n" || unguarded == "\(SIGSEGV)\n")
+    }
 
-        /// Writes a small ELF file, runs it, and prints its wait status.
-        private static let foreignProgram = #"""
-            my $code = pack "H*", "b814000000" . "cd80" . "bf07000000" . "b8e7000000" . "0f05";
-            my $size = 120 + length $code;
-            my $start = 0x400000;
-            my $program = pack("A4 C5 x7 S2 L Q3 L S6", "\x7fELF", 2, 1, 1, 0, 0, 2, 62, 1, $start + 120, 64, 0, 0,
-                64, 56, 1, 0, 0, 0) . pack("L2 Q6", 1, 5, 0, $start, $start, $size, $size, 4096) . $code;
-            open my $file, ">", "/box/p" or die;
-            print $file $program;
-            close $file;
-            chmod 0755, "/box/p";
-            print system("/box/p"), "\n";
-            """#
+    /// Writes a small ELF file, runs it, and prints its wait status.
+    private static let foreignProgram = #"""
+        my $code = pack "H*", "b814000000" . "cd80" . "bf07000000" . "b8e7000000" . "0f05";
+        my $size = 120 + length $code;
+        my $start = 0x400000;
+        my $program = pack("A4 C5 x7 S2 L Q3 L S6", "\x7fELF", 2, 1, 1, 0, 0, 2, 62, 1, $start + 120, 64, 0, 0,
+            64, 56, 1, 0, 0, 0) . pack("L2 Q6", 1, 5, 0, $start, $start, $size, $size, 4096) . $code;
+        open my $file, ">", "/box/p" or die;
+        print $file $program;
+        close $file;
+        chmod 0755, "/box/p";
+        print system("/box/p"), "\n";
+        """#
 
-        @Test func `without the filter the kernel would answer`() async throws {
-            // PER_LINUX32, and a capability's worth of kernel that a filter is there to keep away.
-            let command = SystemCallProbe.command([(135, [8])])
-            let open = SystemCallProbe.results(in: try await SystemCallProbe.output(of: command, walls: .landlock))
-            #expect(open == [.succeeded])
-            let filtered = SystemCallProbe.results(in: try await SystemCallProbe.output(of: command))
-            #expect(filtered == [.failed(ENOSYS)])
-        }
+    @Test func `without the filter the kernel would answer`() async throws {
+        // PER_LINUX32, and a capability's worth of kernel that a filter is there to keep away.
+        let command = SystemCallProbe.command([(135, [8])])
+        let open = SystemCallProbe.results(in: try await SystemCallProbe.output(of: command, walls: .landlock))
+        #expect(open == [.succeeded])
+        let filtered = SystemCallProbe.results(in: try await SystemCallProbe.output(of: command))
+        #expect(filtered == [.failed(ENOSYS)])
+    }
     #endif
 
     @Test func `a run has the filter, and so has whatever it starts`() async throws {
