@@ -8,7 +8,7 @@ struct BombTests {
             let word = Marker.word()
             let run = try server.run(
                 ["sh", "-c", "f() { f & f & wait; }; f", word],
-                ["timeoutSeconds": 0.5, "limits": ["processes": 8192]]
+                ["timeoutSeconds": 0.5, "limits": ["processes": 8192, "memoryBytes": 16 << 30]]
             )
             #expect(run.end == .timedOut)
             #expect(ProcessTable.running(word).isEmpty)
@@ -25,7 +25,7 @@ struct BombTests {
             let script = "f() { f | f & }; f; i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done; exit 4"
             let run = try server.run(
                 ["sh", "-c", script, word],
-                ["timeoutSeconds": 60, "limits": ["processes": 8192]]
+                ["timeoutSeconds": 60, "limits": ["processes": 8192, "memoryBytes": 16 << 30]]
             )
             #expect(run.end == .exited(4))
             #expect(ProcessTable.running(word).isEmpty)
@@ -35,7 +35,10 @@ struct BombTests {
     @Test func `five thousand zombies are gone at the deadline`() throws {
         try withServer { server in
             let script = "$| = 1; for (1..5000) { my $pid = fork; exit if !$pid; $n++ if $pid } print $n; sleep 600"
-            let run = try server.perl(script, ["timeoutSeconds": 15, "limits": ["processes": 8192]])
+            let run = try server.perl(
+                script,
+                ["timeoutSeconds": 15, "limits": ["processes": 8192, "memoryBytes": 16 << 30]]
+            )
             #expect(run.end == .timedOut)
             #expect(run.stdout.text == "5000")
             #expect(eventually { server.isIdle })
