@@ -125,11 +125,19 @@ public final class Execution {
             openFiles: specification.limits.openFiles,
             processes: specification.limits.processes,
             memoryBytes: specification.limits.memoryBytes,
-            cpu: specification.limits.cpu,
+            cpu: cpuThatCanBeUsedUp,
             diskBytes: specification.limits.diskBytes
         )
         try slot.start(command, streams: [standardInput.raw, standardOutput.raw, standardError.raw])
         armStart()
+    }
+
+    /// The limit on processor time, where it can be met before the deadline; else none, so that a run which keeps every
+    /// processor busy to its last moment has timed out, and nothing else.
+    private var cpuThatCanBeUsedUp: Duration {
+        let limits = specification.limits
+        let processors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)
+        return limits.cpu < min(limits.timeout, .seconds(1 << 31)) * processors ? limits.cpu : .seconds(1 << 32)
     }
 
     /// The time in which it waits for another slot to go does not count.

@@ -2,12 +2,14 @@
 public struct Limits: Sendable, Hashable {
     /// How long the command may run, by CLOCK_MONOTONIC from its exec.
     public var timeout: Duration
-    /// How much processor time all its processes may use together; unless it is set, twice the timeout and at least a second:
-    /// a deadline of milliseconds is for the wall clock alone to judge.
+    /// How much processor time all its processes may use together; unless it is set, what ``usualProcessors`` give within the
+    /// timeout, and at least a second: a deadline of milliseconds is for the wall clock alone to judge.
     public var cpu: Duration {
-        get { ownCPU ?? max(min(timeout, Self.longest) * 2, .seconds(1)) }
+        get { ownCPU ?? max(min(timeout, Self.longest) * usualProcessors, .seconds(1)) }
         set { ownCPU = newValue }
     }
+    /// How many processors a run that names no processor time may keep busy until its deadline.
+    public var usualProcessors = 2
     /// How much memory all its processes may use together, what they write to their files included.
     public var memoryBytes: Int
     /// How many processes and threads there may be at once.
@@ -27,7 +29,7 @@ public struct Limits: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - timeout: wall-clock limit.
-    ///   - cpu: processor time; `nil`: twice the timeout, at least a second.
+    ///   - cpu: processor time; `nil`: what the usual processors give within the timeout, at least a second.
     ///   - memoryBytes: memory of the run.
     ///   - processes: processes and threads at once.
     ///   - outputBytes: bytes kept of each stream.

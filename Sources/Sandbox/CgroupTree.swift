@@ -68,7 +68,10 @@ struct CgroupTree: Sendable {
     /// Gives the place back from which this process made room for groups.
     private func leave(to origin: String) {
         for folder in folders { for group in Self.groups(in: folder.path) { rmdir(group) } }
-        for name in ["cpu", "pids", "memory"] { _ = Self.write("-" + name, to: origin + "/cgroup.subtree_control") }
+        // From below: what a group passes on, the one above it cannot take back.
+        for group in folders.map(\.path) + [origin] {
+            for name in ["pids", "memory"] { _ = Self.write("-" + name, to: group + "/cgroup.subtree_control") }
+        }
         _ = Self.write("0", to: origin + "/cgroup.procs")
     }
 

@@ -85,7 +85,8 @@ enum LauncherPlan {
         plan.user = SandboxPolicy.user
         plan.host_name = keep(SandboxPolicy.hostName)
         plan.scratch_inodes = UInt64(SandboxPolicy.scratchInodes)
-        plan.processors = UInt32(max(sandglass_processor_count(), 1))
+        // All of them: a command may leave the ones that this process was put on (sched_setaffinity(2)).
+        plan.processors = UInt32(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1))
         plan.cgroups.folders = (-1, -1, -1)
         if let cgroups {
             plan.cgroups.version = cgroups.version.rawValue

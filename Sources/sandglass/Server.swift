@@ -94,5 +94,9 @@ struct Server {
         return Int(clamping: limit.rlim_cur)
     }
 
-    static func maxima() -> (RequestMaxima, body: Int) { (RequestMaxima(), maximumBodyBytes) }
+    static func maxima() -> (RequestMaxima, body: Int) {
+        var maxima = RequestMaxima()
+        maxima.defaults.usualProcessors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2)
+        return (maxima, maximumBodyBytes)
+    }
 }

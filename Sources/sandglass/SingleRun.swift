@@ -23,6 +23,7 @@ final class SingleRun {
         self.session = session
         var specification = RunSpecification(command: session.command)
         specification.limits.timeout = session.timeout
+        specification.limits.usualProcessors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2)
         // What is passed through is not kept.
         if !session.json { specification.limits.outputBytes = .max }
         self.specification = specification

@@ -110,7 +110,8 @@ struct BoundaryTests {
             let isInTime = monotonicSeconds() < start + 1
             #expect(eventually { monotonicSeconds() > start + 1.2 })
             kill(command.parent, SIGCONT)
-            try #expect(server.finished(run).end == (isInTime ? .signaled("SIGKILL") : .timedOut))
+            let end = try server.finished(run).end
+            #expect(end == (isInTime ? .signaled("SIGKILL") : .timedOut))
         }
     }
 

@@ -21,9 +21,14 @@ struct QueueTests {
             for left in stride(from: 7, to: 0, by: -1) {
                 let running = min(left, 3)
                 #expect(eventually { ProcessTable.running(nap).count == running })
-                let states = try runs.map { try server.get("/runs/\($0.id)").run().state }
-                #expect(states.count { $0 == "running" } == running)
-                #expect(states.count { $0 == "queued" } == left - running)
+                // A run is reported finished a little later than its process is gone.
+                let isSettled = try eventually {
+                    let states = try runs.map { try server.get("/runs/\($0.id)").run().state }
+                    return states.count { $0 == "running" } == running
+                        && states.count { $0 == "queued" } == left - running
+                }
+                #expect(isSettled)
+                #expect(ProcessTable.running(nap).count == running)
                 // The next one takes the place of the one that ends.
                 let pid = try #require(ProcessTable.running(nap).first)
                 kill(pid, SIGKILL)
