@@ -70,8 +70,11 @@ int sandglass_send(int socket, const void *packet, size_t length, const int *des
 
 ssize_t sandglass_receive_packet(int socket, void *packet, size_t length) {
     ssize_t received;
+    // ECONNRESET: the other side has closed with a packet of ours unread, and what it had sent before stands behind that
+    // error. A slot whose command ends in the moment in which it is told to kill it does just that, and its last report
+    // is the verdict. The error is told once (socket(7), SO_ERROR).
     do received = recv(socket, packet, length, MSG_DONTWAIT);
-    while (received < 0 && errno == EINTR);
+    while (received < 0 && (errno == EINTR || errno == ECONNRESET));
     return received;
 }
 

@@ -87,6 +87,25 @@ import Testing
         )
     }
 
+    @Test func `the last report of a slot that has not read what it was told is read all the same`() throws {
+        var ends: [Int32] = [-1, -1]
+        try #require(sandglass_socket_pair(&ends) == 0)
+        let near = Descriptor(owning: ends[0])
+        do {
+            let far = Descriptor(owning: ends[1])
+            try LauncherWire.sendKill(to: near.raw)
+            var report = sandglass_slot_report()
+            report.kind = SANDGLASS_SLOT_ENDED.rawValue
+            #expect(write(far.raw, &report, MemoryLayout.size(ofValue: report)) > 0)
+            _ = consume far
+        }
+        guard case .report(.ended) = LauncherWire.readSlotReport(from: near.raw) else {
+            Issue.record("no end was read")
+            return
+        }
+        #expect(isEnd(LauncherWire.readSlotReport(from: near.raw)))
+    }
+
     private func isEnd(_ reading: LauncherWire.Reading<SlotReport>) -> Bool {
         if case .end = reading { true } else { false }
     }
