@@ -5,12 +5,23 @@ import Testing
 @Suite(.serialized)
 struct LeakTests {
     /// What a server and its launcher have open beside one control socket a slot and one a zygote, when nothing runs.
-    private struct Descriptors {
+    private struct Descriptors: Equatable {
         let server: Int
         let launcher: Int
     }
 
+    /// As it is once the spare slots are there: the same at two looks.
     private func descriptors(_ server: ServerProcess) throws -> Descriptors {
+        var last = try look(server)
+        while true {
+            usleep(50_000)
+            let now = try look(server)
+            if now == last { return now }
+            last = now
+        }
+    }
+
+    private func look(_ server: ServerProcess) throws -> Descriptors {
         try #require(eventually { server.isIdle })
         let launcher = try #require(server.launcher).pid
         let slots = server.slots.count
@@ -45,13 +56,14 @@ struct LeakTests {
             let launcher = try #require(server.launcher).pid
             let before = try descriptors(server)
             let mounts = (ProcessTable.mounts(of: server.pid), ProcessTable.mounts(of: launcher))
-            let cgroups = ProcessTable.cgroups()
+            let cgroups = ProcessTable.cgroups().count
             for _ in 0..<10 { try mixed() }
             #expect(isBack(server, to: before))
             // Slots in which nothing has run yet: no more of them than may be needed at once.
             #expect(eventually { server.isIdle && server.slots.count <= 4 })
             #expect((ProcessTable.mounts(of: server.pid), ProcessTable.mounts(of: launcher)) == mounts)
-            #expect(eventually { ProcessTable.cgroups().isSubset(of: cgroups) })
+            // Of which numbers the spare slots are may change.
+            #expect(eventually { ProcessTable.cgroups().count <= cgroups })
             #expect(server.folder.names.count == 1)
         }
     }
