@@ -34,6 +34,8 @@ static struct zygote {
 } zygotes[SANDGLASS_MAXIMUM_SLOTS];
 static uint32_t zygotes_making, zygotes_idle;
 static int zygote_reports = -1, zygote_reports_far = -1;
+// Which slot a zygote has made need not be known before that is to be killed or has ended: nobody is woken for it.
+static bool wants_zygote_reports;
 static const uint64_t zygote_patience = UINT64_C(5000000000);
 enum { IDLE_LOOK_MILLISECONDS = 1000, MAKING_PATIENCE_MILLISECONDS = 500 };
 
@@ -267,31 +269,6 @@ static void ask_zygote(const struct sandglass_plan *plan, uint32_t slot, uint64_
     zygotes_making++;
 }
 
-static void kill_slot(const struct sandglass_plan *plan, uint32_t slot) {
-    if (zygotes[slot].is_making) zygotes[slot].kill_slot = true;
-    if (slots[slot] <= 0) return;
-    kill(slots[slot], SIGKILL);
-    if (plan->cgroups.version == 2) sandglass_group_kill(&plan->cgroups, slot);
-}
-
-static void obey(const struct sandglass_plan *plan, const struct sandglass_launcher_request *request, int control) {
-    uint32_t slot = request->slot;
-    if (slot >= plan->slots) return;
-    switch (request->kind) {
-    case SANDGLASS_LAUNCHER_SPAWN:
-        // Two slots of one number would share a user: whatever the server says, that never happens.
-        if (control < 0 || slots[slot] != 0 || zygotes[slot].is_making) break;
-        if (plan->cgroups.version == 1) ask_zygote(plan, slot, request->scratch_bytes, control);
-        else spawn(plan, slot, request->scratch_bytes, control);
-        break;
-    case SANDGLASS_LAUNCHER_KILL:
-        kill_slot(plan, slot);
-        break;
-    default:
-        break;
-    }
-}
-
 // What zygotes say. Those that have only set themselves up wait for nothing.
 static void take_zygote_reports(void) {
     struct sandglass_zygote_report made;
@@ -309,6 +286,33 @@ static void take_zygote_reports(void) {
         }
         slots[made.slot] = made.pid;
         if (zygote->kill_slot) kill(made.pid, SIGKILL);
+    }
+}
+
+static void kill_slot(const struct sandglass_plan *plan, uint32_t slot) {
+    take_zygote_reports();
+    if (zygotes[slot].is_making) zygotes[slot].kill_slot = wants_zygote_reports = true;
+    if (slots[slot] <= 0) return;
+    kill(slots[slot], SIGKILL);
+    if (plan->cgroups.version == 2) sandglass_group_kill(&plan->cgroups, slot);
+}
+
+static void obey(const struct sandglass_plan *plan, const struct sandglass_launcher_request *request, int control) {
+    uint32_t slot = request->slot;
+    if (slot >= plan->slots) return;
+    switch (request->kind) {
+    case SANDGLASS_LAUNCHER_SPAWN:
+        // Two slots of one number would share a user: whatever the server says, that never happens.
+        take_zygote_reports();
+        if (control < 0 || slots[slot] != 0 || zygotes[slot].is_making) break;
+        if (plan->cgroups.version == 1) ask_zygote(plan, slot, request->scratch_bytes, control);
+        else spawn(plan, slot, request->scratch_bytes, control);
+        break;
+    case SANDGLASS_LAUNCHER_KILL:
+        kill_slot(plan, slot);
+        break;
+    default:
+        break;
     }
 }
 
@@ -375,7 +379,10 @@ static void reap(const struct sandglass_plan *plan) {
         if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || ended.si_pid == 0) return;
         take_zygote_reports();
         if (bury(plan, ended.si_pid)) continue;
-        if (zygotes_making > 0) return; // the report comes, and reaping goes on
+        if (zygotes_making > 0) {
+            wants_zygote_reports = true; // reaping goes on when it has come
+            return;
+        }
         reap_pid(ended.si_pid);
     }
 }
@@ -421,15 +428,19 @@ static _Noreturn void run(const struct sandglass_plan *server_plan, int server) 
     struct pollfd events[] = {
         {.fd = SERVER, .events = POLLIN},
         {.fd = CHILD_SIGNALS, .events = POLLIN},
-        // A negative one is passed over (poll(2)).
-        {.fd = zygote_reports, .events = POLLIN},
+        {.events = POLLIN},
     };
     for (;;) {
+        // A negative one is passed over (poll(2)).
+        events[2].fd = wants_zygote_reports ? zygote_reports : -1;
         int count = poll(events, 3, zygotes_idle > 0 ? IDLE_LOOK_MILLISECONDS : -1);
         if (count < 0) continue;
         if (zygotes_idle > 0) retire_idle_zygotes(plan);
         if (events[1].revents || events[2].revents) {
             take_zygote_reports();
+            wants_zygote_reports = false;
+            for (uint32_t slot = 0; slot < plan->slots && zygotes_making > 0; slot++)
+                if (zygotes[slot].is_making && zygotes[slot].kill_slot) wants_zygote_reports = true;
             reap(plan);
         }
         if (!events[0].revents) continue;

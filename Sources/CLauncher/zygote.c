@@ -49,6 +49,8 @@ static void make_slot(const struct sandglass_plan *plan, struct sandglass_birth 
         send(birth->control, &failed, sizeof failed, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     report(&made);
+    // The launcher is not woken by reports, but by the end of its children.
+    if (pid < 0) _exit(1);
 }
 
 static _Noreturn void run(const struct sandglass_plan *plan, uint32_t slot, int launcher, int reports) {

@@ -81,7 +81,7 @@ struct CgroupTree: Sendable {
             let path = place + "/" + name
             let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
             guard descriptor >= 0 else { continue }
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { remove(path, patience: 100) }
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { remove(path, patience: 500) }
             Glibc.close(descriptor)
         }
     }

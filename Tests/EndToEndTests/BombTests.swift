@@ -7,7 +7,7 @@ struct BombTests {
         try withServer { server in
             let word = Marker.word()
             let run = try server.run(
-                ["sh", "-c", "f() { f & f & wait; }; f", word],
+                ["sh", "-c", "f() { f & f & wait; }; f & exec sleep 600", word],
                 ["timeoutSeconds": 0.5, "limits": ["processes": 8192, "memoryBytes": 16 << 30]]
             )
             #expect(run.end == .timedOut)

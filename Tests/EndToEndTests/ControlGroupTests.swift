@@ -40,10 +40,11 @@ struct ControlGroupTests {
     @Test func `what a server and its launcher left that were killed together, the next server removes`() throws {
         let before = ProcessTable.cgroups()
         let server = try ServerProcess()
-        let below = ProcessTable.descendants(of: server.pid)
         let launcher = try #require(server.launcher)
         // Stopped, the launcher cannot tidy up when the server dies.
         kill(launcher.pid, SIGSTOP)
+        #expect(eventually { ProcessTable.entry(launcher.pid)?.state == "T" })
+        let below = ProcessTable.descendants(of: server.pid)
         server.process.send(signal: SIGKILL)
         kill(launcher.pid, SIGKILL)
         _ = try server.process.wait()

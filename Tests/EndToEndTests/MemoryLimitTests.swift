@@ -60,7 +60,8 @@ struct MemoryLimitTests {
     @Test func `a grandchild that runs out of memory ends the run, whatever its parents make of it`() throws {
         try withServer { server in
             let hog = "perl -e \"my @x; push @x, 'a' x (8 << 20) while 1\""
-            let started = try server.shell("sh -c '\(hog.replacing("'", with: "'\\''"))'; sleep 30; exit 3", Self.small)
+            let members: [String: Any] = ["timeoutSeconds": 60, "limits": ["memoryBytes": 64 << 20]]
+            let started = try server.shell("sh -c '\(hog.replacing("'", with: "'\\''"))'; sleep 30; exit 3", members)
             #expect(started.end == .memoryLimit)
             #expect((started.usage?.wallSeconds ?? .infinity) < 20)
         }
