@@ -39,6 +39,35 @@ struct sandglass_failure sandglass_identity_become_namespace_root(void) {
     return sandglass_no_failure();
 }
 
+static int drop_bounding_set(uint64_t kept) {
+    for (unsigned long capability = 0; capability < 64; capability++) {
+        if (kept & (UINT64_C(1) << capability)) continue;
+        // EINVAL: past the last one that this kernel knows.
+        if (prctl(PR_CAPBSET_DROP, capability) < 0) return errno == EINVAL ? 0 : -1;
+    }
+    return 0;
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_identity_keep_few_capabilities(const struct sandglass_plan *plan) {
+    static const uint8_t needed[] = {
+        CAP_SYS_ADMIN,                          // namespaces and mounts
+        CAP_SETUID, CAP_SETGID, CAP_SETPCAP,    // a slot's user, and its own bounding set
+        CAP_CHOWN,                              // the folders that a run writes to
+        CAP_DAC_OVERRIDE,                       // a cgroup hierarchy's first folder, which has no write permission
+        CAP_KILL,                               // slots, which are other users
+        CAP_SYS_NICE,                           // the slots' priority
+        CAP_NET_ADMIN,                          // a descriptor of a network namespace
+    };
+    uint64_t kept = 0;
+    // Slots map this user itself then, which is 0 here (user_namespaces(7)).
+    if (plan->first_host_user == 0) kept |= UINT64_C(1) << CAP_SETFCAP;
+    for (size_t i = 0; i < sizeof needed; i++) kept |= UINT64_C(1) << needed[i];
+    if (drop_bounding_set(kept) < 0 || set_capabilities(kept, kept) < 0)
+        return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 4);
+    return sandglass_no_failure();
+}
+
 // Async-signal-safe.
 uint32_t sandglass_identity_host_user(const struct sandglass_plan *plan, uint32_t slot) {
     return plan->first_host_user == 0 ? 0 : plan->first_host_user + slot;
@@ -79,11 +108,7 @@ struct sandglass_failure sandglass_identity_enter_user_namespace(const struct sa
 // Async-signal-safe. unshare(CLONE_NEWUSER) fills every set again, the bounding set too, so this comes after.
 struct sandglass_failure sandglass_identity_drop_capabilities(void) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 0);
-    for (unsigned long capability = 0; capability < 64; capability++) {
-        if (prctl(PR_CAPBSET_DROP, capability) == 0) continue;
-        if (errno == EINVAL) break; // past the last one that this kernel knows
-        return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 1);
-    }
+    if (drop_bounding_set(0) < 0) return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 1);
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 2);
     if (set_capabilities(0, 0) < 0) return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 3);

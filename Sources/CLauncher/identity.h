@@ -6,6 +6,9 @@
 // In the launcher, when it is not root: a user namespace in which it is, so that all that follows is the same.
 struct sandglass_failure sandglass_identity_become_namespace_root(void);
 
+// In the launcher, once its root stands: the capabilities that making, reaping and killing slots takes, and no other.
+struct sandglass_failure sandglass_identity_keep_few_capabilities(const struct sandglass_plan *plan);
+
 // In a slot, in this order.
 struct sandglass_failure sandglass_identity_change_user(const struct sandglass_plan *plan, uint32_t slot);
 struct sandglass_failure sandglass_identity_enter_user_namespace(const struct sandglass_plan *plan, uint32_t slot);

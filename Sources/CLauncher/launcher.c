@@ -5,6 +5,7 @@
 #include "filter.h"
 #include "identity.h"
 #include "landlock.h"
+#include "network.h"
 #include "root.h"
 #include "slot.h"
 #include "zygote.h"
@@ -119,20 +120,32 @@ static struct sandglass_failure find_walls(struct sandglass_plan *plan) {
     return sandglass_no_failure();
 }
 
+// Each zygote has a socket here, each network namespace a descriptor.
+static int raise_descriptor_limit(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return -1;
+    files.rlim_cur = files.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static struct sandglass_failure set_up(struct sandglass_plan *plan) {
     struct sandglass_failure failure;
     prctl(PR_SET_NAME, "sg-launcher");
     forget_command_line(plan);
     forget_environment();
-    if (setup_signals() < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 1);
+    if (setup_signals() < 0 || raise_descriptor_limit() < 0)
+        return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 1);
     bool root = syscall(SYS_geteuid) == 0;
     if (!root && (failure = sandglass_identity_become_namespace_root()).step) return failure;
     if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE, -1);
+    // The launcher itself needs no network.
+    if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
     if ((failure = sandglass_root_build(plan, !root)).step) return failure;
     // Again, from the new root: nothing of the host's mounts stays referred to.
     if (setup_streams() < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 2);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 3);
+    if ((failure = sandglass_identity_keep_few_capabilities(plan)).step) return failure;
     return find_walls(plan);
 }
 
@@ -143,11 +156,7 @@ static int open_zygote_reports(void) {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
     zygote_reports = ends[0];
     zygote_reports_far = ends[1];
-    // Each zygote has a socket here.
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return -1;
-    files.rlim_cur = files.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &files);
+    return 0;
 }
 
 static void add_idle_zygote(uint32_t slot) {
@@ -244,6 +253,10 @@ static pid_t clone_into_group(const struct sandglass_plan *plan, struct sandglas
 static void spawn(const struct sandglass_plan *plan, uint32_t slot, uint64_t scratch_bytes, int control) {
     struct sandglass_birth birth = {.slot = slot, .control = control, .scratch_bytes = scratch_bytes};
     pid_t pid;
+    if (sandglass_network_enter(slot) < 0) {
+        never_born(slot, control, sandglass_failed(SANDGLASS_STEP_NETWORK, -1));
+        return;
+    }
     if (plan->cgroups.version == 2) {
         pid = clone_into_group(plan, &birth);
     } else {
@@ -275,7 +288,8 @@ static void take_zygote_reports(void) {
     while (zygote_reports >= 0 && recv(zygote_reports, &made, sizeof made, MSG_DONTWAIT) == sizeof made) {
         struct zygote *zygote = &zygotes[made.slot];
         // One that could not set itself up ends, and is seen to.
-        if (made.pid == 0 || !zygote->is_making || made.failure.step == SANDGLASS_STEP_CONTROL_GROUP) continue;
+        bool has_failed = made.failure.step == SANDGLASS_STEP_CONTROL_GROUP || made.failure.step == SANDGLASS_STEP_NETWORK;
+        if (made.pid == 0 || !zygote->is_making || has_failed) continue;
         zygote->is_making = false;
         zygotes_making--;
         groups[made.slot] = made.group;
@@ -340,6 +354,7 @@ static void bury_slot(const struct sandglass_plan *plan, uint32_t slot) {
     if (WIFSIGNALED(status)) usage = account(plan, slot, &record);
     report_gone(slot, sandglass_no_failure(), usage);
     // Now that it is told.
+    sandglass_network_leave(slot);
     if (plan->cgroups.version == 2) sandglass_group_remove(&plan->cgroups, slot);
     if (zygotes[slot].pid != 0) add_idle_zygote(slot);
 }

@@ -11,9 +11,10 @@ struct sandglass_birth {
     struct sandglass_group group;
 };
 
+// Its network namespace is its parent's, who has entered the one of the slot's number (network.h).
 enum {
     SANDGLASS_SLOT_NAMESPACES =
-        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET
+        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 };
 
 // The life of a slot, in the process that clone3(2) made. It exits when it has said all

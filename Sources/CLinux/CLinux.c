@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -137,8 +140,10 @@ void sandglass_reap(pid_t child, int patience_milliseconds) {
         int ready;
         do ready = poll(&end, 1, patience_milliseconds);
         while (ready < 0 && errno == EINTR);
-        if (ready == 0) kill(child, SIGKILL);
+        // One that may not be killed by whom this process has become (sandglass_become) is left to its own end.
+        bool is_left = ready == 0 && kill(child, SIGKILL) < 0;
         close(file);
+        if (is_left) return;
     }
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
 }
@@ -149,6 +154,16 @@ void sandglass_fill_standard_streams(void) {
     do file = open("/dev/null", O_RDWR);
     while (file >= 0 && file <= 2);
     if (file > 2) close(file);
+}
+
+int sandglass_become(uint32_t user) {
+    if (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0) return -1;
+    // From 0 to another user: the kernel takes all capabilities (capabilities(7)).
+    return setresuid(user, user, user);
+}
+
+int sandglass_close_process(void) {
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ? -1 : 0;
 }
 
 int sandglass_processor_count(void) {

@@ -7,7 +7,7 @@ internal import Reactor
 /// A range is claimed by binding a socket to its name in the abstract namespace (unix(7)), which nobody else can do as long
 /// as a descriptor of it is open, and which leaves nothing behind. The launcher inherits it, so a range is free again when
 /// the last process that has run in it is gone, and not before.
-struct HostUserRange: ~Copyable {
+public struct HostUserRange: ~Copyable {
     /// Where ranges may begin: blocks of ids, one behind the other.
     struct Grid: Equatable {
         let first: UInt32
@@ -24,6 +24,9 @@ struct HostUserRange: ~Copyable {
         /// The one whose ids this user namespace has.
         static var ofThisProcess: Grid { HostUserRange.isMapped(preferred) ? preferred : withinContainer }
     }
+
+    /// The uid and gid for the service itself once it has started its launcher: below those that any command may have.
+    public static var serviceUser: UInt32 { Grid.ofThisProcess.first - 1 }
 
     /// The first uid and gid.
     let first: UInt32

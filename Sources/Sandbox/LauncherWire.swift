@@ -190,6 +190,7 @@ enum LauncherWire {
         case SANDGLASS_STEP_ROOT_ENTRY: .rootEntry
         case SANDGLASS_STEP_PIVOT_ROOT: .pivotRoot
         case SANDGLASS_STEP_CONTROL_GROUP: .controlGroup
+        case SANDGLASS_STEP_NETWORK: .network
         case SANDGLASS_STEP_CLONE: .clone
         case SANDGLASS_STEP_HOST_NAME: .hostName
         case SANDGLASS_STEP_PROC: .proc

@@ -38,7 +38,7 @@ extension SetupFailure: CustomStringConvertible {
             sysctl kernel.unprivileged_userns_clone=1 (Debian), \
             sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), sysctl user.max_user_namespaces=10000
             """
-        case .launcherMountNamespace, .clone, .proc, .root, .pivotRoot:
+        case .launcherMountNamespace, .network, .clone, .proc, .root, .pivotRoot:
             """
             Namespaces are not allowed here. In a container, start it with --privileged, or with --cap-add SYS_ADMIN \
             and seccomp, AppArmor and the masks of /proc switched off (the README says how)

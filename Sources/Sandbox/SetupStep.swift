@@ -14,6 +14,8 @@ public enum SetupStep: String, Sendable, Hashable {
     case pivotRoot = "pivot_root"
     /// A control group for a slot.
     case controlGroup = "control_group"
+    /// A network namespace.
+    case network
     /// clone3(2) into new namespaces.
     case clone
     /// The name of the host.

@@ -7,10 +7,13 @@ public final class DataDirectory {
     /// Its path.
     public let path: String
     private var lock: Int32
+    private var output: Int32
     private let isTemporary: Bool
 
     /// Where the output of runs is kept.
-    var outputPath: String { path + "/output" }
+    ///
+    /// By its descriptor (proc(5), `/proc/self/fd`): a service that has given up root may not pass through the folders above.
+    var outputPath: String { "/proc/self/fd/\(output)" }
 
     /// Opens a folder, makes it if need be, and keeps other services out of it.
     ///
@@ -23,10 +26,12 @@ public final class DataDirectory {
 
     /// Makes a folder for this service alone, which is removed by ``close()``.
     ///
-    /// - Parameter parent: the folder for temporary files.
+    /// - Parameters:
+    ///   - parent: the folder for temporary files.
+    ///   - user: who such folders of killed services may belong to, beside this process's user.
     /// - Throws: why it cannot be made.
-    public convenience init(temporaryIn parent: String) throws(StoreError) {
-        Self.removeAbandoned(in: parent)
+    public convenience init(temporaryIn parent: String, orOwnedBy user: UInt32? = nil) throws(StoreError) {
+        Self.removeAbandoned(in: parent, of: [geteuid()] + (user.map { [$0] } ?? []))
         var template = Array((parent + "/sandglass-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else { throw Self.error("mkdtemp", parent) }
         let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -37,11 +42,22 @@ public final class DataDirectory {
         self.path = path
         self.lock = lock
         self.isTemporary = isTemporary
+        output = open(path + "/output", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+    }
+
+    /// Leaves the folder to the user that the service is going to be.
+    ///
+    /// - Throws: why it cannot be given away.
+    public func give(to user: UInt32) throws(StoreError) {
+        guard fchown(output, user, user) == 0 else { throw Self.error("chown", path + "/output") }
+        guard isTemporary else { return }
+        guard lchown(path, user, user) == 0 else { throw Self.error("chown", path) }
     }
 
     private init(existing path: String, isTemporary: Bool) throws(StoreError) {
         self.path = path
         self.isTemporary = isTemporary
+        output = -1
         let lockPath = path + "/lock"
         lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else { throw Self.error("open", lockPath) }
@@ -58,7 +74,10 @@ public final class DataDirectory {
             Glibc.close(lock)
             throw error
         }
-        if mkdir(outputPath, 0o700) < 0, errno != EEXIST { throw Self.error("mkdir", outputPath) }
+        let folder = path + "/output"
+        if mkdir(folder, 0o700) < 0, errno != EEXIST { throw Self.error("mkdir", folder) }
+        output = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        guard output >= 0 else { throw Self.error("open", folder) }
         // Nothing refers to what an earlier service kept: runs do not outlive their service yet.
         removeOutput()
     }
@@ -69,7 +88,9 @@ public final class DataDirectory {
     public func close() {
         guard lock >= 0 else { return }
         removeOutput()
-        rmdir(outputPath)
+        if output >= 0 { Glibc.close(output) }
+        output = -1
+        rmdir(path + "/output")
         // The lock of a folder that stays, stays: another service may have opened it already.
         if isTemporary {
             unlink(path + "/lock")
@@ -85,13 +106,14 @@ public final class DataDirectory {
     }
 
     /// Removes the temporary folders of services that were killed: nobody holds their lock.
-    private static func removeAbandoned(in parent: String) {
+    ///
+    /// Nobody else's folders: their owner could let a name lead elsewhere at any time.
+    private static func removeAbandoned(in parent: String, of owners: [UInt32]) {
         for name in names(in: parent) where name.hasPrefix("sandglass-") {
             let path = parent + "/" + name
             var status = stat()
-            guard lstat(path, &status) == 0, status.st_uid == geteuid(), status.st_mode & S_IFMT == S_IFDIR else {
-                continue
-            }
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { continue }
+            guard owners.contains(status.st_uid) else { continue }
             let lock = open(path + "/lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
             // One without a lock is being made.
             guard lock >= 0 else { continue }

@@ -52,8 +52,9 @@ struct Server {
         let everything = __priority_which_t(PRIO_PROCESS.rawValue)
         setpriority(everything, 0, getpriority(everything, 0) - 10)
 
+        let directory = openDataDirectory()
         let parts = ServerParts()
-        start(parts, launcher, min(connections, Self.mostConnections), logger)
+        start(parts, launcher, directory, min(connections, Self.mostConnections), logger)
         let first = signals.next()
         logger.info("stopping", metadata: ["signal": "\(first)"])
         Task { @Reactor in parts.stop() }
@@ -66,19 +67,39 @@ struct Server {
     private func start(
         _ parts: ServerParts,
         _ launcher: consuming LauncherProcess,
+        _ directory: sending DataDirectory,
         _ connections: Int,
         _ logger: Logger
     ) {
         let handover = LauncherHandover(launcher)
         Task { @Reactor in
             do {
-                try await parts.start(self, handover.take(), connections, logger)
+                try await parts.start(self, handover.take(), directory, connections, logger)
                 Diagnostics.say("listening on http://\(parts.authority)")
                 if let gap = parts.gap { logger.warning("\(gap)") }
             } catch {
                 Diagnostics.say("sandglass: cannot start: \(error)")
                 parts.exitProcess(status: 1)
             }
+        }
+    }
+
+    /// Opens the data directory while the server may still open any, and gives up what it is not needed for any more.
+    private func openDataDirectory() -> DataDirectory {
+        do {
+            let user = Privileges.serviceUser
+            let directory =
+                if let path = dataDirectory {
+                    try DataDirectory(path: path)
+                } else {
+                    try DataDirectory(temporaryIn: Setting.text(of: "TMPDIR") ?? "/tmp", orOwnedBy: user)
+                }
+            if let user { try directory.give(to: user) }
+            try Privileges.drop()
+            return directory
+        } catch {
+            Diagnostics.say("sandglass: cannot start: \(error)")
+            exit(1)
         }
     }
 

@@ -38,9 +38,12 @@ final class ServerParts {
     func start(
         _ server: Server,
         _ process: consuming LauncherProcess,
+        _ directory: DataDirectory,
         _ maximumConnections: Int,
         _ logger: Logger
     ) async throws {
+        let store = MemoryRunStore(directory)
+        self.store = store
         let launcher = try Launcher(process, spares: min(server.concurrency, Self.mostSpares))
         self.launcher = launcher
         if let failure = await launcher.probeOnce() { throw failure }
@@ -53,14 +56,6 @@ final class ServerParts {
             self?.exitStatus = 1
             self?.stop()
         }
-        let directory =
-            if let path = server.dataDirectory {
-                try DataDirectory(path: path)
-            } else {
-                try DataDirectory(temporaryIn: Setting.text(of: "TMPDIR") ?? "/tmp")
-            }
-        let store = MemoryRunStore(directory)
-        self.store = store
         let service = RunService(
             launcher: launcher,
             store: store,

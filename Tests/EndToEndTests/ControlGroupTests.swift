@@ -6,25 +6,22 @@ import Testing
 @Suite(.serialized, .enabled(if: Host.hasControlGroups))
 struct ControlGroupTests {
     @Test func `a server that stops leaves no control group`() throws {
-        let before = ProcessTable.cgroups()
-        try withServer { server in
-            _ = try server.runTogether(8, ["true"])
-            #expect(ProcessTable.cgroups().subtracting(before).contains { $0.contains("/sandglass-\(server.pid)-") })
-        }
-        #expect(ProcessTable.cgroups().subtracting(before).isEmpty)
+        let server = try ServerProcess()
+        _ = try server.runTogether(8, ["true"])
+        #expect(!ProcessTable.cgroups(of: server.pid).isEmpty)
+        try server.stop()
+        #expect(ProcessTable.cgroups(of: server.pid).isEmpty)
     }
 
     @Test func `a server that is killed leaves no control group`() throws {
-        let before = ProcessTable.cgroups()
         let server = try ServerProcess()
         _ = try server.submit(["sleep", Marker.nap()], ["timeoutSeconds": 60])
         server.process.send(signal: SIGKILL)
         _ = try server.process.wait()
-        #expect(eventually { ProcessTable.cgroups().subtracting(before).isEmpty })
+        #expect(eventually { ProcessTable.cgroups(of: server.pid).isEmpty })
     }
 
-    @Test func `a launcher that is killed leaves no control group`() throws {
-        let before = ProcessTable.cgroups()
+    @Test func `a launcher that is killed leaves control groups without a process, for the next server to remove`() throws {
         let server = try ServerProcess()
         let nap = Marker.nap()
         _ = try server.submit(["sleep", nap], ["timeoutSeconds": 60])
@@ -34,11 +31,11 @@ struct ControlGroupTests {
         kill(launcher.pid, SIGKILL)
         _ = try server.process.wait()
         #expect(eventually { !below.contains(where: ProcessTable.isAlive) })
-        #expect(eventually { ProcessTable.cgroups().subtracting(before).isEmpty })
+        // The server is no longer root, who alone could do it now.
+        try withServer { _ in #expect(ProcessTable.cgroups(of: server.pid).isEmpty) }
     }
 
     @Test func `what a server and its launcher left that were killed together, the next server removes`() throws {
-        let before = ProcessTable.cgroups()
         let server = try ServerProcess()
         let launcher = try #require(server.launcher)
         // Stopped, the launcher cannot tidy up when the server dies.
@@ -49,12 +46,8 @@ struct ControlGroupTests {
         kill(launcher.pid, SIGKILL)
         _ = try server.process.wait()
         #expect(eventually { !below.contains(where: ProcessTable.isAlive) })
-        #expect(!ProcessTable.cgroups().subtracting(before).isEmpty)
-        try withServer { next in
-            let left = ProcessTable.cgroups().subtracting(before)
-            #expect(left.allSatisfy { $0.contains("/sandglass-\(next.pid)-") })
-        }
-        #expect(ProcessTable.cgroups().subtracting(before).isEmpty)
+        #expect(!ProcessTable.cgroups(of: server.pid).isEmpty)
+        try withServer { _ in #expect(ProcessTable.cgroups(of: server.pid).isEmpty) }
     }
 
     @Test func `two servers leave each other's groups alone`() throws {
@@ -69,7 +62,7 @@ struct ControlGroupTests {
         try withServer("--concurrency", "12") { server in
             _ = try server.runTogether(12, ["sleep", "0.3"])
             let own = {
-                ProcessTable.cgroups().count { $0.contains("sandglass-\(server.pid)-") && $0.contains("slot-") }
+                ProcessTable.cgroups(of: server.pid).count { $0.contains("slot-") }
             }
             let spares = 12
             #expect(own() > 3 * spares)

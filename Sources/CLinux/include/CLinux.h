@@ -56,6 +56,12 @@ void sandglass_reap(pid_t child, int patience_milliseconds);
 // Opens /dev/null on those of the descriptors 0 to 2 that are closed, so that nothing else gets their numbers.
 void sandglass_fill_standard_streams(void);
 
+// Becomes another user and group for good, with no other groups and, as root, no capability left. 0 or -1 with errno.
+int sandglass_become(uint32_t user);
+
+// No more privilege by exec (PR_SET_NO_NEW_PRIVS), and no look into this process for others of its user (PR_SET_DUMPABLE).
+int sandglass_close_process(void);
+
 // How many processors this process may use (sched_getaffinity(2)).
 int sandglass_processor_count(void);
 

@@ -45,7 +45,12 @@ enum ProcessTable {
 
     /// What a descriptor of a process refers to.
     static func target(ofDescriptor number: Int, of pid: pid_t) -> String? {
-        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\(number)")
+        link("/proc/\(pid)/fd/\(number)")
+    }
+
+    /// Where a symbolic link of /proc leads.
+    static func link(_ path: String) -> String? {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: path)
     }
 
     static func entry(_ pid: pid_t) -> ProcessEntry? {
@@ -86,7 +91,11 @@ enum ProcessTable {
     static func mounts(of pid: pid_t) -> Int { lines("/proc/\(pid)/mountinfo") }
 
     /// Every folder of every cgroup hierarchy.
-    static func cgroups() -> Set<String> {
+    static func cgroups(of server: pid_t) -> Set<String> {
+        allCgroups().filter { $0.contains("/sandglass-\(server)-") }
+    }
+
+    private static func allCgroups() -> Set<String> {
         // Not FileManager's enumerator: it does not go into other file systems.
         var found: Set<String> = []
         var next = ["/sys/fs/cgroup"]

@@ -1,0 +1,15 @@
+// Network namespaces, leased to one slot number at a time.
+//
+// Making one takes longer than all other namespaces together, and taking it down longer still. So a slot's is kept for the
+// next slot of its number, which is born when the last process of the one before is gone and reaped. Nothing of a run stays
+// in it: sockets end with their processes, lo is down, so that no packet was ever sent, and no run has had a capability over
+// it. What does stay is its counters (/proc/net/snmp).
+#pragma once
+
+#include "system.h"
+
+// In the launcher, where slots are cloned from it: moves it into the namespace of a slot number, a new one if there is none.
+// Returns 0, or -1 with errno.
+int sandglass_network_enter(uint32_t slot);
+// Lets go of a number's namespace, if it is one of more than are worth keeping.
+void sandglass_network_leave(uint32_t slot);
