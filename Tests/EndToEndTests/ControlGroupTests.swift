@@ -21,7 +21,7 @@ struct ControlGroupTests {
         #expect(eventually { ProcessTable.cgroups(of: server.pid).isEmpty })
     }
 
-    @Test func `a launcher that is killed leaves control groups without a process, for the next server to remove`() throws {
+    @Test func `a launcher that is killed leaves empty groups for the next server to remove`() throws {
         let server = try ServerProcess()
         let nap = Marker.nap()
         _ = try server.submit(["sleep", nap], ["timeoutSeconds": 60])

@@ -57,9 +57,11 @@ struct PrivilegeTests {
             let kept = try #require(UInt64(sets[0], radix: 16))
             // CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_ADMIN, SYS_NICE (linux/capability.h).
             #expect(kept == [0, 1, 5, 6, 7, 8, 12, 21, 23].reduce(0) { $0 | 1 << UInt64($1) })
-            let networks = Set(try [server.pid, launcher].map { pid in
-                try #require(ProcessTable.link("/proc/\(pid)/ns/net"))
-            })
+            let networks = Set(
+                try [server.pid, launcher].map { pid in
+                    try #require(ProcessTable.link("/proc/\(pid)/ns/net"))
+                }
+            )
             #expect(networks.count == 2)
         }
     }
