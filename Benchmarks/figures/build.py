@@ -1,13 +1,14 @@
 """Builds the C programs, or says what is missing for it."""
 
+import glob
 import os
 import shutil
 import subprocess
 import sys
 
 FLAGS = ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror"]
-PROGRAMS = {"floor": [], "load": [], "spawn": [], "busy": [], "baseline": ["-lmicrohttpd"]}
-TOOLS = {"cc": "gcc", "wrk": "wrk", "taskset": "util-linux", "timeout": "coreutils"}
+PROGRAMS = {"floor": [], "load": [], "spawn": [], "busy": [], "surface": [], "baseline": ["-lmicrohttpd"]}
+TOOLS = {"cc": "gcc", "wrk": "wrk", "taskset": "util-linux", "timeout": "coreutils", "bwrap": "bubblewrap"}
 
 
 def build(root):
@@ -18,6 +19,7 @@ def build(root):
     os.makedirs(folder, exist_ok=True)
     for name, libraries in PROGRAMS.items():
         compile_one(os.path.join(root, "Benchmarks"), folder, name, libraries)
+    compile_probes(os.path.join(root, "Tests/ContainmentProbes"), f"{folder}/containment-probes")
     return folder
 
 
@@ -27,6 +29,12 @@ def compile_one(sources, folder, name, libraries):
     if os.path.exists(program) and os.path.getmtime(program) > max(map(os.path.getmtime, (source, header))):
         return
     if subprocess.run(["cc", *FLAGS, "-o", program, source, *libraries]).returncode != 0:
+        sys.exit(2)
+
+
+def compile_probes(sources, program):
+    """The tests' own attempts to get out."""
+    if subprocess.run(["cc", *FLAGS, "-o", program, *sorted(glob.glob(f"{sources}/*.c"))]).returncode != 0:
         sys.exit(2)
 
 

@@ -30,6 +30,7 @@ class Goal:
 FIGURES = {
     "P1": Goal("latency of one run ÷ floor, p50", "", 1.6, 1.0),
     "P2": Goal("runs/s, 8 in flight ÷ floor's best", "", 0.6, 1.0, at_most=False),
+    "P3": Goal("runs/s, 8 in flight ÷ bubblewrap's", "", 1.3, 4, at_most=False),
     "P4": Goal("GET of a run ÷ plain C server", "", 0.8, 0.9, at_most=False),
     "P5": Goal("drain of 1 GiB ÷ head | cat", "", 1.5, 1.5, at_most=False),
     "P6": Goal("memory growth, 32 large outputs", "MiB", 64, 64),
@@ -38,7 +39,10 @@ FIGURES = {
     "P8": Goal("overshoot under load ÷ timeout, p99", "", None, 1.5),
     "P9 memory": Goal("memory, idle", "MiB", 24, 24),
     "P9 start": Goal("start to ready", "ms", 100, 100),
+    "P11": Goal("runs/s, 64 in flight ÷ 8 in flight", "", 0.9, 0.9, at_most=False),
     "C1": Goal("verdicts against the command's end", "", 0, 0),
     "C2": Goal("killed before the limit", "", 0, 0),
     "C3": Goal("left behind", "", 0, 0),
+    "C5": Goal("ways out that are open", "", 0, 0),
+    "C6": Goal("parts of the kernel that answer", "", 15, 15),
 }

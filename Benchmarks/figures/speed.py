@@ -6,11 +6,13 @@ import statistics
 import subprocess
 
 from .bench import Failure, median_ratio
+from .containment import VIEW
 from .service import program_start
 from .table import Row
 
 TRUE = {"command": ["/bin/true"]}
 CONCURRENCY = 8
+MANY = 64
 FLOOR_WORKERS = (1, 2, 3, 4)
 GIB = 1 << 30
 
@@ -46,6 +48,33 @@ def throughput(bench):
             pairs.append((ours, max(bench.floor(workers, count)["per_second"] for workers in FLOOR_WORKERS)))
     ours, floor = (statistics.median(column) for column in zip(*pairs))
     return [Row("P2", median_ratio(pairs), f"{ours:.0f}/s", f"{floor:.0f}/s")]
+
+
+def beside_bubblewrap(bench):
+    """runs per second, eight in flight, beside bubblewrap with the same read-only view"""
+    count, pairs = bench.choose(1000, 300), []
+    command = ["bwrap", *VIEW, "/bin/true"]
+    with bench.service(CONCURRENCY) as service:
+        warm(bench, service)
+        for _ in range(bench.choose(5, 3)):
+            ours = bench.load(service, [TRUE], count, 8, "exited")["per_second"]
+            peer = bench.program("spawn", "--at-once", 8, "--count", count // 2, "--", *command)["per_second"]
+            pairs.append((ours, peer))
+    ours, peer = (statistics.median(column) for column in zip(*pairs))
+    return [Row("P3", median_ratio(pairs), f"{ours:.0f}/s", f"{peer:.0f}/s")]
+
+
+def many_in_flight(bench):
+    """runs per second, 64 in flight, beside 8 in flight, of one server with room for 64"""
+    count, pairs = bench.choose(2000, 600), []
+    with bench.service(MANY) as service:
+        warm(bench, service)
+        bench.load(service, [TRUE], count, MANY, "exited")
+        for _ in range(bench.choose(7, 3)):
+            few = bench.load(service, [TRUE], count, 8, "exited")["per_second"]
+            pairs.append((bench.load(service, [TRUE], count, MANY, "exited")["per_second"], few))
+    many, few = (statistics.median(column) for column in zip(*pairs))
+    return [Row("P11", median_ratio(pairs), f"{many:.0f}/s", f"{few:.0f}/s", [f"--concurrency {MANY} for both"])]
 
 
 def reading(bench):

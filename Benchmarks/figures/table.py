@@ -13,13 +13,14 @@ class Row:
     ours: str = ""
     peer: str = ""
     notes: list = field(default_factory=list)
+    ratio: bool = True          # whether the value is one of ours to the peer
 
     def verdict(self, stage):
         return FIGURES[self.name].verdict(stage, self.value) if not math.isnan(self.value) else "missed"
 
     def cells(self, stage):
         goal = FIGURES[self.name]
-        ratio = f"{self.value:.2f}" if self.peer and not math.isnan(self.value) else ""
+        ratio = f"{self.value:.2f}" if self.peer and self.ratio and not math.isnan(self.value) else ""
         return [self.name, goal.what, self.ours, self.peer, ratio,
                 *(goal.text(each) for each in STAGES), self.verdict(stage)]
 

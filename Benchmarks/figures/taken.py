@@ -1,18 +1,22 @@
 """Which function takes which figure, in the order of the table. The first line of its
 documentation is what the user reads while it is being taken."""
 
-from . import deadlines, leftovers, memory, speed, verdicts
+from . import containment, deadlines, leftovers, memory, speed, verdicts
 
 TAKEN = {
     "P1": speed.latency,
     "P2": speed.throughput,
+    "P3": speed.beside_bubblewrap,
     "P4": speed.reading,
     "P5": speed.drain,
     "P6": memory.growth,
     "P7": deadlines.idle,
     "P8": deadlines.loaded,
     "P9": memory.idle,
+    "P11": speed.many_in_flight,
     "C1": verdicts.contradictions,
     "C2": verdicts.early_kills,
     "C3": leftovers.left_behind,
+    "C5": containment.reached,
+    "C6": containment.surface,
 }
