@@ -8,7 +8,9 @@ struct sandglass_failure sandglass_identity_become_namespace_root(void);
 
 // In a slot, in this order.
 struct sandglass_failure sandglass_identity_change_user(const struct sandglass_plan *plan, uint32_t slot);
-struct sandglass_failure sandglass_identity_enter_user_namespace(const struct sandglass_plan *plan, uint32_t slot);
+struct sandglass_failure sandglass_identity_enter_user_namespace(
+    const struct sandglass_plan *plan, uint32_t slot, int writable_proc
+);
 struct sandglass_failure sandglass_identity_drop_capabilities(void);
 
 // The uid and gid of a slot, as the launcher's own user namespace counts them.

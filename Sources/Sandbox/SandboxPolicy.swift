@@ -24,6 +24,10 @@ public struct SandboxPolicy: Sendable {
     ///
     /// Landlock stands behind mounts that keep the same things out; nothing stands behind the filter.
     public var requiredWalls: SandboxWalls = .systemCallFilter
+    /// What a run's `/proc` does not show.
+    var masks = ProcMask.ofThisHost()
+    /// Whether `/proc` is as the kernel makes it: for tests of what stands behind.
+    var procIsWritable = false
 
     /// The uid and gid that a command sees.
     static let user: UInt32 = 1000
