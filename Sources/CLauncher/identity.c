@@ -1,5 +1,6 @@
 #include "identity.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
@@ -13,30 +14,33 @@ static int set_capabilities(uint64_t effective, uint64_t permitted) {
     return (int)syscall(SYS_capset, &header, data);
 }
 
-static int write_map(const char *path, uint32_t inside, uint32_t outside) {
+static int write_map(int proc, const char *path, uint32_t inside, uint32_t outside) {
     char line[64];
     char *at = sandglass_append_number(line, inside);
     at = sandglass_append_text(at, " ");
     at = sandglass_append_number(at, outside);
     sandglass_append_text(at, " 1\n");
-    return sandglass_write_file(path, line);
+    return sandglass_write_file(proc, path, line);
 }
 
 // A process may map its own ids without any privilege, one line each, once setgroups(2) is given up
 // (user_namespaces(7)).
-static int map_own_ids(uint32_t inside, uint32_t outside_user, uint32_t outside_group) {
-    if (sandglass_write_file("/proc/self/setgroups", "deny") < 0) return -1;
-    if (write_map("/proc/self/uid_map", inside, outside_user) < 0) return -1;
-    return write_map("/proc/self/gid_map", inside, outside_group);
+static int map_own_ids(int proc, uint32_t inside, uint32_t outside_user, uint32_t outside_group) {
+    if (sandglass_write_file(proc, "self/setgroups", "deny") < 0) return -1;
+    if (write_map(proc, "self/uid_map", inside, outside_user) < 0) return -1;
+    return write_map(proc, "self/gid_map", inside, outside_group);
 }
 
 // Async-signal-safe.
 struct sandglass_failure sandglass_identity_become_namespace_root(void) {
     uint32_t user = (uint32_t)syscall(SYS_geteuid);
     uint32_t group = (uint32_t)syscall(SYS_getegid);
-    if (syscall(SYS_unshare, CLONE_NEWUSER) < 0 || map_own_ids(0, user, group) < 0)
-        return sandglass_failed(SANDGLASS_STEP_LAUNCHER_USER_NAMESPACE, -1);
-    return sandglass_no_failure();
+    int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct sandglass_failure failure = sandglass_no_failure();
+    if (proc < 0 || syscall(SYS_unshare, CLONE_NEWUSER) < 0 || map_own_ids(proc, 0, user, group) < 0)
+        failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_USER_NAMESPACE, -1);
+    if (proc >= 0) close(proc);
+    return failure;
 }
 
 static int drop_bounding_set(uint64_t kept) {
@@ -87,19 +91,21 @@ struct sandglass_failure sandglass_identity_change_user(const struct sandglass_p
 }
 
 // Async-signal-safe.
-struct sandglass_failure sandglass_identity_enter_user_namespace(const struct sandglass_plan *plan, uint32_t slot) {
+struct sandglass_failure sandglass_identity_enter_user_namespace(
+    const struct sandglass_plan *plan, uint32_t slot, int writable_proc
+) {
     uint32_t outside = sandglass_identity_host_user(plan, slot);
     if (syscall(SYS_unshare, CLONE_NEWUSER) < 0) return sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, -1);
     // A change of user makes a process non-dumpable, and a non-dumpable process does not own its /proc files.
     // Nobody else is in this pid namespace yet.
-    if (prctl(PR_SET_DUMPABLE, 1) < 0 || map_own_ids(plan->user, outside, outside) < 0)
+    if (prctl(PR_SET_DUMPABLE, 1) < 0 || map_own_ids(writable_proc, plan->user, outside, outside) < 0)
         return sandglass_failed(SANDGLASS_STEP_ID_MAP, 0);
     // Without this a command could make a user namespace of its own and be all-capable in it, which opens
     // much of the kernel to it.
-    if (sandglass_write_file("/proc/sys/user/max_user_namespaces", "0") < 0)
+    if (sandglass_write_file(writable_proc, "sys/user/max_user_namespaces", "0") < 0)
         return sandglass_failed(SANDGLASS_STEP_ID_MAP, 1);
     // When memory runs out, the kernel takes a command, not the service.
-    if (sandglass_write_file("/proc/self/oom_score_adj", "1000") < 0)
+    if (sandglass_write_file(writable_proc, "self/oom_score_adj", "1000") < 0)
         return sandglass_failed(SANDGLASS_STEP_ID_MAP, 2);
     if (prctl(PR_SET_DUMPABLE, 0) < 0) return sandglass_failed(SANDGLASS_STEP_ID_MAP, 3);
     return sandglass_no_failure();

@@ -11,7 +11,9 @@ struct sandglass_failure sandglass_identity_keep_few_capabilities(const struct s
 
 // In a slot, in this order.
 struct sandglass_failure sandglass_identity_change_user(const struct sandglass_plan *plan, uint32_t slot);
-struct sandglass_failure sandglass_identity_enter_user_namespace(const struct sandglass_plan *plan, uint32_t slot);
+struct sandglass_failure sandglass_identity_enter_user_namespace(
+    const struct sandglass_plan *plan, uint32_t slot, int writable_proc
+);
 struct sandglass_failure sandglass_identity_drop_capabilities(void);
 
 // The uid and gid of a slot, as the launcher's own user namespace counts them.

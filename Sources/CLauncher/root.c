@@ -102,10 +102,26 @@ struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan,
     return sandglass_no_failure();
 }
 
+// Of the read-only root, and still empty: what is mounted there comes later.
+static const char empty_folder[] = "/dev/mqueue";
+
 // Async-signal-safe.
-struct sandglass_failure sandglass_root_add_proc(void) {
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+struct sandglass_failure sandglass_root_add_proc(const struct sandglass_plan *plan, int *writable_proc) {
+    static const char proc[] = "/proc";
+    if (mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return sandglass_failed(SANDGLASS_STEP_PROC, -1);
+    *writable_proc = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*writable_proc < 0) return sandglass_failed(SANDGLASS_STEP_PROC, -1);
+    if (plan->proc_is_writable) return sandglass_no_failure();
+    // A detached clone (open_tree(2)) would leave nothing beneath, but letting it go waits for the kernel's other readers.
+    if (mount(proc, proc, NULL, MS_BIND, NULL) < 0 || restrict_mount(proc, MOUNT_ATTR_RDONLY, false) < 0)
+        return sandglass_failed(SANDGLASS_STEP_PROC, -1);
+    for (uint32_t i = 0; i < plan->mask_count; i++) {
+        const struct sandglass_mask *mask = &plan->masks[i];
+        // What a module took with it needs no mask any more.
+        if (mount(mask->is_folder ? empty_folder : "/dev/null", mask->path, NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+            return sandglass_failed(SANDGLASS_STEP_PROC, (int32_t)i);
+    }
     return sandglass_no_failure();
 }
 

@@ -12,7 +12,10 @@ enum { SANDGLASS_WRITABLE_COUNT = 4 };
 const char *sandglass_root_writable(uint32_t index);
 
 // In a slot: the mounts that belong to one run alone.
-struct sandglass_failure sandglass_root_add_proc(void);
+//
+// Commands see a /proc that is read-only and masked. Beneath it stands the same one, writable: the way to it is the descriptor
+// alone that this opens, for the slot's own set-up.
+struct sandglass_failure sandglass_root_add_proc(const struct sandglass_plan *plan, int *writable_proc);
 // One file system of so many bytes, of which /box, /tmp and /dev/shm are folders.
 struct sandglass_failure sandglass_root_add_scratch(
     const struct sandglass_plan *plan, uint64_t bytes, uint32_t host_user

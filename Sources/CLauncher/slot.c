@@ -84,13 +84,15 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan, const 
     struct sandglass_failure failure;
     // As root of the launcher's user namespace.
     if ((failure = setup_host_name(plan)).step) return failure;
-    if ((failure = sandglass_root_add_proc()).step) return failure;
+    int proc;
+    if ((failure = sandglass_root_add_proc(plan, &proc)).step) return failure;
     uint32_t user = sandglass_identity_host_user(plan, slot);
     if ((failure = sandglass_root_add_scratch(plan, birth->scratch_bytes, user)).step) return failure;
     // Walls of the network namespace belong here: they need the privilege that goes next.
     setup_priority(plan);
     if ((failure = sandglass_identity_change_user(plan, slot)).step) return failure;
-    if ((failure = sandglass_identity_enter_user_namespace(plan, slot)).step) return failure;
+    if ((failure = sandglass_identity_enter_user_namespace(plan, slot, proc)).step) return failure;
+    close(proc);
     if ((failure = sandglass_identity_drop_capabilities()).step) return failure;
     // After the change of user, which clears it.
     if ((failure = setup_death_signal()).step) return failure;

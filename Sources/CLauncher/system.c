@@ -32,8 +32,8 @@ char *sandglass_append_text(char *at, const char *text) {
 }
 
 // Async-signal-safe.
-int sandglass_write_file(const char *path, const char *text) {
-    int file = open(path, O_WRONLY | O_CLOEXEC);
+int sandglass_write_file(int folder, const char *path, const char *text) {
+    int file = openat(folder, path, O_WRONLY | O_CLOEXEC);
     if (file < 0) return -1;
     ssize_t written = write(file, text, strlen(text));
     int error = errno;

@@ -41,8 +41,8 @@ static inline uint64_t sandglass_monotonic_nanoseconds(void) {
 char *sandglass_append_number(char *at, uint64_t number);
 char *sandglass_append_text(char *at, const char *text);
 
-// Writes a text to an existing file in one write(2). Returns 0 or -1 with errno.
-int sandglass_write_file(const char *path, const char *text);
+// Writes a text to an existing file of a folder in one write(2). Returns 0 or -1 with errno.
+int sandglass_write_file(int folder, const char *path, const char *text);
 
 // One packet with up to SANDGLASS_MAXIMUM_DESCRIPTORS descriptors. Returns the packet's length, 0 at the end,
 // -1 with errno. Descriptors beyond those wanted are closed by the kernel (MSG_CTRUNC); those missing are -1.

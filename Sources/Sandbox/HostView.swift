@@ -24,8 +24,11 @@ enum HostView {
 
     private static let devices = ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"]
 
-    static func entries(user: UInt32, hostName: String) -> [SandboxEntry] {
-        systemEntries() + configurationEntries(user: user, hostName: hostName) + deviceEntries() + runEntries()
+    static func entries(user: UInt32, hostName: String, exposing: [ExposedFolder] = []) -> [SandboxEntry] {
+        withParents(
+            systemEntries() + configurationEntries(user: user, hostName: hostName) + deviceEntries() + runEntries()
+                + exposing.map(\.entry)
+        )
     }
 
     private static func systemEntries() -> [SandboxEntry] {
@@ -69,7 +72,7 @@ enum HostView {
                 if case .directory = HostFile.kind(of: host) { .bind(host: host, at: path) } else { nil }
             }
         }
-        return withParents(own)
+        return own
     }
 
     private static func deviceEntries() -> [SandboxEntry] {

@@ -79,6 +79,8 @@ enum LauncherPlan {
             plan.filter = keep(program.withUnsafeBytes { Array($0) })
             plan.filter_length = UInt32(program.count)
         }
+        let masks = policy.masks.map { sandglass_mask(path: keep($0.path), is_folder: $0.isFolder ? 1 : 0) }
+        plan.proc_is_writable = policy.procIsWritable ? 1 : 0
         plan.slots = UInt32(policy.slots)
         plan.first_host_user = firstUser
         plan.users_claim = claim
@@ -111,9 +113,13 @@ enum LauncherPlan {
 
         var socket: Int32 = -1
         let pid = entries.withUnsafeBufferPointer { entries in
-            plan.entries = entries.baseAddress
-            plan.entry_count = UInt32(entries.count)
-            return sandglass_launcher_start(&plan, &socket)
+            masks.withUnsafeBufferPointer { masks in
+                plan.entries = entries.baseAddress
+                plan.entry_count = UInt32(entries.count)
+                plan.masks = masks.baseAddress
+                plan.mask_count = UInt32(masks.count)
+                return sandglass_launcher_start(&plan, &socket)
+            }
         }
         guard pid > 0 else { throw SetupFailure(step: .launcherProcess, number: errno) }
         return (pid, socket)

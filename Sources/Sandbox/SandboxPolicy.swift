@@ -24,6 +24,10 @@ public struct SandboxPolicy: Sendable {
     ///
     /// Landlock stands behind mounts that keep the same things out; nothing stands behind the filter.
     public var requiredWalls: SandboxWalls = .systemCallFilter
+    /// What a run's `/proc` does not show.
+    var masks = ProcMask.ofThisHost()
+    /// Whether `/proc` is as the kernel makes it: for tests of what stands behind.
+    var procIsWritable = false
 
     /// The uid and gid that a command sees.
     static let user: UInt32 = 1000
@@ -39,12 +43,13 @@ public struct SandboxPolicy: Sendable {
     /// - Parameters:
     ///   - slots: how many slots there may be at once, 1 to 8192.
     ///   - scratchBytes: bytes in the writable folders of a slot that is made ahead of need.
+    ///   - exposing: further folders of the host, read-only.
     /// - Returns: a policy with that view.
-    public static func host(slots: Int, scratchBytes: Int) -> SandboxPolicy {
+    public static func host(slots: Int, scratchBytes: Int, exposing: [ExposedFolder] = []) -> SandboxPolicy {
         let isRoot = geteuid() == 0
         let slots = min(max(slots, 1), isRoot ? HostUserRange.Grid.ofThisProcess.blockSize : maximumSlots)
         return SandboxPolicy(
-            entries: HostView.entries(user: user, hostName: hostName),
+            entries: HostView.entries(user: user, hostName: hostName, exposing: exposing),
             hostUsers: isRoot ? .eachItsOwn : .own,
             slots: slots,
             scratchBytes: scratchBytes

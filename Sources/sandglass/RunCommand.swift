@@ -7,7 +7,7 @@ struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Run one command, without a server.",
-        usage: "sandglass run [--timeout <seconds>] [--json] -- <command> ...",
+        usage: "sandglass run [--timeout <seconds>] [--json] [--expose <path>] -- <command> ...",
         discussion: """
             The command runs in a sandbox of its own, in its folder /box: it sees this machine's programs, none of its \
             other files, and no network. Its standard input, output and error are passed through as they come.
@@ -34,6 +34,8 @@ struct RunCommand: ParsableCommand {
     )
     var json = false
 
+    @OptionGroup var view: ViewOptions
+
     @Argument(
         parsing: .captureForPassthrough,
         help: ArgumentHelp("The command and its arguments.", valueName: "command")
@@ -53,7 +55,8 @@ struct RunCommand: ParsableCommand {
         let session = RunSession(
             command: command,
             timeout: try Setting.value(timeout, "SANDGLASS_TIMEOUT")?.duration ?? .seconds(10),
-            json: try Setting.isOn(json, "SANDGLASS_JSON")
+            json: try Setting.isOn(json, "SANDGLASS_JSON"),
+            exposing: try view.exposedFolders()
         )
         session.run()
     }

@@ -8,13 +8,14 @@ struct RunSession {
     let command: [String]
     let timeout: Duration
     let json: Bool
+    let exposing: [ExposedFolder]
 
     /// Runs the command and exits as it did.
     func run() -> Never {
         var signals = StopSignals([SIGHUP, SIGINT, SIGTERM])
         let process: LauncherProcess
         do throws(SetupFailure) {
-            process = try LauncherProcess(.host(slots: 1, scratchBytes: Limits().diskBytes))
+            process = try LauncherProcess(.host(slots: 1, scratchBytes: Limits().diskBytes, exposing: exposing))
         } catch {
             Diagnostics.say("sandglass: cannot build the sandbox: \(error)")
             exit(ExitStatus.sandglassFailed)

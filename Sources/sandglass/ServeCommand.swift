@@ -49,6 +49,8 @@ struct ServeCommand: ParsableCommand {
     )
     var concurrency: Int?
 
+    @OptionGroup var view: ViewOptions
+
     func run() throws {
         let address = try Setting.value(listen, "SANDGLASS_LISTEN") ?? .standard
         guard address.isLoopback else {
@@ -64,7 +66,8 @@ struct ServeCommand: ParsableCommand {
         let server = Server(
             address: address,
             dataDirectory: try Setting.value(dataDirectory, "SANDGLASS_DATA_DIRECTORY"),
-            concurrency: concurrency
+            concurrency: concurrency,
+            exposing: try view.exposedFolders()
         )
         server.run()
     }

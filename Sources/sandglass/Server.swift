@@ -25,6 +25,7 @@ struct Server {
     let address: ListenAddress
     let dataDirectory: String?
     let concurrency: Int
+    let exposing: [ExposedFolder]
 
     /// Serves until it is told to stop.
     func run() -> Never {
@@ -34,7 +35,9 @@ struct Server {
         let launcher: LauncherProcess
         do throws(SetupFailure) {
             let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
-            launcher = try LauncherProcess(.host(slots: slots, scratchBytes: Limits().diskBytes))
+            launcher = try LauncherProcess(
+                .host(slots: slots, scratchBytes: Limits().diskBytes, exposing: exposing)
+            )
         } catch {
             Diagnostics.say("sandglass: cannot build the sandbox: \(error)")
             exit(1)

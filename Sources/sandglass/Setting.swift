@@ -23,6 +23,12 @@ enum Setting {
         }
     }
 
+    /// The flag's values if it was given, else those between the separators of the variable.
+    static func list(_ flags: [String], _ variable: String, separator: Character) -> [String] {
+        guard flags.isEmpty, let text = text(of: variable) else { return flags }
+        return text.split(separator: separator).map(String.init)
+    }
+
     /// The variable's text, unless it is not set or empty.
     static func text(of variable: String) -> String? {
         guard let text = getenv(variable), text.pointee != 0 else { return nil }

@@ -63,9 +63,11 @@ enum SystemCallProbe {
     /// Runs a command in a sandbox and gives what it wrote.
     static func output(
         of command: [String],
-        walls: SandboxWalls = [.systemCallFilter, .landlock]
+        walls: SandboxWalls = [.systemCallFilter, .landlock],
+        procIsWritable: Bool = false
     ) async throws -> String {
         var policy = SandboxPolicy.host(slots: 1, scratchBytes: 16 << 20)
+        policy.procIsWritable = procIsWritable
         policy.walls = walls
         policy.requiredWalls = []
         return try await withLauncher(policy: policy) { launcher in

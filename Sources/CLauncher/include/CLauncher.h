@@ -70,6 +70,12 @@ struct sandglass_entry {
     size_t length;
 };
 
+// What a run's /proc does not show: each costs a slot some ten microseconds.
+struct sandglass_mask {
+    const char *path;
+    uint32_t is_folder;
+};
+
 // The folders in which the launcher makes control groups, one group for each slot number that is in use. Made and locked by
 // the server, for the launcher alone.
 enum sandglass_controller {
@@ -95,6 +101,9 @@ enum sandglass_wall {
 struct sandglass_plan {
     const struct sandglass_entry *entries;
     uint32_t entry_count;
+    uint32_t mask_count;
+    const struct sandglass_mask *masks;
+    uint32_t proc_is_writable; // 0, but where a test looks at what stands behind
     uint32_t slots;           // slot numbers are below this
     uint32_t first_host_user; // slot n runs as host uid and gid first_host_user + n; 0: as the launcher's own
     int32_t users_claim;      // a descriptor that keeps these users from others while it is open, or -1
