@@ -19,7 +19,11 @@ struct CgroupSearch {
 
     /// What is left when the launcher could not use them.
     func support(without failure: SetupFailure?) -> CgroupSupport {
-        CgroupSupport(version: nil, controllers: [], gap: gap ?? failure.map { "control groups cannot be used: \($0.summary)" })
+        CgroupSupport(
+            version: nil,
+            controllers: [],
+            gap: gap ?? failure.map { "control groups cannot be used: \($0.summary)" }
+        )
     }
 
     static func makeTree() -> CgroupSearch {

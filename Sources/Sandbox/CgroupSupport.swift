@@ -32,6 +32,9 @@ public struct CgroupSupport: Sendable, Hashable {
         )
     }
 
+    /// Whether a group limits what a feature is about.
+    public func keeps(_ feature: HostFeature) -> Bool { feature.controller.map(controllers.contains) ?? false }
+
     private func means(_ controller: Controller) -> Enforcement.Means? {
         guard controllers.contains(controller) else { return nil }
         return switch version {

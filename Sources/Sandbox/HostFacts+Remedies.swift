@@ -15,13 +15,19 @@ extension HostFacts {
     public var missingContainerFlags: [String] {
         guard let container else { return [] }
         var flags: [String] = []
-        if capabilities & Self.administrator == 0 { flags.append("--cap-add=SYS_ADMIN") }
-        if isFiltered { flags.append("--security-opt=seccomp=unconfined") }
+        let isAdministrator = capabilities & Self.administrator != 0
+        if !isAdministrator { flags.append("--cap-add=SYS_ADMIN") }
+        // Podman's filter lets through what goes with a capability, pivot_root(2) too; Docker's does not.
+        if isFiltered, isAdministrator || container != "podman" { flags.append("--security-opt=seccomp=unconfined") }
         if appArmorProfile != nil { flags.append("--security-opt=apparmor=unconfined") }
-        if procIsMasked {
-            flags.append(container == "docker" ? "--security-opt=systempaths=unconfined" : "--security-opt=unmask=ALL")
-        }
+        if maskIsInTheWay { flags.append(unmaskFlag) }
         return flags
+    }
+
+    private var maskIsInTheWay: Bool { procIsMasked && (isInUserNamespace || !isRoot) }
+
+    private var unmaskFlag: String {
+        container == "docker" ? "--security-opt=systempaths=unconfined" : "--security-opt=unmask=ALL"
     }
 
     /// What would let a step succeed that has failed.
@@ -30,14 +36,16 @@ extension HostFacts {
             failure.number == EPERM || failure.number == EACCES || failure.number == ENOSYS
             || failure.number == ENOSPC || failure.number == EUSERS
         if container != nil, isAboutPrivilege {
-            let flags = missingContainerFlags
+            // Whoever came as far as /proc has what the steps before it need.
+            let flags = failure.step == .proc && maskIsInTheWay ? [unmaskFlag] : missingContainerFlags
             if !flags.isEmpty { return "start this container with " + flags.joined(separator: " ") }
         }
         if failure.step == .launcherUserNamespace || failure.step == .userNamespace, !obstacles.isEmpty {
             return "run sandglass as root, or let ordinary users make user namespaces: sysctl -w "
                 + obstacles.joined(separator: " ")
         }
-        return failure.advice ?? "look at what \(failure.step.rawValue) needs: this is not a wall that hosts usually lack"
+        return failure.advice
+            ?? "look at what \(failure.step.rawValue) needs: this is not a wall that hosts usually lack"
     }
 
     /// What would give control groups.
@@ -49,8 +57,15 @@ extension HostFacts {
         if container != nil {
             return "start this container with --cgroupns=host --volume=/sys/fs/cgroup:/sys/fs/cgroup:rw"
         }
-        return "mount control groups for writing (mount -o remount,rw /sys/fs/cgroup); where the kernel leaves the memory "
+        return
+            "mount control groups for writing (mount -o remount,rw /sys/fs/cgroup); where the kernel leaves the memory "
             + "controller out, boot it with cgroup_enable=memory"
+    }
+
+    /// What would let the service go before commands.
+    var priorityRemedy: String {
+        if !isRoot { return "run sandglass as root" }
+        return container == nil ? "let it have CAP_SYS_NICE" : "start this container with --cap-add=SYS_NICE"
     }
 
     /// What would give Landlock.

@@ -15,8 +15,10 @@ public struct HostFacts: Sendable, Hashable {
     public var isFiltered = false
     /// The AppArmor profile that confines this process, if one does.
     public var appArmorProfile: String?
-    /// Whether parts of /proc are covered: then a user namespace may mount none of its own.
+    /// Whether parts of /proc are covered: then who is root in a user namespace alone may mount none (user_namespaces(7)).
     public var procIsMasked = false
+    /// Whether this process is in a user namespace of somebody's making, as in a container of an ordinary user.
+    public var isInUserNamespace = false
     /// The ABI of Landlock; 0: there is none.
     public var landlockABI = 0
     /// Whether this process may have a better priority.
@@ -40,6 +42,7 @@ public struct HostFacts: Sendable, Hashable {
             let fields = line.split(separator: " ")
             return fields.count > 4 && fields[4].hasPrefix("/proc/")
         }
+        facts.isInUserNamespace = !hasAllUsers(text("/proc/self/uid_map"))
         facts.landlockABI = max(Int(sandglass_landlock_abi()), 0)
         facts.mayRaisePriority = tryPriority()
         facts.obstacles = settings.filter { $0.bad == text($0.path) }.map(\.remedy)
@@ -58,9 +61,15 @@ public struct HostFacts: Sendable, Hashable {
         }
     }
 
+    /// Whether a `uid_map` (user_namespaces(7)) is that of the first user namespace.
+    static func hasAllUsers(_ map: String) -> Bool { map.split(separator: " ") == ["0", "0", "4294967295"] }
+
     private static let settings: [(path: String, bad: String, remedy: String)] = [
         ("/proc/sys/kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
-        ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns=0"),
+        (
+            "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
+            "kernel.apparmor_restrict_unprivileged_userns=0"
+        ),
         ("/proc/sys/user/max_user_namespaces", "0", "user.max_user_namespaces=10000"),
     ]
 

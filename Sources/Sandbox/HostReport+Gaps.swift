@@ -43,7 +43,11 @@ extension HostReport {
                 )
             )
         }
-        return gaps
+        // The failure stays first.
+        let order = HostFeature.allCases
+        func place(_ gap: Gap) -> Int { gap.features.first.flatMap { order.firstIndex(of: $0) } ?? 0 }
+        return Array(gaps.prefix(failure == nil ? 0 : 1))
+            + gaps.dropFirst(failure == nil ? 0 : 1).sorted { place($0) < place($1) }
     }
 
     private static func gap(_ feature: HostFeature, _ facts: HostFacts) -> Gap {
@@ -58,12 +62,7 @@ extension HostReport {
             case .hostUsers:
                 ("sandglass runs as an ordinary user, who may use no other", "run sandglass as root")
             case .priority:
-                (
-                    "sandglass may not have a better priority",
-                    facts.container == nil
-                        ? "run sandglass as root, or with CAP_SYS_NICE"
-                        : "run sandglass as root, and start this container with --cap-add=SYS_NICE"
-                )
+                ("sandglass may not have a better priority", facts.priorityRemedy)
             default: ("it is missing", "see the README")
             }
         return Gap(features: [feature], what: what, cost: cost(of: feature), remedy: remedy)

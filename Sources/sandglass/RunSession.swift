@@ -8,17 +8,17 @@ struct RunSession {
     let command: [String]
     let timeout: Duration
     let json: Bool
+    let required: Set<HostFeature>
 
     /// Runs the command and exits as it did.
     func run() -> Never {
         var signals = StopSignals([SIGHUP, SIGINT, SIGTERM])
-        let process: LauncherProcess
-        do throws(SetupFailure) {
-            process = try LauncherProcess(.host(slots: 1, scratchBytes: Limits().diskBytes))
-        } catch {
-            Diagnostics.say("sandglass: cannot build the sandbox: \(error)")
-            exit(ExitStatus.sandglassFailed)
-        }
+        let process = SandboxStart.launcher(
+            slots: 1,
+            required: required,
+            .current(),
+            orExitWith: ExitStatus.sandglassFailed
+        )
         let run = SingleRun(self, enforcement: process.support.enforcement)
         let handover = LauncherHandover(process)
         Task { @Reactor in run.start(handover.take()) }

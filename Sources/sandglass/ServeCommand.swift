@@ -49,6 +49,9 @@ struct ServeCommand: ParsableCommand {
     )
     var concurrency: Int?
 
+    @Option(name: .customLong("require"), help: Requirements.help)
+    var requirements: [Requirements] = []
+
     func run() throws {
         let address = try Setting.value(listen, "SANDGLASS_LISTEN") ?? .standard
         guard address.isLoopback else {
@@ -64,7 +67,8 @@ struct ServeCommand: ParsableCommand {
         let server = Server(
             address: address,
             dataDirectory: try Setting.value(dataDirectory, "SANDGLASS_DATA_DIRECTORY"),
-            concurrency: concurrency
+            concurrency: concurrency,
+            required: try Requirements.features(requirements)
         )
         server.run()
     }

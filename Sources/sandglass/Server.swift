@@ -25,20 +25,20 @@ struct Server {
     let address: ListenAddress
     let dataDirectory: String?
     let concurrency: Int
+    let required: Set<HostFeature>
 
     /// Serves until it is told to stop.
     func run() -> Never {
         var signals = StopSignals([SIGINT, SIGTERM])
         let logger = Diagnostics.logger()
         // First of all: now the process is small and has no other thread.
-        let launcher: LauncherProcess
-        do throws(SetupFailure) {
-            let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
-            launcher = try LauncherProcess(.host(slots: slots, scratchBytes: Limits().diskBytes))
-        } catch {
-            Diagnostics.say("sandglass: cannot build the sandbox: \(error)")
-            exit(1)
-        }
+        let facts = HostFacts.current()
+        let launcher = SandboxStart.launcher(
+            slots: min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots),
+            required: required,
+            facts,
+            orExitWith: 1
+        )
         let connections = Self.raiseDescriptorLimit() - Self.ownDescriptors - concurrency * Self.descriptorsPerRun
         guard connections >= Self.fewestConnections else {
             let needed = Self.ownDescriptors + concurrency * Self.descriptorsPerRun + Self.fewestConnections
@@ -53,7 +53,7 @@ struct Server {
         setpriority(everything, 0, getpriority(everything, 0) - 10)
 
         let parts = ServerParts()
-        start(parts, launcher, min(connections, Self.mostConnections), logger)
+        start(parts, launcher, facts, min(connections, Self.mostConnections), logger)
         let first = signals.next()
         logger.info("stopping", metadata: ["signal": "\(first)"])
         Task { @Reactor in parts.stop() }
@@ -66,15 +66,20 @@ struct Server {
     private func start(
         _ parts: ServerParts,
         _ launcher: consuming LauncherProcess,
+        _ facts: HostFacts,
         _ connections: Int,
         _ logger: Logger
     ) {
         let handover = LauncherHandover(launcher)
         Task { @Reactor in
             do {
-                try await parts.start(self, handover.take(), connections, logger)
+                try await parts.start(self, handover.take(), facts, connections, logger)
                 Diagnostics.say("listening on http://\(parts.authority)")
-                if let gap = parts.gap { logger.warning("\(gap)") }
+                for gap in parts.gaps {
+                    // Nothing that may be required: good to know.
+                    let isWall = gap.features.contains(where: Requirement.isolation.features.contains)
+                    logger.log(level: isWall ? .warning : .notice, "\(gap)")
+                }
             } catch {
                 Diagnostics.say("sandglass: cannot start: \(error)")
                 parts.exitProcess(status: 1)
