@@ -1,7 +1,7 @@
 extension HostReport {
     /// What is to be said of what is missing.
     ///
-    /// - Parameter broken: what a command got past in earnest, although it seemed to be there.
+    /// What is `broken` seemed to be there, and a command got past it in earnest.
     static func gaps(
         _ missing: [HostFeature],
         _ facts: HostFacts,

@@ -11,6 +11,7 @@ enum SandboxStart {
     ///   - required: what the host must have.
     ///   - facts: what was read about it.
     ///   - status: what to exit with.
+    /// - Returns: a launcher that gives all that is required.
     static func launcher(
         slots: Int,
         required: Set<HostFeature>,
