@@ -72,7 +72,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Runs", "Reactor", "Service", "JSON", "HTTPServer",
+                "Runs", "Reactor", "Sandbox", "Service", "JSON", "HTTPServer",
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: swiftSettings
@@ -119,7 +119,7 @@ let package = Package(
         ),
         .testTarget(
             name: "APITests",
-            dependencies: ["API", "JSON", "HTTPServer", "Runs", "TestSupport"],
+            dependencies: ["API", "JSON", "HTTPServer", "Runs", "Sandbox", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),

@@ -11,6 +11,7 @@ final class APIHandler {
 
     private let service: RunService
     private let maxima: RequestMaxima
+    private let capabilities: CapabilitiesDocument
     private var policy: RequestPolicy
     private let router = Router(Endpoint.routes)
     private var rendered = RenderedRuns()
@@ -20,11 +21,13 @@ final class APIHandler {
     init(
         service: RunService,
         maxima: RequestMaxima,
+        capabilities: CapabilitiesDocument,
         policy: RequestPolicy,
         answered: @escaping @Reactor () -> Void
     ) {
         self.service = service
         self.maxima = maxima
+        self.capabilities = capabilities
         self.policy = policy
         self.answered = answered
     }
@@ -49,6 +52,7 @@ final class APIHandler {
             case .createRun: try createRun(exchange, request)
             case .readRun: try readRun(exchange, request, parameters["id"])
             case .readOutput(let stream): try readOutput(exchange, parameters["id"], stream)
+            case .capabilities: exchange.respond(Self.response(200, capabilities.render()))
             case .health: exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
             }
         case .methodNotAllowed(let allow):

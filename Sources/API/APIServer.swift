@@ -22,6 +22,7 @@ public final class APIServer {
     ///   - maxima: the most that a request may ask for.
     ///   - maximumBodyBytes: the largest body of a request.
     ///   - maximumConnections: how many connections there may be at once; further ones wait.
+    ///   - capabilities: what it says that it offers.
     ///   - service: what runs the commands.
     /// - Throws: why it cannot listen.
     public init(
@@ -30,6 +31,7 @@ public final class APIServer {
         maxima: RequestMaxima,
         maximumBodyBytes: Int,
         maximumConnections: Int,
+        capabilities: Capabilities,
         service: RunService
     ) throws(ListenError) {
         var configuration = HTTPServerConfiguration(address: address, port: port)
@@ -40,6 +42,11 @@ public final class APIServer {
         let handler = APIHandler(
             service: service,
             maxima: maxima,
+            capabilities: CapabilitiesDocument(
+                capabilities: capabilities,
+                maxima: maxima,
+                maximumBodyBytes: maximumBodyBytes
+            ),
             policy: RequestPolicy(listeningAt: address),
             answered: { loop.pump() }
         )

@@ -7,6 +7,7 @@ enum Endpoint {
     case readRun
     case readOutput(OutputStream)
     case health
+    case capabilities
 
     /// The whole API is one table.
     static let routes: [Route<Endpoint>] = [
@@ -15,6 +16,7 @@ enum Endpoint {
         Route("GET", "/runs/{id}/stdout", .readOutput(.standardOutput)),
         Route("GET", "/runs/{id}/stderr", .readOutput(.standardError)),
         Route("GET", "/healthz", .health),
+        Route("GET", "/capabilities", .capabilities),
     ]
 
     /// The query items that it understands.
@@ -23,7 +25,7 @@ enum Endpoint {
     var queryNames: Set<String> {
         switch self {
         case .createRun, .readRun: ["wait"]
-        case .readOutput, .health: []
+        case .readOutput, .health, .capabilities: []
         }
     }
 }

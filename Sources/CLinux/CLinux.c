@@ -172,3 +172,8 @@ int sandglass_processor_count(void) {
 }
 
 int sandglass_has_attribute(const char *path, const char *name) { return getxattr(path, name, NULL, 0) > 0; }
+
+int sandglass_landlock_abi(void) {
+    enum { CREATE_RULESET_VERSION = 1 };
+    return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+}

@@ -19,7 +19,11 @@ struct CgroupSearch {
 
     /// What is left when the launcher could not use them.
     func support(without failure: SetupFailure?) -> CgroupSupport {
-        CgroupSupport(version: nil, controllers: [], gap: gap ?? failure.map { "\($0)" })
+        CgroupSupport(
+            version: nil,
+            controllers: [],
+            gap: gap ?? failure.map { "control groups cannot be used: \($0.summary)" }
+        )
     }
 
     static func makeTree() -> CgroupSearch {
@@ -32,8 +36,7 @@ struct CgroupSearch {
         if let hierarchy = hierarchies.first(where: \.isVersion2) { return version2(hierarchy, name) }
         return CgroupSearch(
             tree: nil,
-            gap: "no control groups are mounted for writing: memory is not limited. In a container, let it write to "
-                + "/sys/fs/cgroup"
+            gap: "no control groups are mounted for writing"
         )
     }
 
@@ -57,7 +60,7 @@ struct CgroupSearch {
             }
         }
         guard !missing.isEmpty else { return CgroupSearch(tree: tree, gap: nil) }
-        let gap = "no control groups for " + missing.joined(separator: "; ") + ". Run sandglass as root"
+        let gap = "no control groups for " + missing.joined(separator: "; ")
         return CgroupSearch(tree: tree.controllers.isEmpty ? nil : tree, gap: gap)
     }
 
@@ -79,8 +82,7 @@ struct CgroupSearch {
         }
         return CgroupSearch(
             tree: nil,
-            gap: "no control groups: memory is not limited. " + failures.joined(separator: "; ")
-                + ". Run sandglass as root, or where systemd delegates to it: systemd-run --user --scope -p Delegate=yes"
+            gap: "no control groups: " + failures.joined(separator: "; ")
         )
     }
 

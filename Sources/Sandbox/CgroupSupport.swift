@@ -16,7 +16,7 @@ public struct CgroupSupport: Sendable, Hashable {
     public let version: CgroupVersion?
     /// What they do.
     public let controllers: Set<Controller>
-    /// What they do not do and what would let them, in one line; `nil` if they do all.
+    /// Why they do not do all of it, in one line; `nil` if they do.
     public let gap: String?
 
     /// The receipt of every run here.
@@ -31,6 +31,9 @@ public struct CgroupSupport: Sendable, Hashable {
             syscalls: always.syscalls
         )
     }
+
+    /// Whether a group limits what a feature is about.
+    public func keeps(_ feature: HostFeature) -> Bool { feature.controller.map(controllers.contains) ?? false }
 
     private func means(_ controller: Controller) -> Enforcement.Means? {
         guard controllers.contains(controller) else { return nil }

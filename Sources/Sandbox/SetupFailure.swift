@@ -24,13 +24,16 @@ public struct SetupFailure: Error, Sendable, Hashable {
 
 extension SetupFailure: CustomStringConvertible {
     /// One line: what failed, and what may be done about it.
-    public var description: String {
+    public var description: String { advice.map { "\(summary). \($0)" } ?? summary }
+
+    /// What failed.
+    var summary: String {
         let item = index.map { " \($0)" } ?? ""
-        let what = "\(step.rawValue)\(item): \(SystemError.meaning(of: number)) (\(SystemError.name(of: number)))"
-        return advice.map { "\(what). \($0)" } ?? what
+        return "\(step.rawValue)\(item): \(SystemError.meaning(of: number)) (\(SystemError.name(of: number)))"
     }
 
-    private var advice: String? {
+    /// What may be done about it.
+    var advice: String? {
         switch step {
         case .launcherUserNamespace:
             """

@@ -1,5 +1,7 @@
 /// What was being done when a launcher, a slot or a command could not be set up.
-public enum SetupStep: String, Sendable, Hashable {
+///
+/// In the order in which it is done.
+public enum SetupStep: String, Sendable, Hashable, CaseIterable {
     /// Making the launcher process.
     case launcherProcess = "launcher_process"
     /// A user namespace for the launcher of an ordinary user.
@@ -63,5 +65,14 @@ public enum SetupStep: String, Sendable, Hashable {
         case .workingDirectory, .exec: true
         default: false
         }
+    }
+
+    /// Whether it is done before another.
+    func comesBefore(_ other: SetupStep) -> Bool {
+        for step in Self.allCases {
+            if step == other { return false }
+            if step == self { return true }
+        }
+        return false
     }
 }

@@ -7,7 +7,7 @@ struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Run one command, without a server.",
-        usage: "sandglass run [--timeout <seconds>] [--json] [--expose <path>] -- <command> ...",
+        usage: "sandglass run [--timeout <seconds>] [--require <wall>] [--json] [--expose <path>] -- <command> ...",
         discussion: """
             The command runs in a sandbox of its own, in its folder /box: it sees this machine's programs, none of its \
             other files, and no network. Its standard input, output and error are passed through as they come.
@@ -25,6 +25,9 @@ struct RunCommand: ParsableCommand {
         )
     )
     var timeout: Seconds?
+
+    @Option(name: .customLong("require"), help: Requirements.help)
+    var requirements: [Requirements] = []
 
     @Flag(
         help: """
@@ -56,7 +59,8 @@ struct RunCommand: ParsableCommand {
             command: command,
             timeout: try Setting.value(timeout, "SANDGLASS_TIMEOUT")?.duration ?? .seconds(10),
             json: try Setting.isOn(json, "SANDGLASS_JSON"),
-            exposing: try view.exposedFolders()
+            exposing: try view.exposedFolders(),
+            required: try Requirements.features(requirements)
         )
         session.run()
     }

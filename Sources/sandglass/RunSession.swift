@@ -9,17 +9,17 @@ struct RunSession {
     let timeout: Duration
     let json: Bool
     let exposing: [ExposedFolder]
+    let required: Set<HostFeature>
 
     /// Runs the command and exits as it did.
     func run() -> Never {
         var signals = StopSignals([SIGHUP, SIGINT, SIGTERM])
-        let process: LauncherProcess
-        do throws(SetupFailure) {
-            process = try LauncherProcess(.host(slots: 1, scratchBytes: Limits().diskBytes, exposing: exposing))
-        } catch {
-            Diagnostics.say("sandglass: cannot build the sandbox: \(error)")
-            exit(ExitStatus.sandglassFailed)
-        }
+        let process = SandboxStart.launcher(
+            .host(slots: 1, scratchBytes: Limits().diskBytes, exposing: exposing),
+            required: required,
+            .current(),
+            orExitWith: ExitStatus.sandglassFailed
+        )
         let run = SingleRun(self, enforcement: process.support.enforcement)
         let handover = LauncherHandover(process)
         Task { @Reactor in run.start(handover.take()) }

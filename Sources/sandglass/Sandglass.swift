@@ -8,9 +8,11 @@ struct Sandglass: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandglass",
         abstract: "Runs commands in a sandbox under a time limit and tells the truth about how they ended.",
-        version: "0.1.0",
-        subcommands: [ServeCommand.self, RunCommand.self]
+        version: version,
+        subcommands: [ServeCommand.self, RunCommand.self, DoctorCommand.self]
     )
+
+    static let version = "0.1.0"
 
     static func main() {
         sandglass_fill_standard_streams()

@@ -51,6 +51,9 @@ struct ServeCommand: ParsableCommand {
 
     @OptionGroup var view: ViewOptions
 
+    @Option(name: .customLong("require"), help: Requirements.help)
+    var requirements: [Requirements] = []
+
     func run() throws {
         let address = try Setting.value(listen, "SANDGLASS_LISTEN") ?? .standard
         guard address.isLoopback else {
@@ -67,7 +70,8 @@ struct ServeCommand: ParsableCommand {
             address: address,
             dataDirectory: try Setting.value(dataDirectory, "SANDGLASS_DATA_DIRECTORY"),
             concurrency: concurrency,
-            exposing: try view.exposedFolders()
+            exposing: try view.exposedFolders(),
+            required: try Requirements.features(requirements)
         )
         server.run()
     }

@@ -26,22 +26,21 @@ struct Server {
     let dataDirectory: String?
     let concurrency: Int
     let exposing: [ExposedFolder]
+    let required: Set<HostFeature>
 
     /// Serves until it is told to stop.
     func run() -> Never {
         var signals = StopSignals([SIGINT, SIGTERM])
         let logger = Diagnostics.logger()
         // First of all: now the process is small and has no other thread.
-        let launcher: LauncherProcess
-        do throws(SetupFailure) {
-            let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
-            launcher = try LauncherProcess(
-                .host(slots: slots, scratchBytes: Limits().diskBytes, exposing: exposing)
-            )
-        } catch {
-            Diagnostics.say("sandglass: cannot build the sandbox: \(error)")
-            exit(1)
-        }
+        let facts = HostFacts.current()
+        let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
+        let launcher = SandboxStart.launcher(
+            .host(slots: slots, scratchBytes: Limits().diskBytes, exposing: exposing),
+            required: required,
+            facts,
+            orExitWith: 1
+        )
         let connections = Self.raiseDescriptorLimit() - Self.ownDescriptors - concurrency * Self.descriptorsPerRun
         guard connections >= Self.fewestConnections else {
             let needed = Self.ownDescriptors + concurrency * Self.descriptorsPerRun + Self.fewestConnections
@@ -57,7 +56,7 @@ struct Server {
 
         let directory = openDataDirectory()
         let parts = ServerParts()
-        start(parts, launcher, directory, min(connections, Self.mostConnections), logger)
+        start(parts, launcher, facts, directory, min(connections, Self.mostConnections), logger)
         let first = signals.next()
         logger.info("stopping", metadata: ["signal": "\(first)"])
         Task { @Reactor in parts.stop() }
@@ -70,6 +69,7 @@ struct Server {
     private func start(
         _ parts: ServerParts,
         _ launcher: consuming LauncherProcess,
+        _ facts: HostFacts,
         _ directory: sending DataDirectory,
         _ connections: Int,
         _ logger: Logger
@@ -77,9 +77,13 @@ struct Server {
         let handover = LauncherHandover(launcher)
         Task { @Reactor in
             do {
-                try await parts.start(self, handover.take(), directory, connections, logger)
+                try await parts.start(self, handover.take(), facts, directory, connections, logger)
                 Diagnostics.say("listening on http://\(parts.authority)")
-                if let gap = parts.gap { logger.warning("\(gap)") }
+                for gap in parts.gaps {
+                    // Nothing that may be required: good to know.
+                    let isWall = gap.features.contains(where: Requirement.isolation.features.contains)
+                    logger.log(level: isWall ? .warning : .notice, "\(gap)")
+                }
             } catch {
                 Diagnostics.say("sandglass: cannot start: \(error)")
                 parts.exitProcess(status: 1)

@@ -32,12 +32,13 @@ final class ServerParts {
         return (api.address.contains(":") ? "[\(api.address)]" : api.address) + ":\(api.port)"
     }
 
-    /// What is not enforced here and why; `nil` if everything is.
-    var gap: String? { launcher?.support.cgroups.gap }
+    /// What this host does not give.
+    private(set) var gaps: [Gap] = []
 
     func start(
         _ server: Server,
         _ process: consuming LauncherProcess,
+        _ facts: HostFacts,
         _ directory: DataDirectory,
         _ maximumConnections: Int,
         _ logger: Logger
@@ -47,9 +48,8 @@ final class ServerParts {
         let launcher = try Launcher(process, spares: min(server.concurrency, Self.mostSpares))
         self.launcher = launcher
         if let failure = await launcher.probeOnce() { throw failure }
-        if !launcher.support.walls.contains(.landlock) {
-            logger.notice("this kernel has no Landlock of ABI 2 or later: the mounts alone keep commands from writing")
-        }
+        let report = HostReport(facts, launcher.support)
+        gaps = report.gaps
         launcher.refill()
         launcher.onLoss = { [weak self] in
             logger.critical("the launcher has ended: no command can be run any more; exiting")
@@ -71,6 +71,7 @@ final class ServerParts {
             maxima: maxima,
             maximumBodyBytes: maximumBodyBytes,
             maximumConnections: maximumConnections,
+            capabilities: Capabilities(version: Sandglass.version, report: report, images: ["host"]),
             service: service
         )
     }

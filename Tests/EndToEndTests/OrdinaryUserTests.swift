@@ -62,8 +62,11 @@ struct OrdinaryUserTests {
             #expect(run.enforcement["memory"] == "none")
             #expect(run.enforcement["processes"] == "rlimit")
             #expect(run.enforcement["cpu"] == "rlimit")
-            let gap = try #require(try server.process.readErrorLine())
-            #expect(gap.contains("control groups"))
+            // In the order of features.
+            let lines = try (0..<3).map { _ in try #require(try server.process.readErrorLine()) }
+            #expect(lines[0].contains("host_users"))
+            #expect(lines[1].contains("memory, processes, cpu: no control groups"))
+            #expect(lines[2].contains("priority"))
         }
     }
 

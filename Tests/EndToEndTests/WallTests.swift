@@ -43,8 +43,8 @@ struct WallTests {
 
     @Test func `a kernel without Landlock is served, and said to be one`() throws {
         let server = try ChildProcess(KernelWithout.call(444) + [Host.program, "serve", "--listen", "127.0.0.1:0"])
-        try #expect(server.readErrorLine()?.contains("no Landlock") == true)
         try #expect(server.readErrorLine()?.hasPrefix("listening on") == true)
+        try #expect(server.readErrorLine()?.contains("no Landlock") == true)
         server.send(signal: SIGTERM)
         try #expect(server.wait() == .exited(0))
     }

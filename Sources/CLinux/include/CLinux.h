@@ -67,3 +67,6 @@ int sandglass_processor_count(void);
 
 // 1 if a file has an extended attribute of that name with a value in it, else 0.
 int sandglass_has_attribute(const char *path, const char *name);
+
+// The ABI of landlock(7), or -1 with errno.
+int sandglass_landlock_abi(void);

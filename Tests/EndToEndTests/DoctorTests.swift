@@ -1,0 +1,244 @@
+import Foundation
+import Glibc
+import Testing
+
+/// `sandglass doctor`, `--require`, and `GET /capabilities`.
+struct DoctorTests {
+    private struct Report: Decodable {
+        struct Finding: Decodable {
+            let feature: String
+            let state: String
+            let detail: String
+        }
+
+        struct Gap: Decodable {
+            let features: [String]
+            let what: String
+            let cost: String
+            let remedy: String
+        }
+
+        let ok: Bool
+        let required: [String]
+        let missing: [String]
+        let enforcement: [String: String]?
+        let findings: [Finding]
+        let gaps: [Gap]
+
+        func state(_ feature: String) -> String? { findings.first { $0.feature == feature }?.state }
+    }
+
+    private struct Capabilities: Decodable {
+        struct Bounds: Decodable {
+            let timeoutSeconds: Double
+            let graceSeconds: Double
+            let waitSeconds: Double?
+            let bodyBytes: Int?
+            let limits: [String: Double]
+        }
+
+        let version: String
+        let enforcement: [String: String]
+        let defaults: Bounds
+        let maxima: Bounds
+        let images: [String]
+    }
+
+    private func doctor(
+        _ flags: [String] = [],
+        prefix: [String] = [],
+        program: String = Host.program
+    ) throws -> (end: ChildProcess.End, report: Report) {
+        let finished = try ChildProcess(prefix + [program, "doctor", "--json"] + flags).finish()
+        return (finished.end, try JSONDecoder().decode(Report.self, from: Data(finished.output)))
+    }
+
+    // MARK: Doctor
+
+    @Test(.enabled(if: Host.hasControlGroups)) func `the doctor finds nothing missing here`() throws {
+        let (end, report) = try doctor(["--require", "isolation"])
+        #expect(end == .exited(0))
+        #expect(report.ok && report.missing.isEmpty && report.gaps.isEmpty)
+        #expect(report.enforcement?["memory"] == "cgroup1")
+        #expect(report.enforcement?["syscalls"] == "seccomp")
+        for feature in ["memory", "processes", "cpu", "seccomp", "mounts", "namespaces"] {
+            let finding = try #require(report.findings.first { $0.feature == feature })
+            #expect(finding.state == "present" && finding.detail.hasSuffix("; tried"), "\(finding)")
+        }
+    }
+
+    @Test func `the doctor tells people the same`() throws {
+        let finished = try ChildProcess([Host.program, "doctor"]).finish()
+        #expect(finished.end == .exited(0))
+        #expect(finished.text.contains("seccomp           yes"))
+        #expect(finished.text.hasSuffix("All that is required is here.\n"))
+    }
+
+    @Test func `the doctor tells an ordinary user what is missing, what that costs, and how to get it`() throws {
+        let (end, report) = try doctor(prefix: Host.asOrdinaryUser, program: Host.sharedProgram)
+        #expect(end == .exited(0))
+        #expect(report.state("memory") == "missing")
+        let gap = try #require(report.gaps.first { $0.features.contains("memory") })
+        #expect(gap.cost.contains("memory is not limited"))
+        #expect(gap.remedy.contains("run sandglass as root"))
+    }
+
+    @Test func `the doctor's exit status says whether what is required is there`() throws {
+        let (end, report) = try doctor(
+            ["--require", "seccomp,memory"],
+            prefix: Host.asOrdinaryUser,
+            program: Host.sharedProgram
+        )
+        #expect(end == .exited(1))
+        #expect(!report.ok)
+        #expect(report.missing == ["memory"])
+    }
+
+    @Test func `the doctor leaves nothing behind`() throws {
+        let process = try ChildProcess([Host.program, "doctor"])
+        let pid = process.pid
+        try #expect(process.finish().end == .exited(0))
+        // What it makes has its pid in the name.
+        for controller in ["memory", "pids", "cpuacct"] {
+            let find = ["find", "/sys/fs/cgroup/\(controller)", "-name", "sandglass-\(pid)-*"]
+            try #expect(ChildProcess(find).finish().text.isEmpty)
+        }
+    }
+
+    @Test(.enabled(if: Host.isRoot)) func `the doctor says which step of the launcher fails`() throws {
+        // Without CAP_SYS_ADMIN, as root in a container.
+        let prefix = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
+        let (end, report) = try doctor(prefix: prefix)
+        #expect(end == .exited(1))
+        #expect(report.state("mounts") == "missing")
+        #expect(report.state("seccomp") == "unknown")
+        try #expect(#require(report.gaps.first).what.contains("launcher_mount_namespace"))
+    }
+
+    @Test func `a doctor that is called wrongly says so`() throws {
+        let finished = try ChildProcess([Host.program, "doctor", "--require", "walls"]).finish()
+        #expect(finished.end == .exited(64))
+        #expect(finished.diagnostics.contains("walls"))
+    }
+
+    #if arch(x86_64)
+    @Test func `the doctor finds a kernel without filters unfit, and looks further`() throws {
+        let (end, report) = try doctor(prefix: KernelWithout.call(317))
+        #expect(end == .exited(1))
+        #expect(report.missing == ["seccomp"])
+        #expect(report.state("namespaces") == "present")
+        #expect(report.enforcement?["syscalls"] == "none")
+    }
+
+    @Test(arguments: ["landlock", "isolation", "memory,landlock"])
+    func `a kernel without Landlock is refused by who requires it`(required: String) throws {
+        let prefix = KernelWithout.call(444)
+        let run = try ChildProcess(prefix + [Host.program, "run", "--require", required, "--", "echo", "hi"]).finish()
+        #expect(run.end == .exited(125))
+        #expect(run.output.isEmpty)
+        #expect(run.diagnostics.contains("CONFIG_SECURITY_LANDLOCK"))
+        let command = prefix + [Host.program, "serve", "--listen", "127.0.0.1:0", "--require", required]
+        let server = try ChildProcess(command).finish()
+        #expect(server.end == .exited(1))
+        #expect(server.diagnostics.contains("no Landlock"))
+        #expect(!server.diagnostics.contains("listening"))
+    }
+
+    @Test func `a kernel without Landlock does for who requires something else`() throws {
+        let command = KernelWithout.call(444) + [Host.program, "run", "--require", "seccomp", "--", "echo", "hi"]
+        try #expect(ChildProcess(command).finish().text == "hi\n")
+    }
+    #endif
+
+    // MARK: --require
+
+    @Test func `an ordinary user who requires memory is refused and told how to get it`() throws {
+        for (command, status) in [(["run", "--", "true"], 125), (["serve", "--listen", "127.0.0.1:0"], 1)] {
+            let call = [command[0], "--require", "seccomp", "--require", "memory"] + command.dropFirst()
+            let finished = try ChildProcess(Host.asOrdinaryUser + [Host.sharedProgram] + call).finish()
+            #expect(finished.end == .exited(Int32(status)))
+            #expect(finished.diagnostics.contains("required: memory"))
+            #expect(finished.diagnostics.contains("run sandglass as root"))
+        }
+    }
+
+    @Test func `the environment can require, too`() throws {
+        let command = Host.asOrdinaryUser + [Host.sharedProgram, "run", "--", "true"]
+        let finished = try ChildProcess(command, environment: ["SANDGLASS_REQUIRE": "processes,cpu"]).finish()
+        #expect(finished.end == .exited(125))
+        #expect(finished.diagnostics.contains("required: processes, cpu"))
+    }
+
+    @Test(.enabled(if: Host.hasControlGroups)) func `what is required and there is no hindrance`() throws {
+        let finished = try ChildProcess([Host.program, "run", "--require", "isolation", "--", "echo", "hi"]).finish()
+        #expect(finished.text == "hi\n")
+        try ServerProcess(["--require", "isolation"]).stop()
+    }
+
+    @Test(arguments: ["walls", "", "memory,", "Memory", "memory, cpu"])
+    func `a requirement that does not exist is a wrong call`(name: String) throws {
+        try #expect(ChildProcess([Host.program, "run", "--require", name, "--", "true"]).finish().end == .exited(125))
+        let serve = try ChildProcess([Host.program, "serve", "--require", name]).finish()
+        #expect(serve.end == .exited(64))
+        guard !name.isEmpty else { return }
+        let environment = ["SANDGLASS_REQUIRE": name]
+        let run = try ChildProcess([Host.program, "run", "--", "true"], environment: environment).finish()
+        #expect(run.end == .exited(125))
+    }
+
+    // MARK: GET /capabilities
+
+    @Test func `capabilities say what a run's receipt says`() throws {
+        try withServer { server in
+            let answer = try server.get("/capabilities")
+            #expect(answer.status == 200)
+            #expect(answer.headers["content-type"] == "application/json")
+            let capabilities = try JSONDecoder().decode(Capabilities.self, from: Data(answer.body))
+            let run = try server.run(["true"])
+            #expect(capabilities.enforcement == run.enforcement)
+            #expect(capabilities.images == ["host"])
+            let limits = capabilities.defaults.limits
+            #expect(run.limits.timeoutSeconds == capabilities.defaults.timeoutSeconds)
+            #expect(Double(run.limits.memoryBytes) == limits["memoryBytes"])
+            #expect(run.limits.cpuSeconds == limits["cpuSeconds"])
+        }
+    }
+
+    @Test func `an ordinary user's capabilities say what is not enforced`() throws {
+        let server = try ServerProcess(prefix: Host.asOrdinaryUser, program: Host.sharedProgram)
+        let answer = try server.get("/capabilities")
+        let capabilities = try JSONDecoder().decode(Capabilities.self, from: Data(answer.body))
+        #expect(capabilities.enforcement["memory"] == "none")
+        #expect(answer.text.contains("\"cost\":\"memory is not limited"))
+        try server.stop()
+    }
+
+    @Test func `the maxima of capabilities are those that count`() throws {
+        try withServer { server in
+            let answer = try server.get("/capabilities")
+            let maxima = try JSONDecoder().decode(Capabilities.self, from: Data(answer.body)).maxima
+            for (name, most) in maxima.limits {
+                let body = { (value: Double) in #"{"command":["true"],"limits":{"\#(name)":\#(Int(value))}}"# }
+                try #expect(server.post(body(most + 1)).status == 422, "\(name)")
+            }
+            let body = { (value: Double) in #"{"command":["true"],"timeoutSeconds":\#(value)}"# }
+            try #expect(server.post(body(maxima.timeoutSeconds)).status == 202)
+            try #expect(server.post(body(maxima.timeoutSeconds + 1)).status == 422)
+        }
+    }
+
+    @Test func `capabilities have a head and no query`() throws {
+        try withServer { server in
+            let client = try server.client()
+            try client.request("HEAD", "/capabilities")
+            let head = try client.answer(toHead: true)
+            #expect(head.status == 200)
+            try #expect(head.headers["content-length"] == "\(server.get("/capabilities").body.count)")
+            try #expect(server.get("/capabilities?x=1").status == 400)
+            try client.request("POST", "/capabilities", body: [])
+            let refused = try client.answer()
+            #expect(refused.status == 405)
+            #expect(refused.headers["allow"]?.contains("GET") == true)
+        }
+    }
+}
