@@ -26,7 +26,7 @@ struct HostTrial: Sendable {
             ),
             HostTrial(
                 feature: .landlock,
-                // The mounts let it through.
+                // A trial's mounts let it through (SandboxPolicy.trial).
                 script: "echo tried; (echo 1000 > /proc/self/oom_score_adj) 2>/dev/null && echo written",
                 judge: { _, output in output.contains("tried") ? !output.contains("written") : nil }
             ),

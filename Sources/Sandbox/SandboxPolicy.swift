@@ -26,7 +26,7 @@ public struct SandboxPolicy: Sendable {
     public var requiredWalls: SandboxWalls = .systemCallFilter
     /// What a run's `/proc` does not show.
     var masks = ProcMask.ofThisHost()
-    /// Whether `/proc` is as the kernel makes it: for tests of what stands behind.
+    /// Whether `/proc` is as the kernel makes it: for trials of what stands behind.
     var procIsWritable = false
 
     /// The uid and gid that a command sees.
@@ -54,5 +54,17 @@ public struct SandboxPolicy: Sendable {
             slots: slots,
             scratchBytes: scratchBytes
         )
+    }
+
+    /// For a launcher that finds out what this host has: a wall that is missing is a finding, and more can be found
+    /// behind it.
+    ///
+    /// - Parameter scratchBytes: bytes in the writable folders of a slot.
+    /// - Returns: the host's view for one slot, without the read-only `/proc` before Landlock.
+    public static func trial(scratchBytes: Int) -> SandboxPolicy {
+        var policy = host(slots: 1, scratchBytes: scratchBytes)
+        policy.requiredWalls = []
+        policy.procIsWritable = true
+        return policy
     }
 }

@@ -15,9 +15,8 @@ import Testing
     }
 
     @Test func `a trial of a wall that is not there gets past it`() async throws {
-        var policy = SandboxPolicy.host(slots: 1, scratchBytes: 16 << 20)
+        var policy = SandboxPolicy.trial(scratchBytes: 16 << 20)
         policy.walls = []
-        policy.requiredWalls = []
         let held = try await withLauncher(policy: policy) { launcher in
             var held: [HostFeature: Bool] = [:]
             for trial in HostTrial.all(ownNamespaces: [:]) where [.landlock, .seccomp].contains(trial.feature) {
@@ -46,9 +45,8 @@ import Testing
     }
 
     private func survey(_ walls: SandboxWalls) async throws -> HostReport {
-        var policy = SandboxPolicy.host(slots: 1, scratchBytes: 16 << 20)
+        var policy = SandboxPolicy.trial(scratchBytes: 16 << 20)
         policy.walls = walls
-        policy.requiredWalls = []
         return try await withLauncher(policy: policy) { launcher in await launcher.survey(.current()) }
     }
 }
