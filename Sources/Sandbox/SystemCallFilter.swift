@@ -5,8 +5,9 @@ internal import Reactor
 
 /// ``SystemCallPolicy`` as the kernel takes it: a program for its packet filter machine (seccomp(2)).
 ///
-/// libseccomp cannot say "allowed, except with these arguments", so it makes two programs and they are put together: the
-/// first knows the arguments that are refused, the second the lists.
+/// A ``SystemCallIndex`` answers where the number decides. libseccomp makes what decides by arguments. It cannot say
+/// "allowed, except with these arguments", so it makes two programs that are put together: the first knows the arguments that
+/// are refused, the second those that are allowed.
 enum SystemCallFilter {
     /// The instructions (`struct sock_filter`), or why there are none.
     ///
@@ -15,13 +16,12 @@ enum SystemCallFilter {
         let exceptions = try program(otherwise: .allow) { context throws(SetupFailure) in
             for rule in SystemCallPolicy.refusedWith { try add(rule.call, rule.answer, rule.tests, to: context) }
         }
-        let lists = try program(otherwise: SystemCallPolicy.otherwise) { context throws(SetupFailure) in
-            for call in SystemCallPolicy.allowed { try add(call, .allow, to: context) }
-            for call in SystemCallPolicy.refused { try add(call, .refuse(EPERM), to: context) }
-            for call in SystemCallPolicy.pretended { try add(call, .pretend, to: context) }
+        let conditional = Set((SystemCallPolicy.refusedWith + SystemCallPolicy.allowedWith).map(\.call))
+        let allowed = try program(otherwise: SystemCallPolicy.otherwise) { context throws(SetupFailure) in
+            for call in SystemCallPolicy.allowed where conditional.contains(call) { try add(call, .allow, to: context) }
             for rule in SystemCallPolicy.allowedWith { try add(rule.call, rule.answer, rule.tests, to: context) }
         }
-        return chain(exceptions, lists)
+        return index(without: conditional).program + chain(exceptions, allowed)
     }
 
     /// A system call's number on this processor; `nil` where it does not exist.
@@ -30,6 +30,22 @@ enum SystemCallFilter {
         if number >= 0 { return number }
         // A negative number is a name that other processors have.
         return number == sandglass_seccomp_no_such_call ? SystemCallPolicy.youngerNumbers[call] : nil
+    }
+
+    private static func index(without conditional: Set<String>) -> SystemCallIndex {
+        typealias Leaf = SystemCallIndex.Leaf
+        var leaves: [UInt32: Leaf] = [:]
+        func set(_ calls: some Sequence<String>, _ leaf: Leaf) {
+            for call in calls {
+                if let number = number(of: call) { leaves[UInt32(number)] = leaf }
+            }
+        }
+        set(SystemCallPolicy.allowed, .answer(action(.allow)))
+        set(SystemCallPolicy.refused, .answer(action(.refuse(EPERM))))
+        set(SystemCallPolicy.pretended, .answer(action(.pretend)))
+        set(conditional, .unknown)
+        let otherwise = Leaf.answer(action(SystemCallPolicy.otherwise))
+        return SystemCallIndex(architecture: seccomp_arch_native()) { leaves[$0] ?? otherwise }
     }
 
     // MARK: With libseccomp
