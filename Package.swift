@@ -84,7 +84,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: swiftSettings
+            swiftSettings: swiftSettings,
+            // All symbols at start: the launcher then lets every library go but the C library (Sources/CLauncher/memory.c),
+            // and what a stray write could turn into a call is read-only.
+            linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]
         ),
         // Drives the built program, over HTTP and as a command.
         .testTarget(name: "EndToEndTests", dependencies: ["sandglass", "CLinux"], swiftSettings: swiftSettings),

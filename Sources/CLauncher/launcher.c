@@ -5,6 +5,7 @@
 #include "filter.h"
 #include "identity.h"
 #include "landlock.h"
+#include "memory.h"
 #include "network.h"
 #include "root.h"
 #include "slot.h"
@@ -420,8 +421,9 @@ static _Noreturn void end(const struct sandglass_plan *plan) {
     _exit(0);
 }
 
-static _Noreturn void run(const struct sandglass_plan *server_plan, int server) {
+static _Noreturn void run(const struct sandglass_plan *server_plan, const struct sandglass_kept_memory *memory, int server) {
     struct sandglass_plan own = *server_plan;
+    sandglass_memory_let_go(memory);
     const struct sandglass_plan *plan = &own;
     struct sandglass_launcher_report ready = {.kind = SANDGLASS_LAUNCHER_READY};
     if (setup_descriptors(plan, server, &own.cgroups) < 0) ready.failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);
@@ -474,9 +476,11 @@ pid_t sandglass_launcher_start(const struct sandglass_plan *plan, int *socket_ou
         errno = EINVAL;
         return -1;
     }
+    struct sandglass_kept_memory memory;
+    sandglass_memory_find(&memory, plan->memory, plan->memory_length);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
     pid_t pid = fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -1 : fork();
-    if (pid == 0) run(plan, ends[1]);
+    if (pid == 0) run(plan, &memory, ends[1]);
     int error = errno;
     close(ends[1]);
     if (pid < 0) {

@@ -31,21 +31,10 @@ enum LauncherPlan {
         firstUser: UInt32,
         claim: Int32
     ) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
-        var allocations: [UnsafeMutableRawPointer] = []
-        // The launcher has its own copy of this memory from its first moment on.
-        defer { for allocation in allocations { free(allocation) } }
+        guard let memory = PlanMemory() else { throw SetupFailure(step: .launcherProcess, number: errno) }
 
-        func keep(_ text: String) -> UnsafePointer<CChar>? {
-            guard let copy = strdup(text) else { return nil }
-            allocations.append(copy)
-            return UnsafePointer(copy)
-        }
-        func keep(_ bytes: [UInt8]) -> UnsafeRawPointer? {
-            guard !bytes.isEmpty, let copy = malloc(bytes.count) else { return nil }
-            allocations.append(copy)
-            copy.copyMemory(from: bytes, byteCount: bytes.count)
-            return UnsafeRawPointer(copy)
-        }
+        func keep(_ text: String) -> UnsafePointer<CChar>? { memory.keep(text) }
+        func keep<Element>(_ elements: [Element]) -> UnsafePointer<Element>? { memory.keep(elements) }
 
         let entries = policy.entries.map { entry in
             var planned = sandglass_entry()
@@ -62,7 +51,7 @@ enum LauncherPlan {
             case .file(_, let contents):
                 planned.kind = SANDGLASS_ENTRY_FILE.rawValue
                 planned.mode = 0o644
-                planned.contents = keep(contents)
+                planned.contents = UnsafeRawPointer(keep(contents))
                 planned.length = contents.count
             case .symbolicLink(_, let target):
                 planned.kind = SANDGLASS_ENTRY_SYMBOLIC_LINK.rawValue
@@ -76,7 +65,7 @@ enum LauncherPlan {
         plan.required_walls = policy.requiredWalls.rawValue
         if policy.walls.contains(.systemCallFilter) {
             let program = try SystemCallFilter.program.get()
-            plan.filter = keep(program.withUnsafeBytes { Array($0) })
+            plan.filter = UnsafeRawPointer(keep(program))
             plan.filter_length = UInt32(program.count)
         }
         let masks = policy.masks.map { sandglass_mask(path: keep($0.path), is_folder: $0.isFolder ? 1 : 0) }
@@ -111,16 +100,16 @@ enum LauncherPlan {
             }
         }
 
+        plan.entries = keep(entries)
+        plan.entry_count = UInt32(entries.count)
+        plan.masks = keep(masks)
+        plan.mask_count = UInt32(masks.count)
+        guard !memory.isFull else { throw SetupFailure(step: .launcherProcess, number: ENOMEM) }
+        plan.memory = UnsafeRawPointer(memory.start)
+        plan.memory_length = PlanMemory.length
+
         var socket: Int32 = -1
-        let pid = entries.withUnsafeBufferPointer { entries in
-            masks.withUnsafeBufferPointer { masks in
-                plan.entries = entries.baseAddress
-                plan.entry_count = UInt32(entries.count)
-                plan.masks = masks.baseAddress
-                plan.mask_count = UInt32(masks.count)
-                return sandglass_launcher_start(&plan, &socket)
-            }
-        }
+        let pid = sandglass_launcher_start(&plan, &socket)
         guard pid > 0 else { throw SetupFailure(step: .launcherProcess, number: errno) }
         return (pid, socket)
     }

@@ -118,6 +118,8 @@ struct sandglass_plan {
     uint32_t required_walls;  // of these, the ones without which the launcher gives up
     const void *filter;       // the program for seccomp(2): struct sock_filter, one behind the other
     uint32_t filter_length;   // how many of them
+    const void *memory;       // all that the pointers above point to
+    size_t memory_length;
     char *command_line;       // this process's own arguments, which are wiped: slots would show them
     size_t command_line_length;
 };
