@@ -423,7 +423,7 @@ static _Noreturn void end(const struct sandglass_plan *plan) {
 
 static _Noreturn void run(const struct sandglass_plan *server_plan, const struct sandglass_kept_memory *memory, int server) {
     struct sandglass_plan own = *server_plan;
-    sandglass_memory_let_go(memory);
+    sandglass_memory_let_go(memory, own.memory, own.memory_length);
     const struct sandglass_plan *plan = &own;
     struct sandglass_launcher_report ready = {.kind = SANDGLASS_LAUNCHER_READY};
     if (setup_descriptors(plan, server, &own.cgroups) < 0) ready.failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);

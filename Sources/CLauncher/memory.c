@@ -127,7 +127,9 @@ void sandglass_memory_find(struct sandglass_kept_memory *kept, const void *plan,
     fclose(maps);
 }
 
-void sandglass_memory_let_go(const struct sandglass_kept_memory *kept) {
+void sandglass_memory_let_go(const struct sandglass_kept_memory *kept, const void *plan, size_t length) {
+    // Shared with all slots.
+    mprotect((void *)(uintptr_t)plan, length, PROT_READ);
     // The gaps, whatever has been mapped there since.
     uintptr_t start = 0;
     for (uint32_t i = 0; i < kept->count; i++) {

@@ -16,4 +16,4 @@ struct sandglass_kept_memory {
 void sandglass_memory_find(struct sandglass_kept_memory *kept, const void *plan, size_t length);
 
 // In the launcher. Async-signal-safe.
-void sandglass_memory_let_go(const struct sandglass_kept_memory *kept);
+void sandglass_memory_let_go(const struct sandglass_kept_memory *kept, const void *plan, size_t length);

@@ -3,9 +3,11 @@ internal import Glibc
 /// What the launcher's plan points to, in one mapping of its own: the launcher keeps that, and lets the rest of this process's
 /// memory go.
 ///
-/// It ends with this value. The launcher has its own copy from its first moment on.
+/// Shared, so that a fork copies nothing of it, and the launcher makes it read-only. In this process it ends with this value.
 final class PlanMemory {
-    /// Bytes. Only what is used takes memory; a plan with its filter takes some 10 KiB.
+    /// In bytes.
+    ///
+    /// Only what is used takes memory.
     static let length = 4 << 20
 
     let start: UnsafeMutableRawPointer
@@ -16,7 +18,7 @@ final class PlanMemory {
 
     /// `nil` where there is no memory (mmap(2)), with `errno` set.
     init?() {
-        let mapping = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        let mapping = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
         guard let mapping, mapping != MAP_FAILED else { return nil }
         start = mapping
     }
@@ -35,11 +37,9 @@ final class PlanMemory {
             return nil
         }
         used = offset + size
-        return elements.withUnsafeBytes { bytes in
-            let copy = start + offset
-            copy.copyMemory(from: bytes.baseAddress!, byteCount: size)
-            return UnsafePointer(copy.assumingMemoryBound(to: Element.self))
-        }
+        let copy = UnsafeMutableRawBufferPointer(start: start + offset, count: size)
+        elements.withUnsafeBytes { copy.copyMemory(from: $0) }
+        return UnsafePointer((start + offset).assumingMemoryBound(to: Element.self))
     }
 
     /// A copy that ends with a NUL.

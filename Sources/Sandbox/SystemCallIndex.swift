@@ -11,6 +11,11 @@ struct SystemCallIndex {
         case answer(UInt32)
         /// The arguments decide, or something else that only the program behind this one knows.
         case unknown
+
+        fileprivate var order: UInt64 {
+            if case .answer(let answer) = self { return UInt64(answer) }
+            return UInt64.max
+        }
     }
 
     /// The numbers that have an answer here; there are none above in any kernel.
@@ -34,35 +39,43 @@ struct SystemCallIndex {
         }
         // Also those that are another ABI's (x32).
         if ranges.last?.leaf != .unknown { ranges.append((Self.numbers, .unknown)) }
-        let tree = Self.tree(ranges[...])
-        let head = [
-            Self.loadArchitecture,
-            // `BPF_JMP | BPF_JEQ | BPF_K`
-            Self.instruction(0x15, architecture, whenTrue: 1),
-            nil,
-            Self.loadNumber,
-        ]
-        let body = head + tree
-        program = body.enumerated().map { index, instruction in
-            instruction ?? Self.jump(over: body.count - index - 1)
+        // Each node is one instruction: a jump to one of two nodes, or to one of the leaves, which stand behind all nodes.
+        let leaves = Array(Set(ranges.map(\.leaf))).sorted { $0.order < $1.order }
+        let places = Dictionary(uniqueKeysWithValues: zip(leaves, ranges.count - 1..<Int.max))
+        var nodes: [UInt64] = []
+        func add(_ ranges: ArraySlice<(first: UInt32, leaf: Leaf)>) {
+            let middle = ranges.startIndex + ranges.count / 2
+            let (lower, upper) = (ranges[..<middle], ranges[middle...])
+            let place = nodes.count
+            nodes.append(0)
+            func reach(_ part: ArraySlice<(first: UInt32, leaf: Leaf)>) -> UInt8 {
+                var target = nodes.count
+                if part.count == 1, let leaf = part.first?.leaf, let place = places[leaf] {
+                    target = place
+                } else {
+                    add(part)
+                }
+                // A distance is of 8 bits and counts from the next instruction: there are some hundred ranges.
+                return UInt8(target - place - 1)
+            }
+            let (whenLess, otherwise) = (reach(lower), reach(upper))
+            // `BPF_JMP | BPF_JGE | BPF_K`
+            nodes[place] = Self.instruction(0x35, ranges[middle].first, whenTrue: otherwise, whenFalse: whenLess)
         }
-    }
-
-    /// The tree of some ranges; `nil` stands for a jump to what comes behind all of it.
-    private static func tree(_ ranges: ArraySlice<(first: UInt32, leaf: Leaf)>) -> [UInt64?] {
-        guard ranges.count > 1 else {
+        if ranges.count > 1 { add(ranges[...]) }
+        let returns = leaves.enumerated().map { index, leaf in
             // `BPF_RET | BPF_K`
-            if case .answer(let answer)? = ranges.first?.leaf { return [instruction(0x06, answer)] }
-            return [nil]
+            if case .answer(let answer) = leaf { return Self.instruction(0x06, answer) }
+            return Self.jump(over: leaves.count - index - 1)
         }
-        let middle = ranges.startIndex + ranges.count / 2
-        let (lower, upper) = (tree(ranges[..<middle]), tree(ranges[middle...]))
-        let pivot = ranges[middle].first
-        // `BPF_JMP | BPF_JGE | BPF_K`, whose distances are of 8 bits.
-        if let distance = UInt8(exactly: lower.count) {
-            return [instruction(0x35, pivot, whenTrue: distance)] + lower + upper
-        }
-        return [instruction(0x35, pivot, whenFalse: 1), jump(over: lower.count)] + lower + upper
+        let body = [Self.loadNumber] + nodes + returns
+        program =
+            [
+                Self.loadArchitecture,
+                // `BPF_JMP | BPF_JEQ | BPF_K`
+                Self.instruction(0x15, architecture, whenTrue: 1),
+                Self.jump(over: body.count),
+            ] + body
     }
 
     // `BPF_JMP | BPF_JA`

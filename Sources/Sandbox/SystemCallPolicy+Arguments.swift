@@ -11,19 +11,12 @@ extension SystemCallPolicy {
 
     private static let socketFamilyNumbers = [AF_UNIX, AF_INET, AF_INET6].map(UInt32.init)
 
-    /// Sockets of families that programs know, and in them the protocols that are everywhere.
+    /// In the families that are not refused, the protocols that are everywhere.
     ///
     /// Asking for another one (SCTP, MPTCP, L2TP) has the kernel load a module. 1 is also AF_UNIX's own.
     private static let socketKinds = ["socket", "socketpair"].flatMap { call in
-        socketFamilyNumbers.flatMap { family in
-            [0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6].map { `protocol` in
-                ArgumentRule(
-                    call,
-                    .equals(argument: 0, family),
-                    .equals(argument: 2, UInt32(`protocol`)),
-                    answer: .allow
-                )
-            }
+        [0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6].map { `protocol` in
+            ArgumentRule(call, .equals(argument: 2, UInt32(`protocol`)), answer: .allow)
         }
     }
 
