@@ -19,7 +19,7 @@ struct file {
     uint32_t controller;
     int mode;
     bool required;
-    const char *name;
+    char name[32]; // not a pointer: memory.h
 };
 
 static const struct file files_v1[SANDGLASS_GROUP_OOM_EVENT] = {
@@ -191,7 +191,7 @@ int sandglass_group_open(const struct sandglass_cgroups *cgroups, uint32_t slot,
     const struct file *files = cgroups->version == 2 ? files_v2 : files_v1;
     *group = (struct sandglass_group){.version = cgroups->version};
     for (uint32_t i = 0; i < SANDGLASS_GROUP_OOM_EVENT; i++) {
-        if (!files[i].name || cgroups->folders[files[i].controller] < 0) continue;
+        if (!files[i].name[0] || cgroups->folders[files[i].controller] < 0) continue;
         int file = open_in(cgroups->folders[files[i].controller], slot, files[i].name, files[i].mode);
         if (file < 0 && files[i].required) return -1;
         if (file < 0) continue;

@@ -108,8 +108,8 @@ static int run_child(void *argument) {
 
 // Async-signal-safe.
 pid_t sandglass_command_start(struct sandglass_prepared_command *command) {
-    // Not on the slot's own stack: the slot would come back to frames that its child has overwritten.
-    static char stack[STACK_BYTES] __attribute__((aligned(16)));
+    // A part of the slot's own stack that the slot does not use: it would come back to frames that its child has overwritten.
+    char stack[STACK_BYTES] __attribute__((aligned(16)));
     fail(command, SANDGLASS_STEP_NONE, -1, 0);
     pid_t child = __clone(run_child, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, command);
     if (child < 0) {

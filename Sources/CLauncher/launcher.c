@@ -1,230 +1,39 @@
-// The launcher's life: make itself small and closed, then clone slots, reap them, and kill them when told.
+// The launcher's life: prepare itself, then have slots made, reap them, and kill them when told.
 
-#include "system.h"
+#include "roster.h"
 
-#include "filter.h"
-#include "identity.h"
-#include "landlock.h"
 #include "memory.h"
 #include "network.h"
-#include "root.h"
+#include "nursery.h"
+#include "preparation.h"
 #include "slot.h"
-#include "zygote.h"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-// The launcher's descriptors, beside 0 to 2 on /dev/null.
-enum { SERVER = 3, CHILD_SIGNALS = 4, USERS_CLAIM = SANDGLASS_GROUP_END + SANDGLASS_CONTROLLERS };
-
-// Pids of the slots by their number; 0: free.
-static pid_t slots[SANDGLASS_MAXIMUM_SLOTS];
-static struct sandglass_group groups[SANDGLASS_MAXIMUM_SLOTS];
-
-// Where slots are born of zygotes. A number's zygote stays for its next slot, and goes when there is none for a while.
-static struct zygote {
-    pid_t pid;
-    int socket;
-    bool is_making; // a slot, and has not said yet which
-    bool kill_slot; // as soon as it has
-    uint64_t idle_since;
-} zygotes[SANDGLASS_MAXIMUM_SLOTS];
-static uint32_t zygotes_making, zygotes_idle;
-static int zygote_reports = -1, zygote_reports_far = -1;
-// Which slot a zygote has made need not be known before that is to be killed or has ended: nobody is woken for it.
-static bool wants_zygote_reports;
-static const uint64_t zygote_patience = UINT64_C(5000000000);
-enum { IDLE_LOOK_MILLISECONDS = 1000, MAKING_PATIENCE_MILLISECONDS = 500 };
-
-static void send_report(const struct sandglass_launcher_report *report) {
-    while (send(SERVER, report, sizeof *report, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
-}
-
-static void report_gone(uint32_t slot, struct sandglass_failure failure, struct sandglass_usage usage) {
-    struct sandglass_launcher_report report = {
-        .kind = SANDGLASS_LAUNCHER_GONE, .slot = slot, .failure = failure, .usage = usage};
-    send_report(&report);
-}
-
-// MARK: Set-up
-
-static void forget_command_line(const struct sandglass_plan *plan) {
-    static const char name[] = "sandglass: launcher";
-    if (!plan->command_line) return;
-    memset(plan->command_line, 0, plan->command_line_length);
-    if (sizeof name <= plan->command_line_length) memcpy(plan->command_line, name, sizeof name);
-}
-
-static void forget_environment(void) {
-    // Slots are forked from here, and secrets travel in environments.
-    extern char **environ;
-    for (char **variable = environ; variable && *variable; variable++)
-        memset(*variable, 0, strlen(*variable));
-}
-
-static int setup_streams(void) {
-    // Whoever reads the server's output must not wait for its launcher to close it.
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0) return -1;
-    for (int i = 0; i < 3; i++)
-        if (dup2(null, i) < 0) return -1;
-    return null > 2 ? close(null) : 0;
-}
-
-// The server's socket, the claim and the folders of the groups get numbers of their own, whichever they had.
-static int setup_descriptors(const struct sandglass_plan *plan, int server, struct sandglass_cgroups *cgroups) {
-    server = fcntl(server, F_DUPFD_CLOEXEC, USERS_CLAIM + 1);
-    int claim = plan->users_claim < 0 ? -1 : fcntl(plan->users_claim, F_DUPFD_CLOEXEC, USERS_CLAIM + 1);
-    int next = cgroups->version > 0 ? sandglass_group_keep_folders(cgroups) : CHILD_SIGNALS + 1;
-    if (server < 0 || next < 0 || (claim < 0 && plan->users_claim >= 0)) return -1;
-    if (dup3(server, SERVER, O_CLOEXEC) < 0 || (claim >= 0 && dup3(claim, USERS_CLAIM, O_CLOEXEC) < 0)) return -1;
-    // Whatever the process had open that forked the launcher.
-    if (syscall(SYS_close_range, CHILD_SIGNALS, CHILD_SIGNALS, 0) < 0) return -1;
-    if (syscall(SYS_close_range, next, USERS_CLAIM - 1, 0) < 0 && next < USERS_CLAIM) return -1;
-    if (syscall(SYS_close_range, claim < 0 ? USERS_CLAIM : USERS_CLAIM + 1, ~0u, 0) < 0) return -1;
-    return setup_streams();
-}
-
-static int setup_signals(void) {
-    // No terminal's signals, and the default disposition of every one, for the commands to inherit. The raw
-    // call, because glibc's hides two signals of its own. Its mask stays full: the launcher is ended by its
-    // socket alone.
-    setsid();
-    struct {
-        void (*handler)(int);
-        unsigned long flags;
-        void (*restorer)(void);
-        uint64_t mask;
-    } standard = {SIG_DFL, 0, NULL, 0};
-    for (int signal = 1; signal <= 64; signal++)
-        syscall(SYS_rt_sigaction, signal, &standard, NULL, sizeof standard.mask);
-    uint64_t all = ~UINT64_C(0);
-    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all) < 0) return -1;
-    uint64_t child = UINT64_C(1) << (SIGCHLD - 1);
-    int file = (int)syscall(SYS_signalfd4, -1, &child, sizeof child, SFD_CLOEXEC | SFD_NONBLOCK);
-    return file == CHILD_SIGNALS ? 0 : -1;
-}
-
-// Leaves in the plan those walls that this kernel has: from here on a slot that cannot build one of them fails.
-static struct sandglass_failure find_walls(struct sandglass_plan *plan) {
-    if (!sandglass_landlock_is_available()) plan->walls &= ~(uint32_t)SANDGLASS_WALL_LANDLOCK;
-    if (!sandglass_filter_is_available()) plan->walls &= ~(uint32_t)SANDGLASS_WALL_SYSTEM_CALL_FILTER;
-    uint32_t missing = plan->required_walls & ~plan->walls;
-    errno = ENOSYS;
-    if (missing & SANDGLASS_WALL_LANDLOCK) return sandglass_failed(SANDGLASS_STEP_LANDLOCK, -1);
-    if (missing) return sandglass_failed(SANDGLASS_STEP_SYSTEM_CALL_FILTER, -1);
-    return sandglass_no_failure();
-}
-
-// Each zygote has a socket here, each network namespace a descriptor.
-static int raise_descriptor_limit(void) {
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return -1;
-    files.rlim_cur = files.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &files);
-}
-
-static struct sandglass_failure set_up(struct sandglass_plan *plan) {
-    struct sandglass_failure failure;
-    prctl(PR_SET_NAME, "sg-launcher");
-    forget_command_line(plan);
-    forget_environment();
-    if (setup_signals() < 0 || raise_descriptor_limit() < 0)
-        return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 1);
-    bool root = syscall(SYS_geteuid) == 0;
-    if (!root && (failure = sandglass_identity_become_namespace_root()).step) return failure;
-    if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE, -1);
-    // The launcher itself needs no network.
-    if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
-    if ((failure = sandglass_root_build(plan, !root)).step) return failure;
-    // Again, from the new root: nothing of the host's mounts stays referred to.
-    if (setup_streams() < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 2);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
-        return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 3);
-    if ((failure = sandglass_identity_keep_few_capabilities(plan)).step) return failure;
-    return find_walls(plan);
-}
+enum { IDLE_LOOK_MILLISECONDS = 1000 };
 
 // MARK: Control groups
 
-static int open_zygote_reports(void) {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
-    zygote_reports = ends[0];
-    zygote_reports_far = ends[1];
-    return 0;
-}
-
-static void add_idle_zygote(uint32_t slot) {
-    zygotes[slot].idle_since = sandglass_monotonic_nanoseconds();
-    zygotes_idle++;
-}
-
-static int start_zygote(const struct sandglass_plan *plan, uint32_t slot) {
-    if (sandglass_group_make(&plan->cgroups, slot) < 0) return -1;
-    pid_t pid = sandglass_zygote_start(plan, slot, zygote_reports_far, &zygotes[slot].socket);
-    if (pid < 0) return -1;
-    zygotes[slot].pid = pid;
-    return 0;
-}
-
-// The zygote is gone and reaped.
-static void forget_zygote(const struct sandglass_plan *plan, uint32_t slot) {
-    close(zygotes[slot].socket);
-    zygotes[slot] = (struct zygote){0};
-    sandglass_group_remove(&plan->cgroups, slot);
-}
-
-static void reap_pid(pid_t pid) {
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
-}
-
-static void retire_idle_zygotes(const struct sandglass_plan *plan) {
-    uint64_t now = sandglass_monotonic_nanoseconds();
-    for (uint32_t slot = 0; slot < plan->slots && zygotes_idle > 0; slot++) {
-        struct zygote *zygote = &zygotes[slot];
-        if (zygote->pid == 0 || zygote->idle_since == 0 || now - zygote->idle_since < zygote_patience) continue;
-        zygotes_idle--;
-        // It ends with its socket.
-        shutdown(zygote->socket, SHUT_RDWR);
-        reap_pid(zygote->pid);
-        forget_zygote(plan, slot);
-    }
-}
-
 // Whether a process can really be had in a group: what the host shows of its files does not say so.
-static struct sandglass_failure try_control_groups(const struct sandglass_plan *plan) {
-    if (plan->cgroups.version == 1) {
-        struct sandglass_zygote_report first;
-        if (open_zygote_reports() < 0 || start_zygote(plan, 0) < 0)
-            return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 3);
-        if (sandglass_receive(zygote_reports, &first, sizeof first, NULL, 0) != sizeof first)
-            return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 4);
-        if (!first.failure.step) {
-            add_idle_zygote(0);
-            return sandglass_no_failure();
-        }
-        reap_pid(zygotes[0].pid);
-        forget_zygote(plan, 0);
-        return first.failure;
-    }
+static struct sandglass_failure try_control_groups(struct sandglass_roster *roster) {
+    const struct sandglass_cgroups *cgroups = &roster->plan.cgroups;
+    if (cgroups->version == 1) return sandglass_nursery_open(roster);
     struct sandglass_group group;
-    if (sandglass_group_make(&plan->cgroups, 0) < 0 || sandglass_group_open(&plan->cgroups, 0, &group) < 0)
+    if (sandglass_group_make(cgroups, 0) < 0 || sandglass_group_open(cgroups, 0, &group) < 0)
         return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 2);
     sandglass_group_close();
-    int folder = sandglass_group_folder(&plan->cgroups, 0);
+    int folder = sandglass_group_folder(cgroups, 0);
     pid_t pid = folder < 0 ? -1 : sandglass_clone3(CLONE_INTO_CGROUP, folder);
     if (pid == 0) _exit(0);
     struct sandglass_failure failure =
         pid < 0 ? sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1) : sandglass_no_failure();
     if (folder >= 0) close(folder);
-    if (pid > 0) reap_pid(pid);
-    sandglass_group_remove(&plan->cgroups, 0);
+    if (pid > 0) sandglass_reap_pid(pid);
+    sandglass_group_remove(cgroups, 0);
     return failure;
 }
 
@@ -234,238 +43,204 @@ static struct sandglass_failure try_control_groups(const struct sandglass_plan *
 static void never_born(uint32_t slot, int control, struct sandglass_failure failure) {
     struct sandglass_slot_report failed = {.kind = SANDGLASS_SLOT_FAILED, .failure = failure};
     send(control, &failed, sizeof failed, MSG_NOSIGNAL | MSG_DONTWAIT);
-    report_gone(slot, failure, (struct sandglass_usage){0});
+    sandglass_report_gone(slot, failure, (struct sandglass_usage){0});
 }
 
-static pid_t clone_into_group(const struct sandglass_plan *plan, struct sandglass_birth *birth) {
-    if (sandglass_group_make(&plan->cgroups, birth->slot) < 0) return -1;
-    int folder = sandglass_group_folder(&plan->cgroups, birth->slot);
-    if (folder < 0 || sandglass_group_open(&plan->cgroups, birth->slot, &birth->group) < 0) return -1;
+static pid_t clone_into_group(struct sandglass_roster *roster, struct sandglass_birth *birth) {
+    const struct sandglass_cgroups *cgroups = &roster->plan.cgroups;
+    if (sandglass_group_make(cgroups, birth->slot) < 0) return -1;
+    int folder = sandglass_group_folder(cgroups, birth->slot);
+    if (folder < 0 || sandglass_group_open(cgroups, birth->slot, &birth->group) < 0) return -1;
     pid_t pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES | CLONE_INTO_CGROUP, folder);
-    if (pid == 0) sandglass_slot_run(plan, birth);
+    if (pid == 0) sandglass_slot_run(&roster->plan, birth);
     int error = errno;
     sandglass_group_close();
     close(folder);
-    groups[birth->slot] = birth->group;
+    roster->places[birth->slot].group = birth->group;
     errno = error;
     return pid;
 }
 
-static void spawn(const struct sandglass_plan *plan, uint32_t slot, uint64_t scratch_bytes, int control) {
+static void spawn(struct sandglass_roster *roster, uint32_t slot, uint64_t scratch_bytes, int control) {
     struct sandglass_birth birth = {.slot = slot, .control = control, .scratch_bytes = scratch_bytes};
-    pid_t pid;
-    if (sandglass_network_enter(slot) < 0) {
+    if (roster->plan.cgroups.version == 1) {
+        if (sandglass_nursery_ask(roster, slot, scratch_bytes, control) < 0)
+            never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 5));
+        return;
+    }
+    if (sandglass_network_enter(&roster->places[slot]) < 0) {
         never_born(slot, control, sandglass_failed(SANDGLASS_STEP_NETWORK, -1));
         return;
     }
-    if (plan->cgroups.version == 2) {
-        pid = clone_into_group(plan, &birth);
+    pid_t pid;
+    if (roster->plan.cgroups.version == 2) {
+        pid = clone_into_group(roster, &birth);
     } else {
         pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES, -1);
-        if (pid == 0) sandglass_slot_run(plan, &birth);
+        if (pid == 0) sandglass_slot_run(&roster->plan, &birth);
     }
     if (pid < 0) never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CLONE, -1));
-    else slots[slot] = pid;
+    else roster->places[slot].slot = pid;
 }
 
-static void ask_zygote(const struct sandglass_plan *plan, uint32_t slot, uint64_t scratch_bytes, int control) {
-    struct zygote *zygote = &zygotes[slot];
-    struct sandglass_zygote_request request = {.scratch_bytes = scratch_bytes};
-    if (zygote->idle_since != 0) zygotes_idle--;
-    zygote->idle_since = 0;
-    if ((zygote->pid == 0 && start_zygote(plan, slot) < 0)
-        || sandglass_send_with(zygote->socket, &request, sizeof request, control) < 0) {
-        never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 5));
-        return;
-    }
-    zygote->is_making = true;
-    zygote->kill_slot = false;
-    zygotes_making++;
+static void kill_slot(struct sandglass_roster *roster, uint32_t slot) {
+    struct sandglass_place *place = &roster->places[slot];
+    sandglass_nursery_take_reports(roster);
+    if (place->nurse.is_making) place->nurse.kill_slot = roster->wants_zygote_reports = true;
+    if (place->slot <= 0) return;
+    kill(place->slot, SIGKILL);
+    if (roster->plan.cgroups.version == 2) sandglass_group_kill(&roster->plan.cgroups, slot);
 }
 
-// What zygotes say. Those that have only set themselves up wait for nothing.
-static void take_zygote_reports(void) {
-    struct sandglass_zygote_report made;
-    while (zygote_reports >= 0 && recv(zygote_reports, &made, sizeof made, MSG_DONTWAIT) == sizeof made) {
-        struct zygote *zygote = &zygotes[made.slot];
-        // One that could not set itself up ends, and is seen to.
-        bool has_failed = made.failure.step == SANDGLASS_STEP_CONTROL_GROUP || made.failure.step == SANDGLASS_STEP_NETWORK;
-        if (made.pid == 0 || !zygote->is_making || has_failed) continue;
-        zygote->is_making = false;
-        zygotes_making--;
-        groups[made.slot] = made.group;
-        if (made.pid < 0) {
-            add_idle_zygote(made.slot);
-            report_gone(made.slot, made.failure, (struct sandglass_usage){0});
-            continue;
-        }
-        slots[made.slot] = made.pid;
-        if (zygote->kill_slot) kill(made.pid, SIGKILL);
-    }
-}
-
-static void kill_slot(const struct sandglass_plan *plan, uint32_t slot) {
-    take_zygote_reports();
-    if (zygotes[slot].is_making) zygotes[slot].kill_slot = wants_zygote_reports = true;
-    if (slots[slot] <= 0) return;
-    kill(slots[slot], SIGKILL);
-    if (plan->cgroups.version == 2) sandglass_group_kill(&plan->cgroups, slot);
-}
-
-static void obey(const struct sandglass_plan *plan, const struct sandglass_launcher_request *request, int control) {
+static void obey(struct sandglass_roster *roster, const struct sandglass_launcher_request *request, int control) {
     uint32_t slot = request->slot;
-    if (slot >= plan->slots) return;
+    if (slot >= roster->plan.slots) return;
     switch (request->kind) {
     case SANDGLASS_LAUNCHER_SPAWN:
         // Two slots of one number would share a user: whatever the server says, that never happens.
-        take_zygote_reports();
-        if (control < 0 || slots[slot] != 0 || zygotes[slot].is_making) break;
-        if (plan->cgroups.version == 1) ask_zygote(plan, slot, request->scratch_bytes, control);
-        else spawn(plan, slot, request->scratch_bytes, control);
+        sandglass_nursery_take_reports(roster);
+        if (control < 0 || roster->places[slot].slot != 0 || roster->places[slot].nurse.is_making) break;
+        spawn(roster, slot, request->scratch_bytes, control);
         break;
     case SANDGLASS_LAUNCHER_KILL:
-        kill_slot(plan, slot);
+        kill_slot(roster, slot);
         break;
     default:
         break;
     }
 }
 
+// MARK: Ends
+
 // What a slot used that could not say so itself.
-static struct sandglass_usage account(const struct sandglass_plan *plan, uint32_t slot, const struct rusage *record) {
+static struct sandglass_usage account(const struct sandglass_roster *roster, uint32_t slot, const struct rusage *record) {
     struct sandglass_usage usage = {
         .user_microseconds = (uint64_t)record->ru_utime.tv_sec * 1000000u + (uint64_t)record->ru_utime.tv_usec,
         .system_microseconds = (uint64_t)record->ru_stime.tv_sec * 1000000u + (uint64_t)record->ru_stime.tv_usec,
         .peak_bytes = (uint64_t)record->ru_maxrss * 1024u,
     };
+    const struct sandglass_cgroups *cgroups = &roster->plan.cgroups;
+    const struct sandglass_group *group = &roster->places[slot].group;
     struct sandglass_group now;
-    if (plan->cgroups.version == 0 || sandglass_group_open(&plan->cgroups, slot, &now) < 0) return usage;
-    usage.oom_kills = sandglass_group_oom_kills(&groups[slot]);
-    sandglass_group_account(&groups[slot], &now.beginning, &usage);
+    if (cgroups->version == 0 || sandglass_group_open(cgroups, slot, &now) < 0) return usage;
+    usage.oom_kills = sandglass_group_oom_kills(group);
+    sandglass_group_account(group, &now.beginning, &usage);
     sandglass_group_close();
     return usage;
 }
 
-static void bury_slot(const struct sandglass_plan *plan, uint32_t slot) {
+static void bury_slot(struct sandglass_roster *roster, uint32_t slot) {
+    struct sandglass_place *place = &roster->places[slot];
     int status = 0;
     struct rusage record = {0};
     struct sandglass_usage usage = {0};
-    while (wait4(slots[slot], &status, 0, &record) < 0 && errno == EINTR) {}
-    slots[slot] = 0;
-    if (WIFSIGNALED(status)) usage = account(plan, slot, &record);
-    report_gone(slot, sandglass_no_failure(), usage);
+    while (wait4(place->slot, &status, 0, &record) < 0 && errno == EINTR) {}
+    place->slot = 0;
+    if (WIFSIGNALED(status)) usage = account(roster, slot, &record);
+    sandglass_report_gone(slot, sandglass_no_failure(), usage);
     // Now that it is told.
-    sandglass_network_leave(slot);
-    if (plan->cgroups.version == 2) sandglass_group_remove(&plan->cgroups, slot);
-    if (zygotes[slot].pid != 0) add_idle_zygote(slot);
+    sandglass_network_leave(place, slot);
+    if (roster->plan.cgroups.version == 2) sandglass_group_remove(&roster->plan.cgroups, slot);
+    if (place->nurse.pid != 0) sandglass_nursery_rest(roster, slot);
 }
 
-// Nobody ends a zygote but the OOM killer, when the whole host is out of memory, and its own failure to set itself up.
-static void bury_zygote(const struct sandglass_plan *plan, uint32_t slot) {
-    struct zygote zygote = zygotes[slot];
-    reap_pid(zygote.pid);
-    forget_zygote(plan, slot);
-    if (zygote.idle_since != 0) zygotes_idle--;
-    if (!zygote.is_making) return;
-    zygotes_making--;
-    errno = ECHILD;
-    report_gone(slot, sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1), (struct sandglass_usage){0});
-}
-
-static bool bury(const struct sandglass_plan *plan, pid_t pid) {
-    for (uint32_t slot = 0; slot < plan->slots; slot++) {
-        if (slots[slot] != pid) continue;
-        bury_slot(plan, slot);
-        return true;
-    }
-    for (uint32_t slot = 0; plan->cgroups.version == 1 && slot < plan->slots; slot++) {
-        if (zygotes[slot].pid != pid) continue;
-        bury_zygote(plan, slot);
+static bool bury(struct sandglass_roster *roster, pid_t pid) {
+    for (uint32_t slot = 0; slot < roster->plan.slots; slot++) {
+        if (roster->places[slot].slot == pid) bury_slot(roster, slot);
+        else if (roster->places[slot].nurse.pid == pid) sandglass_nursery_bury(roster, slot);
+        else continue;
         return true;
     }
     return false;
 }
 
-static void reap(const struct sandglass_plan *plan) {
+static void reap(struct sandglass_roster *roster) {
     struct signalfd_siginfo ignored;
-    while (read(CHILD_SIGNALS, &ignored, sizeof ignored) > 0) {}
+    while (read(SANDGLASS_CHILD_SIGNALS, &ignored, sizeof ignored) > 0) {}
     for (;;) {
         // Not yet waited for: a slot may be over before its zygote has said that it is one.
         siginfo_t ended = {0};
         if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || ended.si_pid == 0) return;
-        take_zygote_reports();
-        if (bury(plan, ended.si_pid)) continue;
-        if (zygotes_making > 0) {
-            wants_zygote_reports = true; // reaping goes on when it has come
+        sandglass_nursery_take_reports(roster);
+        if (bury(roster, ended.si_pid)) continue;
+        if (roster->making > 0) {
+            roster->wants_zygote_reports = true; // reaping goes on when it has come
             return;
         }
-        reap_pid(ended.si_pid);
+        sandglass_reap_pid(ended.si_pid);
     }
 }
 
-static _Noreturn void end(const struct sandglass_plan *plan) {
-    for (uint32_t slot = 0; slot < plan->slots; slot++) {
-        if (zygotes[slot].is_making) zygotes[slot].kill_slot = true;
-        if (slots[slot] > 0) kill(slots[slot], SIGKILL);
-    }
-    struct pollfd event = {.fd = zygote_reports, .events = POLLIN};
-    while (zygotes_making > 0 && poll(&event, 1, MAKING_PATIENCE_MILLISECONDS) > 0) take_zygote_reports();
-    for (uint32_t slot = 0; slot < plan->slots && plan->cgroups.version == 1; slot++)
-        if (zygotes[slot].pid != 0) shutdown(zygotes[slot].socket, SHUT_RDWR);
+static _Noreturn void end(struct sandglass_roster *roster) {
+    const struct sandglass_cgroups *cgroups = &roster->plan.cgroups;
+    for (uint32_t slot = 0; slot < roster->plan.slots; slot++)
+        if (roster->places[slot].slot > 0) kill(roster->places[slot].slot, SIGKILL);
+    if (cgroups->version == 1) sandglass_nursery_close(roster);
     for (;;) {
         if (waitpid(-1, NULL, 0) < 0 && errno != EINTR) break;
     }
-    for (uint32_t slot = 0; slot < plan->slots && plan->cgroups.version > 0; slot++)
-        sandglass_group_remove(&plan->cgroups, slot);
-    if (plan->cgroups.version > 0) sandglass_group_remove_folders(&plan->cgroups);
+    for (uint32_t slot = 0; slot < roster->plan.slots && cgroups->version > 0; slot++)
+        sandglass_group_remove(cgroups, slot);
+    if (cgroups->version > 0) sandglass_group_remove_folders(cgroups);
     _exit(0);
 }
 
-static _Noreturn void run(const struct sandglass_plan *server_plan, const struct sandglass_kept_memory *memory, int server) {
-    struct sandglass_plan own = *server_plan;
-    sandglass_memory_let_go(memory, own.memory, own.memory_length);
-    const struct sandglass_plan *plan = &own;
+// MARK: The whole
+
+static struct sandglass_roster *set_up(
+    const struct sandglass_plan *server_plan, const struct sandglass_kept_memory *memory, int server
+) {
+    struct sandglass_plan plan = *server_plan;
     struct sandglass_launcher_report ready = {.kind = SANDGLASS_LAUNCHER_READY};
-    if (setup_descriptors(plan, server, &own.cgroups) < 0) ready.failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);
-    else ready.failure = set_up(&own);
-    bool failed = ready.failure.step != SANDGLASS_STEP_NONE;
-    if (!failed && own.cgroups.version > 0) {
+    ready.failure = sandglass_preparation_run(&plan, server);
+    sandglass_memory_let_go(memory, plan.memory, plan.memory_length);
+    struct sandglass_roster *roster = sandglass_roster_make(&plan);
+    if (!roster && !ready.failure.step) ready.failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 4);
+    bool has_failed = ready.failure.step != SANDGLASS_STEP_NONE;
+    if (!has_failed && plan.cgroups.version > 0) {
         // Without them commands run all the same, and their receipt says what is not enforced.
-        ready.failure = try_control_groups(plan);
+        ready.failure = try_control_groups(roster);
         if (ready.failure.step) {
-            sandglass_group_remove_folders(&own.cgroups);
-            own.cgroups.version = 0;
+            sandglass_group_remove_folders(&plan.cgroups);
+            roster->plan.cgroups.version = 0;
         }
-        ready.cgroups = own.cgroups.version;
+        ready.cgroups = roster->plan.cgroups.version;
     }
-    ready.walls = own.walls;
-    send_report(&ready);
-    if (failed) _exit(1);
+    ready.walls = plan.walls;
+    sandglass_report(&ready);
+    return has_failed ? NULL : roster;
+}
+
+static _Noreturn void run(const struct sandglass_plan *plan, const struct sandglass_kept_memory *memory, int server) {
+    struct sandglass_roster *roster = set_up(plan, memory, server);
+    if (!roster) _exit(1);
 
     struct pollfd events[] = {
-        {.fd = SERVER, .events = POLLIN},
-        {.fd = CHILD_SIGNALS, .events = POLLIN},
+        {.fd = SANDGLASS_SERVER, .events = POLLIN},
+        {.fd = SANDGLASS_CHILD_SIGNALS, .events = POLLIN},
         {.events = POLLIN},
     };
     for (;;) {
         // A negative one is passed over (poll(2)).
-        events[2].fd = wants_zygote_reports ? zygote_reports : -1;
-        int count = poll(events, 3, zygotes_idle > 0 ? IDLE_LOOK_MILLISECONDS : -1);
+        events[2].fd = roster->wants_zygote_reports ? roster->zygote_reports : -1;
+        int count = poll(events, 3, roster->idle > 0 ? IDLE_LOOK_MILLISECONDS : -1);
         if (count < 0) continue;
-        if (zygotes_idle > 0) retire_idle_zygotes(plan);
+        if (roster->idle > 0) sandglass_nursery_retire(roster);
         if (events[1].revents || events[2].revents) {
-            take_zygote_reports();
-            wants_zygote_reports = false;
-            for (uint32_t slot = 0; slot < plan->slots && zygotes_making > 0; slot++)
-                if (zygotes[slot].is_making && zygotes[slot].kill_slot) wants_zygote_reports = true;
-            reap(plan);
+            sandglass_nursery_take_reports(roster);
+            roster->wants_zygote_reports = false;
+            for (uint32_t slot = 0; slot < roster->plan.slots && roster->making > 0; slot++) {
+                const struct sandglass_nurse *nurse = &roster->places[slot].nurse;
+                if (nurse->is_making && nurse->kill_slot) roster->wants_zygote_reports = true;
+            }
+            reap(roster);
         }
         if (!events[0].revents) continue;
         struct sandglass_launcher_request request = {0};
         int control;
-        ssize_t received = sandglass_receive(SERVER, &request, sizeof request, &control, 1);
-        if (received <= 0) end(plan);
-        if (received == sizeof request) obey(plan, &request, control);
+        ssize_t received = sandglass_receive(SANDGLASS_SERVER, &request, sizeof request, &control, 1);
+        if (received <= 0) end(roster);
+        if (received == sizeof request) obey(roster, &request, control);
         if (control >= 0) close(control);
     }
 }

@@ -26,15 +26,34 @@ struct objects {
     uint32_t count;
     bool binds_now;
     bool has_passed_libc;
+    // Of the program: the segment that is written to, its part that is read-only once it is relocated, and where in that
+    // the tables of the dynamic linker begin.
+    uintptr_t written_end, relocated_start, relocated_end, tables;
 };
 
-static bool binds_now(const struct dl_phdr_info *object, const ElfW(Phdr) *header) {
-    for (const ElfW(Dyn) *entry = (const void *)(object->dlpi_addr + header->p_vaddr); entry->d_tag != DT_NULL; entry++) {
+static bool binds_now(const ElfW(Dyn) *entry) {
+    for (; entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag == DT_BIND_NOW || (entry->d_tag == DT_FLAGS && entry->d_un.d_val & DF_BIND_NOW)
             || (entry->d_tag == DT_FLAGS_1 && entry->d_un.d_val & DF_1_NOW))
             return true;
     }
     return false;
+}
+
+static void read_program(const struct dl_phdr_info *object, struct objects *objects) {
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        uintptr_t start = object->dlpi_addr + header->p_vaddr, end = start + header->p_memsz;
+        if (header->p_type == PT_DYNAMIC) {
+            objects->tables = start;
+            objects->binds_now = binds_now((const void *)start);
+        } else if (header->p_type == PT_GNU_RELRO) {
+            objects->relocated_start = start;
+            objects->relocated_end = end;
+        } else if (header->p_type == PT_LOAD && header->p_flags & PF_W) {
+            objects->written_end = end;
+        }
+    }
 }
 
 static bool is_named(const char *path, const char *name) {
@@ -49,10 +68,10 @@ static int add_object(struct dl_phdr_info *object, size_t size, void *context) {
     struct objects *objects = context;
     bool is_program = objects->count == 0;
     bool is_libc = is_named(object->dlpi_name, "libc.so");
+    if (is_program) read_program(object, objects);
     uintptr_t start = UINTPTR_MAX, end = 0;
     for (size_t i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        if (header->p_type == PT_DYNAMIC && is_program) objects->binds_now = binds_now(object, header);
         if (header->p_type != PT_LOAD) continue;
         uintptr_t first = object->dlpi_addr + header->p_vaddr;
         if (first < start) start = first;
@@ -101,9 +120,26 @@ static bool add_range(struct sandglass_kept_memory *kept, uintptr_t start, uintp
     return true;
 }
 
+// The program's own variables. The launcher has none, and reads none that the dynamic linker has filled in but the tables of
+// functions: with them go most of the pages that were written to.
+static void find_variables(struct sandglass_kept_memory *kept, const struct objects *objects) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), tables = objects->tables & -page;
+    if (!objects->binds_now || objects->relocated_start >= tables || objects->relocated_end <= tables
+        || objects->relocated_end >= objects->written_end)
+        return;
+    kept->dropped[0].start = (objects->relocated_start + page - 1) & -page;
+    kept->dropped[0].end = tables;
+    kept->dropped[1].start = (objects->relocated_end + page - 1) & -page;
+    kept->dropped[1].end = (objects->written_end + page - 1) & -page;
+}
+
 static bool find(struct sandglass_kept_memory *kept, FILE *maps, uintptr_t plan, size_t length) {
     struct objects objects = {0};
     if (dl_iterate_phdr(add_object, &objects) != 0 || !objects.has_passed_libc) return false;
+    // In a library of its own the launcher would need that one.
+    uintptr_t own = (uintptr_t)&find;
+    if (!overlaps(own, own + 1, objects.ranges[0].start, objects.ranges[0].end)) return false;
+    find_variables(kept, &objects);
     char *line = NULL;
     size_t capacity = 0;
     bool is_complete = true;
@@ -118,7 +154,7 @@ static bool find(struct sandglass_kept_memory *kept, FILE *maps, uintptr_t plan,
 }
 
 void sandglass_memory_find(struct sandglass_kept_memory *kept, const void *plan, size_t length) {
-    kept->count = 0;
+    *kept = (struct sandglass_kept_memory){0};
     if (KEEP_ALL || !is_loaded_plainly()) return;
     FILE *maps = fopen("/proc/self/maps", "re");
     if (!maps) return;
@@ -130,6 +166,10 @@ void sandglass_memory_find(struct sandglass_kept_memory *kept, const void *plan,
 void sandglass_memory_let_go(const struct sandglass_kept_memory *kept, const void *plan, size_t length) {
     // Shared with all slots.
     mprotect((void *)(uintptr_t)plan, length, PROT_READ);
+    if (kept->count == 0) return;
+    for (size_t i = 0; i < SANDGLASS_DROPPED_RANGES; i++)
+        if (kept->dropped[i].end > kept->dropped[i].start)
+            madvise((void *)kept->dropped[i].start, kept->dropped[i].end - kept->dropped[i].start, MADV_DONTNEED);
     // The gaps, whatever has been mapped there since.
     uintptr_t start = 0;
     for (uint32_t i = 0; i < kept->count; i++) {

@@ -6,9 +6,6 @@
 // What is kept for numbers above this costs memory and is seldom used: the lowest free number is given out first.
 enum { KEPT = 64 };
 
-// Descriptors of the namespaces by slot number, plus one; 0: none.
-static int networks[SANDGLASS_MAXIMUM_SLOTS];
-
 // A descriptor of the calling process's namespace. Asked of a socket, because there is no /proc here.
 static int open_own(void) {
     int socket_in_it = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -21,18 +18,18 @@ static int open_own(void) {
 }
 
 // Async-signal-safe.
-int sandglass_network_enter(uint32_t slot) {
-    if (networks[slot] > 0) return (int)syscall(SYS_setns, networks[slot] - 1, CLONE_NEWNET);
+int sandglass_network_enter(struct sandglass_place *place) {
+    if (place->network > 0) return (int)syscall(SYS_setns, place->network - 1, CLONE_NEWNET);
     if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return -1;
     int file = open_own();
     if (file < 0) return -1;
-    networks[slot] = file + 1;
+    place->network = file + 1;
     return 0;
 }
 
 // Async-signal-safe.
-void sandglass_network_leave(uint32_t slot) {
-    if (slot < KEPT || networks[slot] == 0) return;
-    close(networks[slot] - 1);
-    networks[slot] = 0;
+void sandglass_network_leave(struct sandglass_place *place, uint32_t slot) {
+    if (slot < KEPT || place->network == 0) return;
+    close(place->network - 1);
+    place->network = 0;
 }

@@ -6,10 +6,10 @@
 // it. What does stay is its counters (/proc/net/snmp).
 #pragma once
 
-#include "system.h"
+#include "roster.h"
 
 // In the launcher, where slots are cloned from it: moves it into the namespace of a slot number, a new one if there is none.
 // Returns 0, or -1 with errno.
-int sandglass_network_enter(uint32_t slot);
+int sandglass_network_enter(struct sandglass_place *place);
 // Lets go of a number's namespace, if it is one of more than are worth keeping.
-void sandglass_network_leave(uint32_t slot);
+void sandglass_network_leave(struct sandglass_place *place, uint32_t slot);

@@ -129,8 +129,8 @@ enum { SCRATCH_FOLDERS = 3 };
 
 // The folders of the run's own file system.
 static const struct {
-    const char *folder;
-    const char *target;
+    char folder[16]; // not a pointer: memory.h
+    char target[16];
     mode_t mode;
     uint64_t attributes;
 } scratch[SCRATCH_FOLDERS] = {

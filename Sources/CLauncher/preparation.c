@@ -1,0 +1,111 @@
+#include "preparation.h"
+
+#include "filter.h"
+#include "identity.h"
+#include "landlock.h"
+#include "root.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+static void forget_command_line(const struct sandglass_plan *plan) {
+    static const char name[] = "sandglass: launcher";
+    if (!plan->command_line) return;
+    memset(plan->command_line, 0, plan->command_line_length);
+    if (sizeof name <= plan->command_line_length) memcpy(plan->command_line, name, sizeof name);
+}
+
+static void forget_environment(void) {
+    // Slots are forked from here, and secrets travel in environments.
+    extern char **environ;
+    for (char **variable = environ; variable && *variable; variable++)
+        memset(*variable, 0, strlen(*variable));
+}
+
+static int setup_streams(void) {
+    // Whoever reads the server's output must not wait for its launcher to close it.
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0) return -1;
+    for (int i = 0; i < 3; i++)
+        if (dup2(null, i) < 0) return -1;
+    return null > 2 ? close(null) : 0;
+}
+
+// The server's socket, the claim and the folders of the groups get numbers of their own, whichever they had.
+static int setup_descriptors(const struct sandglass_plan *plan, int server, struct sandglass_cgroups *cgroups) {
+    server = fcntl(server, F_DUPFD_CLOEXEC, SANDGLASS_USERS_CLAIM + 1);
+    int claim = plan->users_claim < 0 ? -1 : fcntl(plan->users_claim, F_DUPFD_CLOEXEC, SANDGLASS_USERS_CLAIM + 1);
+    int next = cgroups->version > 0 ? sandglass_group_keep_folders(cgroups) : SANDGLASS_CHILD_SIGNALS + 1;
+    if (server < 0 || next < 0 || (claim < 0 && plan->users_claim >= 0)) return -1;
+    if (dup3(server, SANDGLASS_SERVER, O_CLOEXEC) < 0 || (claim >= 0 && dup3(claim, SANDGLASS_USERS_CLAIM, O_CLOEXEC) < 0)) return -1;
+    // Whatever the process had open that forked the launcher.
+    if (syscall(SYS_close_range, SANDGLASS_CHILD_SIGNALS, SANDGLASS_CHILD_SIGNALS, 0) < 0) return -1;
+    if (syscall(SYS_close_range, next, SANDGLASS_USERS_CLAIM - 1, 0) < 0 && next < SANDGLASS_USERS_CLAIM) return -1;
+    if (syscall(SYS_close_range, claim < 0 ? SANDGLASS_USERS_CLAIM : SANDGLASS_USERS_CLAIM + 1, ~0u, 0) < 0) return -1;
+    return setup_streams();
+}
+
+static int setup_signals(void) {
+    // No terminal's signals, and the default disposition of every one, for the commands to inherit. The raw
+    // call, because glibc's hides two signals of its own. Its mask stays full: the launcher is ended by its
+    // socket alone.
+    setsid();
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } standard = {SIG_DFL, 0, NULL, 0};
+    for (int signal = 1; signal <= 64; signal++)
+        syscall(SYS_rt_sigaction, signal, &standard, NULL, sizeof standard.mask);
+    uint64_t all = ~UINT64_C(0);
+    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all) < 0) return -1;
+    uint64_t child = UINT64_C(1) << (SIGCHLD - 1);
+    int file = (int)syscall(SYS_signalfd4, -1, &child, sizeof child, SFD_CLOEXEC | SFD_NONBLOCK);
+    return file == SANDGLASS_CHILD_SIGNALS ? 0 : -1;
+}
+
+// Leaves in the plan those walls that this kernel has: from here on a slot that cannot build one of them fails.
+static struct sandglass_failure find_walls(struct sandglass_plan *plan) {
+    if (!sandglass_landlock_is_available()) plan->walls &= ~(uint32_t)SANDGLASS_WALL_LANDLOCK;
+    if (!sandglass_filter_is_available()) plan->walls &= ~(uint32_t)SANDGLASS_WALL_SYSTEM_CALL_FILTER;
+    uint32_t missing = plan->required_walls & ~plan->walls;
+    errno = ENOSYS;
+    if (missing & SANDGLASS_WALL_LANDLOCK) return sandglass_failed(SANDGLASS_STEP_LANDLOCK, -1);
+    if (missing) return sandglass_failed(SANDGLASS_STEP_SYSTEM_CALL_FILTER, -1);
+    return sandglass_no_failure();
+}
+
+// Each zygote has a socket here, each network namespace a descriptor.
+static int raise_descriptor_limit(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return -1;
+    files.rlim_cur = files.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &files);
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_preparation_run(struct sandglass_plan *plan, int server) {
+    struct sandglass_failure failure;
+    if (setup_descriptors(plan, server, &plan->cgroups) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);
+    prctl(PR_SET_NAME, "sg-launcher");
+    forget_command_line(plan);
+    forget_environment();
+    if (setup_signals() < 0 || raise_descriptor_limit() < 0)
+        return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 1);
+    bool root = syscall(SYS_geteuid) == 0;
+    if (!root && (failure = sandglass_identity_become_namespace_root()).step) return failure;
+    if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE, -1);
+    // The launcher itself needs no network.
+    if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
+    if ((failure = sandglass_root_build(plan, !root)).step) return failure;
+    // Again, from the new root: nothing of the host's mounts stays referred to.
+    if (setup_streams() < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 2);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+        return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 3);
+    if ((failure = sandglass_identity_keep_few_capabilities(plan)).step) return failure;
+    return find_walls(plan);
+}

@@ -1,0 +1,29 @@
+#include "roster.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+// Async-signal-safe, like all of this.
+struct sandglass_roster *sandglass_roster_make(const struct sandglass_plan *plan) {
+    size_t length = sizeof(struct sandglass_roster) + plan->slots * sizeof(struct sandglass_place);
+    struct sandglass_roster *roster =
+        mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (roster == MAP_FAILED) return NULL;
+    roster->plan = *plan;
+    roster->zygote_reports = roster->zygote_reports_far = -1;
+    return roster;
+}
+
+void sandglass_report(const struct sandglass_launcher_report *report) {
+    while (send(SANDGLASS_SERVER, report, sizeof *report, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
+}
+
+void sandglass_report_gone(uint32_t slot, struct sandglass_failure failure, struct sandglass_usage usage) {
+    struct sandglass_launcher_report report = {
+        .kind = SANDGLASS_LAUNCHER_GONE, .slot = slot, .failure = failure, .usage = usage};
+    sandglass_report(&report);
+}
+
+void sandglass_reap_pid(pid_t pid) {
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+}
