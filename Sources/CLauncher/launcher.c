@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 
 // The launcher's descriptors, beside 0 to 2 on /dev/null.
-enum { SERVER = 3, CHILD_SIGNALS = 4, USERS_CLAIM = SANDGLASS_GROUP_END + SANDGLASS_CONTROLLERS };
+enum { SERVER = 3, CHILD_SIGNALS = 4, USERS_CLAIM = SANDGLASS_IMAGES_BEGIN - 1 };
 
 // Pids of the slots by their number; 0: free.
 static pid_t slots[SANDGLASS_MAXIMUM_SLOTS];
@@ -231,7 +231,7 @@ static pid_t clone_into_group(const struct sandglass_plan *plan, struct sandglas
     if (sandglass_group_make(&plan->cgroups, birth->slot) < 0) return -1;
     int folder = sandglass_group_folder(&plan->cgroups, birth->slot);
     if (folder < 0 || sandglass_group_open(&plan->cgroups, birth->slot, &birth->group) < 0) return -1;
-    pid_t pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES | CLONE_INTO_CGROUP, folder);
+    pid_t pid = sandglass_clone3(sandglass_slot_namespaces(&birth->kind) | CLONE_INTO_CGROUP, folder);
     if (pid == 0) sandglass_slot_run(plan, birth);
     int error = errno;
     sandglass_group_close();
@@ -241,22 +241,22 @@ static pid_t clone_into_group(const struct sandglass_plan *plan, struct sandglas
     return pid;
 }
 
-static void spawn(const struct sandglass_plan *plan, uint32_t slot, uint64_t scratch_bytes, int control) {
-    struct sandglass_birth birth = {.slot = slot, .control = control, .scratch_bytes = scratch_bytes};
+static void spawn(const struct sandglass_plan *plan, uint32_t slot, const struct sandglass_slot_kind *kind, int control) {
+    struct sandglass_birth birth = {.slot = slot, .control = control, .kind = *kind};
     pid_t pid;
     if (plan->cgroups.version == 2) {
         pid = clone_into_group(plan, &birth);
     } else {
-        pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES, -1);
+        pid = sandglass_clone3(sandglass_slot_namespaces(kind), -1);
         if (pid == 0) sandglass_slot_run(plan, &birth);
     }
     if (pid < 0) never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CLONE, -1));
     else slots[slot] = pid;
 }
 
-static void ask_zygote(const struct sandglass_plan *plan, uint32_t slot, uint64_t scratch_bytes, int control) {
+static void ask_zygote(const struct sandglass_plan *plan, uint32_t slot, const struct sandglass_slot_kind *kind, int control) {
     struct zygote *zygote = &zygotes[slot];
-    struct sandglass_zygote_request request = {.scratch_bytes = scratch_bytes};
+    struct sandglass_zygote_request request = {.slot_kind = *kind};
     if (zygote->idle_since != 0) zygotes_idle--;
     zygote->idle_since = 0;
     if ((zygote->pid == 0 && start_zygote(plan, slot) < 0)
@@ -305,8 +305,11 @@ static void obey(const struct sandglass_plan *plan, const struct sandglass_launc
         // Two slots of one number would share a user: whatever the server says, that never happens.
         take_zygote_reports();
         if (control < 0 || slots[slot] != 0 || zygotes[slot].is_making) break;
-        if (plan->cgroups.version == 1) ask_zygote(plan, slot, request->scratch_bytes, control);
-        else spawn(plan, slot, request->scratch_bytes, control);
+        // Nor does one get what the plan does not have.
+        if (request->slot_kind.image > plan->image_count) break;
+        if (request->slot_kind.shares_network && !plan->allows_host_network) break;
+        if (plan->cgroups.version == 1) ask_zygote(plan, slot, &request->slot_kind, control);
+        else spawn(plan, slot, &request->slot_kind, control);
         break;
     case SANDGLASS_LAUNCHER_KILL:
         kill_slot(plan, slot);
@@ -455,7 +458,7 @@ static _Noreturn void run(const struct sandglass_plan *server_plan, int server) 
 
 pid_t sandglass_launcher_start(const struct sandglass_plan *plan, int *socket_out) {
     int ends[2];
-    if (plan->slots > SANDGLASS_MAXIMUM_SLOTS) {
+    if (plan->slots > SANDGLASS_MAXIMUM_SLOTS || plan->image_count > SANDGLASS_MAXIMUM_IMAGES) {
         errno = EINVAL;
         return -1;
     }

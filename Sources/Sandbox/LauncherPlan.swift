@@ -47,7 +47,12 @@ enum LauncherPlan {
             return UnsafeRawPointer(copy)
         }
 
-        let entries = policy.entries.map { entry in
+        func keep<Item: BitwiseCopyable>(_ items: [Item]) -> UnsafePointer<Item>? {
+            // SAFETY: malloc(3)'s memory is aligned for everything, and these bytes were items.
+            keep(items.withUnsafeBytes { Array($0) })?.assumingMemoryBound(to: Item.self)
+        }
+
+        func planned(_ entry: SandboxEntry) -> sandglass_entry {
             var planned = sandglass_entry()
             planned.mode = 0o755
             planned.target = keep(entry.path)
@@ -55,6 +60,9 @@ enum LauncherPlan {
             case .directory: planned.kind = SANDGLASS_ENTRY_DIRECTORY.rawValue
             case .bind(let host, _):
                 planned.kind = SANDGLASS_ENTRY_BIND.rawValue
+                planned.source = keep(host)
+            case .bindFile(let host, _):
+                planned.kind = SANDGLASS_ENTRY_BIND_FILE.rawValue
                 planned.source = keep(host)
             case .device(let path):
                 planned.kind = SANDGLASS_ENTRY_DEVICE.rawValue
@@ -79,7 +87,17 @@ enum LauncherPlan {
             plan.filter = keep(program.withUnsafeBytes { Array($0) })
             plan.filter_length = UInt32(program.count)
         }
-        let masks = policy.masks.map { sandglass_mask(path: keep($0.path), is_folder: $0.isFolder ? 1 : 0) }
+        plan.entries = keep(policy.entries.map(planned))
+        plan.entry_count = UInt32(policy.entries.count)
+        let images = policy.images.map { image in
+            let entries = image.entries
+            return sandglass_image(entries: keep(entries.map(planned)), entry_count: UInt32(entries.count))
+        }
+        plan.images = keep(images)
+        plan.image_count = UInt32(images.count)
+        plan.allows_host_network = policy.allowsHostNetwork ? 1 : 0
+        plan.masks = keep(policy.masks.map { sandglass_mask(path: keep($0.path), is_folder: $0.isFolder ? 1 : 0) })
+        plan.mask_count = UInt32(policy.masks.count)
         plan.proc_is_writable = policy.procIsWritable ? 1 : 0
         plan.slots = UInt32(policy.slots)
         plan.first_host_user = firstUser
@@ -112,15 +130,7 @@ enum LauncherPlan {
         }
 
         var socket: Int32 = -1
-        let pid = entries.withUnsafeBufferPointer { entries in
-            masks.withUnsafeBufferPointer { masks in
-                plan.entries = entries.baseAddress
-                plan.entry_count = UInt32(entries.count)
-                plan.masks = masks.baseAddress
-                plan.mask_count = UInt32(masks.count)
-                return sandglass_launcher_start(&plan, &socket)
-            }
-        }
+        let pid = sandglass_launcher_start(&plan, &socket)
         guard pid > 0 else { throw SetupFailure(step: .launcherProcess, number: errno) }
         return (pid, socket)
     }

@@ -8,14 +8,15 @@ struct RunSession {
     let command: [String]
     let timeout: Duration
     let json: Bool
-    let exposing: [ExposedFolder]
+    let sandbox: SandboxConfiguration
+    let image: String
 
     /// Runs the command and exits as it did.
     func run() -> Never {
         var signals = StopSignals([SIGHUP, SIGINT, SIGTERM])
         let process: LauncherProcess
         do throws(SetupFailure) {
-            process = try LauncherProcess(.host(slots: 1, scratchBytes: Limits().diskBytes, exposing: exposing))
+            process = try LauncherProcess(.host(slots: 1, scratchBytes: Limits().diskBytes, configuration: sandbox))
         } catch {
             Diagnostics.say("sandglass: cannot build the sandbox: \(error)")
             exit(ExitStatus.sandglassFailed)

@@ -69,7 +69,7 @@ final class ServerParts {
             logger: logger
         )
         self.service = service
-        let (maxima, maximumBodyBytes) = Server.maxima()
+        let (maxima, maximumBodyBytes) = server.maxima()
         api = try APIServer(
             address: server.address.host,
             port: server.address.port,
