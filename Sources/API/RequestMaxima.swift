@@ -22,6 +22,10 @@ public struct RequestMaxima: Sendable {
     public var openFiles = 65536
     /// The most elements of `command`.
     public var commandElements = 1024
+    /// The names of the root file systems that `image` may choose from.
+    public var images = ["host"]
+    /// Whether `network` may be `host`.
+    public var allowsHostNetwork = false
     /// The longest that a client may wait for a run in one request.
     public var wait = Duration.seconds(300)
 

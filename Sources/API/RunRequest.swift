@@ -6,7 +6,7 @@ struct RunRequest {
     /// Members of the contract that this server does not offer.
     ///
     /// They are refused, never ignored.
-    private static let notOffered: Set = ["artifacts", "cache", "files", "image", "labels", "network"]
+    private static let notOffered: Set = ["artifacts", "cache", "files", "labels"]
     /// The least of each limit, below which nothing can be started: a slot has to live in `memoryBytes` too, a file
     /// system has at least one page, and a command has three streams.
     private static let leastMemory = 1 << 20
@@ -64,6 +64,8 @@ struct RunRequest {
             case "timeoutSeconds": run.limits.timeout = timeout(value, place)
             case "graceSeconds": run.grace = grace(value, place)
             case "limits": readLimits(value, place, into: &run.limits)
+            case "image": run.image = image(value, place)
+            case "network": run.network = network(value, place)
             case "onOutputLimit": run.onOutputLimit = outputLimitPolicy(value, place)
             default: refuseName(member.name, place, notOffered: Self.notOffered)
             }
@@ -140,6 +142,27 @@ struct RunRequest {
             return []
         }
         return bytes
+    }
+
+    private mutating func image(_ value: JSONValue, _ place: JSONPointer) -> String {
+        if case .string(let name) = value, let known = maxima.images.first(where: { $0 == name }) { return known }
+        let names = maxima.images.map { "\"\($0)\"" }.joined(separator: ", ")
+        refuse(place, "must be the name of an image that this server has: \(names)")
+        return RunSpecification(command: []).image
+    }
+
+    private mutating func network(_ value: JSONValue, _ place: JSONPointer) -> RunNetwork {
+        guard case .string(let name) = value, let network = RunNetwork(rawValue: name) else {
+            refuse(place, "must be " + RunNetwork.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or "))
+            return .none
+        }
+        if network == .host, !maxima.allowsHostNetwork {
+            refuse(
+                place,
+                "must be \"none\": this server does not let runs use the host's network (--allow-host-network)"
+            )
+        }
+        return network
     }
 
     private mutating func outputLimitPolicy(_ value: JSONValue, _ place: JSONPointer) -> OutputLimitPolicy {

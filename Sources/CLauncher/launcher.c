@@ -51,7 +51,7 @@ static pid_t clone_into_group(struct sandglass_roster *roster, struct sandglass_
     if (sandglass_group_make(cgroups, birth->slot) < 0) return -1;
     int folder = sandglass_group_folder(cgroups, birth->slot);
     if (folder < 0 || sandglass_group_open(cgroups, birth->slot, &birth->group) < 0) return -1;
-    pid_t pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES | CLONE_INTO_CGROUP, folder);
+    pid_t pid = sandglass_clone3(sandglass_slot_namespaces(&birth->kind) | CLONE_INTO_CGROUP, folder);
     if (pid == 0) sandglass_slot_run(&roster->plan, birth);
     int error = errno;
     sandglass_group_close();
@@ -61,10 +61,10 @@ static pid_t clone_into_group(struct sandglass_roster *roster, struct sandglass_
     return pid;
 }
 
-static void spawn(struct sandglass_roster *roster, uint32_t slot, uint64_t scratch_bytes, int control) {
-    struct sandglass_birth birth = {.slot = slot, .control = control, .scratch_bytes = scratch_bytes};
+static void spawn(struct sandglass_roster *roster, uint32_t slot, const struct sandglass_slot_kind *kind, int control) {
+    struct sandglass_birth birth = {.slot = slot, .control = control, .kind = *kind};
     if (roster->plan.cgroups.version == 1) {
-        if (sandglass_nursery_ask(roster, slot, scratch_bytes, control) < 0)
+        if (sandglass_nursery_ask(roster, slot, kind, control) < 0)
             never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 5));
         return;
     }
@@ -76,7 +76,7 @@ static void spawn(struct sandglass_roster *roster, uint32_t slot, uint64_t scrat
     if (roster->plan.cgroups.version == 2) {
         pid = clone_into_group(roster, &birth);
     } else {
-        pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES, -1);
+        pid = sandglass_clone3(sandglass_slot_namespaces(kind), -1);
         if (pid == 0) sandglass_slot_run(&roster->plan, &birth);
     }
     if (pid < 0) never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CLONE, -1));
@@ -100,7 +100,10 @@ static void obey(struct sandglass_roster *roster, const struct sandglass_launche
         // Two slots of one number would share a user: whatever the server says, that never happens.
         sandglass_nursery_take_reports(roster);
         if (control < 0 || roster->places[slot].slot != 0 || roster->places[slot].nurse.is_making) break;
-        spawn(roster, slot, request->scratch_bytes, control);
+        // Nor does one get what the plan does not have.
+        if (request->slot_kind.image > roster->plan.image_count) break;
+        if (request->slot_kind.shares_network && !roster->plan.allows_host_network) break;
+        spawn(roster, slot, &request->slot_kind, control);
         break;
     case SANDGLASS_LAUNCHER_KILL:
         kill_slot(roster, slot);
@@ -247,7 +250,7 @@ static _Noreturn void run(const struct sandglass_plan *plan, const struct sandgl
 
 pid_t sandglass_launcher_start(const struct sandglass_plan *plan, int *socket_out) {
     int ends[2];
-    if (plan->slots > SANDGLASS_MAXIMUM_SLOTS) {
+    if (plan->slots > SANDGLASS_MAXIMUM_SLOTS || plan->image_count > SANDGLASS_MAXIMUM_IMAGES) {
         errno = EINVAL;
         return -1;
     }

@@ -1,5 +1,6 @@
 #include "network.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
@@ -16,6 +17,21 @@ static int open_own(void) {
     errno = error;
     return file;
 }
+
+// Async-signal-safe.
+int sandglass_network_keep_host(void) {
+    int file = open_own();
+    if (file < 0) return -1;
+    if (file == SANDGLASS_HOST_NETWORK) return 0;
+    int kept = dup3(file, SANDGLASS_HOST_NETWORK, O_CLOEXEC);
+    int error = errno;
+    close(file);
+    errno = error;
+    return kept < 0 ? -1 : 0;
+}
+
+// Async-signal-safe.
+int sandglass_network_enter_host(void) { return (int)syscall(SYS_setns, SANDGLASS_HOST_NETWORK, CLONE_NEWNET); }
 
 // Async-signal-safe.
 int sandglass_network_enter(struct sandglass_place *place) {

@@ -13,3 +13,8 @@
 int sandglass_network_enter(struct sandglass_place *place);
 // Lets go of a number's namespace, if it is one of more than are worth keeping.
 void sandglass_network_leave(struct sandglass_place *place, uint32_t slot);
+
+// For runs that use the host's network. In the launcher, while it is in that namespace: keeps a descriptor of it, for which it
+// takes root's privilege over it. In a slot: enters it. Both return 0, or -1 with errno.
+int sandglass_network_keep_host(void);
+int sandglass_network_enter_host(void);

@@ -46,9 +46,9 @@ struct sandglass_failure sandglass_nursery_open(struct sandglass_roster *roster)
     return first.failure;
 }
 
-int sandglass_nursery_ask(struct sandglass_roster *roster, uint32_t slot, uint64_t scratch_bytes, int control) {
+int sandglass_nursery_ask(struct sandglass_roster *roster, uint32_t slot, const struct sandglass_slot_kind *kind, int control) {
     struct sandglass_nurse *nurse = &roster->places[slot].nurse;
-    struct sandglass_zygote_request request = {.scratch_bytes = scratch_bytes};
+    struct sandglass_zygote_request request = {.slot_kind = *kind};
     if (nurse->idle_since != 0) roster->idle--;
     nurse->idle_since = 0;
     if ((nurse->pid == 0 && start(roster, slot) < 0)

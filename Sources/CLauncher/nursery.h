@@ -6,7 +6,7 @@
 // Makes the zygote of number 0, which shows whether a process can be had in a group.
 struct sandglass_failure sandglass_nursery_open(struct sandglass_roster *roster);
 // Has a slot made, which comes to be told of later. Returns 0, or -1 with errno.
-int sandglass_nursery_ask(struct sandglass_roster *roster, uint32_t slot, uint64_t scratch_bytes, int control);
+int sandglass_nursery_ask(struct sandglass_roster *roster, uint32_t slot, const struct sandglass_slot_kind *kind, int control);
 // Reads what zygotes say.
 void sandglass_nursery_take_reports(struct sandglass_roster *roster);
 // The slot of this number is gone: its zygote has nothing to do.

@@ -3,6 +3,7 @@
 #include "filter.h"
 #include "identity.h"
 #include "landlock.h"
+#include "network.h"
 #include "root.h"
 
 #include <fcntl.h>
@@ -99,6 +100,7 @@ struct sandglass_failure sandglass_preparation_run(struct sandglass_plan *plan, 
     bool root = syscall(SYS_geteuid) == 0;
     if (!root && (failure = sandglass_identity_become_namespace_root()).step) return failure;
     if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE, -1);
+    if (plan->allows_host_network && sandglass_network_keep_host() < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, 1);
     // The launcher itself needs no network.
     if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
     if ((failure = sandglass_root_build(plan, !root)).step) return failure;

@@ -1,5 +1,7 @@
 #include "root.h"
 
+#include "descriptors.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -56,6 +58,9 @@ static int make_entry(const struct sandglass_entry *entry) {
     case SANDGLASS_ENTRY_BIND:
         if (mkdir(entry->target, 0755) < 0) return -1;
         return make_bind(entry->source, entry->target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    case SANDGLASS_ENTRY_BIND_FILE:
+        if (make_file(entry->target, 0644, NULL, 0) < 0) return -1;
+        return make_bind(entry->source, entry->target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     case SANDGLASS_ENTRY_DEVICE:
         // Bound, not made: mknod(2) needs a capability that an ordinary user's namespace does not give.
         if (make_file(entry->target, 0666, NULL, 0) < 0) return -1;
@@ -86,19 +91,79 @@ static int leave_host(void) {
     return restrict_mount("/", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false);
 }
 
-// Async-signal-safe.
-struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc) {
-    mode_t mask = umask(0);
+static struct sandglass_failure build(const struct sandglass_entry *entries, uint32_t count, bool keep_host_proc) {
     if (enter_new_root() < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
-    for (uint32_t i = 0; i < plan->entry_count; i++) {
-        if (make_entry(&plan->entries[i]) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT_ENTRY, (int32_t)i);
+    for (uint32_t i = 0; i < count; i++) {
+        if (make_entry(&entries[i]) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT_ENTRY, (int32_t)i);
     }
     // The kernel lets a user namespace mount a procfs only where it already sees one in full
     // (user_namespaces(7)), so one has to stay: each slot covers it with its own.
     if (keep_host_proc && mount(HOST "/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0)
         return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
     if (leave_host() < 0) return sandglass_failed(SANDGLASS_STEP_PIVOT_ROOT, -1);
+    return sandglass_no_failure();
+}
+
+// Opens this process's mount namespace.
+static int open_namespace(int proc) { return openat(proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC); }
+
+// Moves a descriptor away from the images' numbers.
+static int move_away(const struct sandglass_plan *plan, int file) {
+    if (file < 0) return -1;
+    int moved = fcntl(file, F_DUPFD_CLOEXEC, SANDGLASS_IMAGES_BEGIN + (int)plan->image_count);
+    int error = errno;
+    close(file);
+    errno = error;
+    return moved;
+}
+
+static struct sandglass_failure build_image(
+    const struct sandglass_plan *plan, uint32_t index, int proc, int host, bool keep_host_proc
+) {
+    const struct sandglass_image *image = &plan->images[index];
+    int number = (int)index + 1;
+    if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_IMAGE, number);
+    struct sandglass_failure failure = build(image->entries, image->entry_count, keep_host_proc);
+    if (failure.step) {
+        failure.step = SANDGLASS_STEP_IMAGE;
+        failure.index = number;
+        return failure;
+    }
+    int own = move_away(plan, open_namespace(proc));
+    if (own < 0 || dup3(own, SANDGLASS_IMAGES_BEGIN + (int)index, O_CLOEXEC) < 0 || close(own) < 0
+        || syscall(SYS_setns, host, CLONE_NEWNS) < 0)
+        return sandglass_failed(SANDGLASS_STEP_IMAGE, number);
+    return sandglass_no_failure();
+}
+
+static struct sandglass_failure build_images(const struct sandglass_plan *plan, bool keep_host_proc) {
+    if (plan->image_count == 0) return sandglass_no_failure();
+    int proc = move_away(plan, open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    int host = move_away(plan, open_namespace(proc));
+    if (proc < 0 || host < 0) return sandglass_failed(SANDGLASS_STEP_IMAGE, -1);
+    struct sandglass_failure failure = sandglass_no_failure();
+    for (uint32_t i = 0; i < plan->image_count && !failure.step; i++)
+        failure = build_image(plan, i, proc, host, keep_host_proc);
+    close(proc);
+    close(host);
+    return failure;
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc) {
+    mode_t mask = umask(0);
+    struct sandglass_failure failure = build_images(plan, keep_host_proc);
+    if (!failure.step) failure = build(plan->entries, plan->entry_count, keep_host_proc);
     umask(mask);
+    return failure;
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_root_enter_image(uint32_t image) {
+    if (image == 0) return sandglass_no_failure();
+    if (syscall(SYS_setns, SANDGLASS_IMAGES_BEGIN + (int)image - 1, CLONE_NEWNS) < 0
+        || syscall(SYS_unshare, CLONE_NEWNS) < 0)
+        return sandglass_failed(SANDGLASS_STEP_IMAGE, (int32_t)image);
     return sandglass_no_failure();
 }
 

@@ -1,10 +1,7 @@
 // What the launcher remembers of each slot number.
 #pragma once
 
-#include "cgroup.h"
-
-// The launcher's descriptors, beside 0 to 2 on /dev/null.
-enum { SANDGLASS_SERVER = 3, SANDGLASS_CHILD_SIGNALS = 4, SANDGLASS_USERS_CLAIM = SANDGLASS_GROUP_END + SANDGLASS_CONTROLLERS };
+#include "descriptors.h"
 
 // Where slots are born of zygotes. A number's zygote stays for its next slot, and goes when there is none for a while.
 struct sandglass_nurse {

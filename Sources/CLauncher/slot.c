@@ -4,6 +4,7 @@
 #include "filter.h"
 #include "identity.h"
 #include "landlock.h"
+#include "network.h"
 #include "root.h"
 
 #include <fcntl.h>
@@ -46,10 +47,14 @@ static struct sandglass_failure setup_descriptors(const struct sandglass_birth *
     // The launcher's socket must not live on in its slots: its end tells the server that the launcher is gone.
     // The files of its group are all that a slot keeps.
     int first = birth->group.version == 0 ? CHILD_SIGNALS : SANDGLASS_GROUP_END;
-    if (dup3(birth->control, CONTROL, O_CLOEXEC) < 0 || syscall(SYS_close_range, CHILD_SIGNALS, CHILD_SIGNALS, 0) < 0
-        || syscall(SYS_close_range, first, ~0u, 0) < 0)
+    if (dup3(birth->control, CONTROL, O_CLOEXEC) < 0 || syscall(SYS_close_range, CHILD_SIGNALS, CHILD_SIGNALS, 0) < 0)
         return sandglass_failed(SANDGLASS_STEP_SIGNALS, 0);
-    return sandglass_no_failure();
+    // By descriptors that go next.
+    if (birth->kind.shares_network && sandglass_network_enter_host() < 0)
+        return sandglass_failed(SANDGLASS_STEP_NETWORK, 2);
+    struct sandglass_failure failure = sandglass_root_enter_image(birth->kind.image);
+    if (!failure.step && syscall(SYS_close_range, first, ~0u, 0) < 0) failure = sandglass_failed(SANDGLASS_STEP_SIGNALS, 0);
+    return failure;
 }
 
 static struct sandglass_failure setup_host_name(const struct sandglass_plan *plan) {
@@ -87,7 +92,7 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan, const 
     int proc;
     if ((failure = sandglass_root_add_proc(plan, &proc)).step) return failure;
     uint32_t user = sandglass_identity_host_user(plan, slot);
-    if ((failure = sandglass_root_add_scratch(plan, birth->scratch_bytes, user)).step) return failure;
+    if ((failure = sandglass_root_add_scratch(plan, birth->kind.scratch_bytes, user)).step) return failure;
     // Walls of the network namespace belong here: they need the privilege that goes next.
     setup_priority(plan);
     if ((failure = sandglass_identity_change_user(plan, slot)).step) return failure;

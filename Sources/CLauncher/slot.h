@@ -5,17 +5,19 @@
 
 // What a slot is made with.
 struct sandglass_birth {
-    uint32_t slot;          // its number
-    int control;            // its socket to the server
-    uint64_t scratch_bytes; // size of its writable file system
+    uint32_t slot; // its number
+    int control;   // its socket to the server
+    struct sandglass_slot_kind kind;
     struct sandglass_group group;
 };
 
-// Its network namespace is its parent's, who has entered the one of the slot's number (network.h).
-enum {
-    SANDGLASS_SLOT_NAMESPACES =
-        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
-};
+// The namespaces that it is born in. Its network namespace is its parent's, who has entered the one of the slot's number
+// (network.h).
+static inline uint64_t sandglass_slot_namespaces(const struct sandglass_slot_kind *kind) {
+    uint64_t flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    // An image's mounts are in a namespace of their own, of which the slot makes itself a copy.
+    return kind->image == 0 ? flags | CLONE_NEWNS : flags;
+}
 
 // The life of a slot, in the process that clone3(2) made. It exits when it has said all
 // that there is to say; ended by a signal, it has not.

@@ -1,5 +1,7 @@
 #include "zygote.h"
 
+#include "descriptors.h"
+
 #include <fcntl.h>
 #include <sys/prctl.h>
 
@@ -38,7 +40,7 @@ static struct sandglass_failure set_up(
 
 static void make_slot(const struct sandglass_plan *plan, struct sandglass_birth *birth) {
     sandglass_group_renew(&plan->cgroups, birth->slot, &birth->group);
-    pid_t pid = sandglass_clone3(SANDGLASS_SLOT_NAMESPACES | CLONE_PARENT, -1);
+    pid_t pid = sandglass_clone3(sandglass_slot_namespaces(&birth->kind) | CLONE_PARENT, -1);
     if (pid == 0) sandglass_slot_run(plan, birth);
     struct sandglass_zygote_report made = {
         .slot = birth->slot,
@@ -67,13 +69,14 @@ static _Noreturn void run(const struct sandglass_plan *plan, uint32_t slot, int 
     int kept = SANDGLASS_GROUP_END;
     for (uint32_t i = 0; i < SANDGLASS_CONTROLLERS; i++)
         if (plan->cgroups.folders[i] >= kept) kept = plan->cgroups.folders[i] + 1;
-    syscall(SYS_close_range, kept, ~0u, 0);
+    syscall(SYS_close_range, kept, SANDGLASS_HOST_NETWORK - 1, 0);
+    syscall(SYS_close_range, SANDGLASS_IMAGES_BEGIN + plan->image_count, ~0u, 0);
     for (;;) {
         struct sandglass_zygote_request request = {0};
         ssize_t received = sandglass_receive(LAUNCHER, &request, sizeof request, &birth.control, 1);
         if (received <= 0) _exit(0);
         if (received == sizeof request && birth.control >= 0) {
-            birth.scratch_bytes = request.scratch_bytes;
+            birth.kind = request.slot_kind;
             make_slot(plan, &birth);
         }
         if (birth.control >= 0) close(birth.control);

@@ -9,7 +9,7 @@
 
 // launcher → zygote, with the slot's control socket: make a slot.
 struct sandglass_zygote_request {
-    uint64_t scratch_bytes;
+    struct sandglass_slot_kind slot_kind;
 };
 
 // zygote → launcher. All zygotes answer on one socket.

@@ -74,7 +74,11 @@ public final class Execution {
         self.observer = observer
         machine = RunMachine(timeout: specification.limits.timeout, grace: specification.grace)
         do {
-            slot = try launcher.makeSlot(scratchBytes: specification.limits.diskBytes)
+            slot = try launcher.makeSlot(
+                scratchBytes: specification.limits.diskBytes,
+                image: specification.image,
+                sharesNetwork: specification.network == .host
+            )
         } catch {
             throw Failure(error)
         }

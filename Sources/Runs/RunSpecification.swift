@@ -16,6 +16,10 @@ public struct RunSpecification: Sendable, Hashable {
     public var grace: Duration
     /// What happens when a stream passes its limit.
     public var onOutputLimit: OutputLimitPolicy
+    /// Which of the configured root file systems it sees.
+    public var image: String
+    /// Which network it sees.
+    public var network: RunNetwork
 
     /// A run of a command with the defaults of the contract.
     ///
@@ -27,6 +31,8 @@ public struct RunSpecification: Sendable, Hashable {
     ///   - limits: what it may use.
     ///   - grace: time between SIGTERM and SIGKILL.
     ///   - onOutputLimit: what happens when a stream passes its limit.
+    ///   - image: the name of its root file system; `host`: programs of this host.
+    ///   - network: the network that it sees.
     public init(
         command: [String],
         environment: [String: String] = [:],
@@ -34,7 +40,9 @@ public struct RunSpecification: Sendable, Hashable {
         standardInput: [UInt8] = [],
         limits: Limits = Limits(),
         grace: Duration = .zero,
-        onOutputLimit: OutputLimitPolicy = .truncate
+        onOutputLimit: OutputLimitPolicy = .truncate,
+        image: String = "host",
+        network: RunNetwork = .none
     ) {
         self.command = command
         self.environment = environment
@@ -43,6 +51,8 @@ public struct RunSpecification: Sendable, Hashable {
         self.limits = limits
         self.grace = grace
         self.onOutputLimit = onOutputLimit
+        self.image = image
+        self.network = network
     }
 
     /// What every command finds in its environment.

@@ -5,6 +5,7 @@ enum HostFile {
     /// What stands at a path, itself and not what it points to.
     enum Kind {
         case directory
+        case file
         case symbolicLink(to: String)
         case other
     }
@@ -14,6 +15,7 @@ enum HostFile {
         guard lstat(path, &status) == 0 else { return nil }
         switch status.st_mode & S_IFMT {
         case S_IFDIR: return .directory
+        case S_IFREG: return .file
         case S_IFLNK:
             return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { text in
                 guard let start = text.baseAddress else { return nil }

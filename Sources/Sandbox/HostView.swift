@@ -24,11 +24,22 @@ enum HostView {
 
     private static let devices = ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"]
 
-    static func entries(user: UInt32, hostName: String, exposing: [ExposedFolder] = []) -> [SandboxEntry] {
+    static func entries(
+        user: UInt32,
+        hostName: String,
+        configuration: SandboxConfiguration = SandboxConfiguration()
+    ) -> [SandboxEntry] {
         withParents(
-            systemEntries() + configurationEntries(user: user, hostName: hostName) + deviceEntries() + runEntries()
-                + exposing.map(\.entry)
+            systemEntries() + configurationEntries(user: user, hostName: hostName)
+                + (configuration.allowsHostNetwork ? nameServerEntries() : []) + deviceEntries() + runEntries()
+                + configuration.exposed.map(\.entry)
         )
+    }
+
+    /// Who has a network looks names up in it.
+    private static func nameServerEntries() -> [SandboxEntry] {
+        let path = "/etc/resolv.conf"
+        return HostFile.contents(of: path, atMost: largestCopy).map { [.file(path, contents: $0)] } ?? []
     }
 
     private static func systemEntries() -> [SandboxEntry] {
@@ -36,7 +47,7 @@ enum HostView {
             switch HostFile.kind(of: path) {
             case .directory: .bind(host: path, at: path)
             case .symbolicLink(let target): .symbolicLink(path, to: target)
-            case .other, nil: nil
+            case .file, .other, nil: nil
             }
         }
     }
@@ -75,7 +86,7 @@ enum HostView {
         return own
     }
 
-    private static func deviceEntries() -> [SandboxEntry] {
+    static func deviceEntries() -> [SandboxEntry] {
         [.directory("/dev"), .directory("/dev/shm"), .directory("/dev/mqueue")]
             + devices.filter { HostFile.kind(of: $0) != nil }.map { .device($0) }
             + [

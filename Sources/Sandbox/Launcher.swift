@@ -23,7 +23,9 @@ public final class Launcher {
     private var living: [UInt32: Slot] = [:]
     private var spares: [Slot] = []
     private let spareCount: Int
-    private let spareBytes: Int
+    /// What spares are.
+    private let usual: SlotKind
+    private let images: [String]
     private let cgroups: CgroupTree?
     private var refillTimer: Timer?
 
@@ -44,7 +46,8 @@ public final class Launcher {
     public init(_ process: consuming LauncherProcess, spares: Int = 0) throws(SetupFailure) {
         spareCount = spares
         pid = process.pid
-        spareBytes = process.scratchBytes
+        usual = SlotKind(scratchBytes: process.scratchBytes)
+        images = process.images
         cgroups = process.cgroups
         support = process.support
         freeNumbers = (0..<UInt32(process.slots)).reversed()
@@ -68,18 +71,29 @@ public final class Launcher {
     ///
     /// It can be told at once what to run.
     ///
-    /// - Parameter scratchBytes: the size of its writable file system; `nil`: that of the spares.
+    /// - Parameters:
+    ///   - scratchBytes: the size of its writable file system; `nil`: that of the spares.
+    ///   - image: the name of what it shows; the host's view is that of the spares.
+    ///   - sharesNetwork: whether it uses the host's network, if the policy allows that.
     /// - Returns: a slot.
-    /// - Throws: why there is none: the launcher has ended, or this process has no descriptor left.
-    public func makeSlot(scratchBytes: Int? = nil) throws(SetupFailure) -> Slot {
+    /// - Throws: why there is none: the launcher has ended, it has no such image, or this process has no descriptor left.
+    public func makeSlot(
+        scratchBytes: Int? = nil,
+        image: String = SandboxImage.hostName,
+        sharesNetwork: Bool = false
+    ) throws(SetupFailure) -> Slot {
         guard isRunning else { throw SetupFailure(step: .launcher, number: EPIPE) }
-        let size = scratchBytes ?? spareBytes
-        if !spares.isEmpty, size == spareBytes {
+        var kind = SlotKind(scratchBytes: scratchBytes ?? usual.scratchBytes, sharesNetwork: sharesNetwork)
+        if image != SandboxImage.hostName {
+            guard let index = images.firstIndex(of: image) else { throw SetupFailure(step: .image, number: ENOENT) }
+            kind.image = index + 1
+        }
+        if !spares.isEmpty, kind == usual {
             let slot = spares.removeFirst()
             slot.onReport = nil
             return slot
         }
-        return try spawnSlot(size)
+        return try spawnSlot(kind)
     }
 
     /// Sets up spare slots, as many as are missing.
@@ -97,16 +111,16 @@ public final class Launcher {
     private func refillNow() {
         while isRunning, spares.count < spareCount, !freeNumbers.isEmpty {
             // What keeps a spare from being made is told to the next run that needs a slot.
-            guard let slot = try? spawnSlot(spareBytes) else { return }
+            guard let slot = try? spawnSlot(usual) else { return }
             spares.append(slot)
             slot.onReport = { [weak self, weak slot] _ in self?.spares.removeAll { $0 === slot } }
         }
     }
 
-    private func spawnSlot(_ scratchBytes: Int) throws(SetupFailure) -> Slot {
+    private func spawnSlot(_ kind: SlotKind) throws(SetupFailure) -> Slot {
         let slot: Slot
         do {
-            slot = try Slot(launcher: self, scratchBytes: scratchBytes)
+            slot = try Slot(launcher: self, kind: kind)
         } catch {
             throw SetupFailure(step: .slot, error: error)
         }

@@ -36,7 +36,7 @@ enum LauncherPlan {
         func keep(_ text: String) -> UnsafePointer<CChar>? { memory.keep(text) }
         func keep<Element>(_ elements: [Element]) -> UnsafePointer<Element>? { memory.keep(elements) }
 
-        let entries = policy.entries.map { entry in
+        func planned(_ entry: SandboxEntry) -> sandglass_entry {
             var planned = sandglass_entry()
             planned.mode = 0o755
             planned.target = keep(entry.path)
@@ -44,6 +44,9 @@ enum LauncherPlan {
             case .directory: planned.kind = SANDGLASS_ENTRY_DIRECTORY.rawValue
             case .bind(let host, _):
                 planned.kind = SANDGLASS_ENTRY_BIND.rawValue
+                planned.source = keep(host)
+            case .bindFile(let host, _):
+                planned.kind = SANDGLASS_ENTRY_BIND_FILE.rawValue
                 planned.source = keep(host)
             case .device(let path):
                 planned.kind = SANDGLASS_ENTRY_DEVICE.rawValue
@@ -68,7 +71,17 @@ enum LauncherPlan {
             plan.filter = UnsafeRawPointer(keep(program))
             plan.filter_length = UInt32(program.count)
         }
-        let masks = policy.masks.map { sandglass_mask(path: keep($0.path), is_folder: $0.isFolder ? 1 : 0) }
+        plan.entries = keep(policy.entries.map(planned))
+        plan.entry_count = UInt32(policy.entries.count)
+        let images = policy.images.map { image in
+            let entries = image.entries
+            return sandglass_image(entries: keep(entries.map(planned)), entry_count: UInt32(entries.count))
+        }
+        plan.images = keep(images)
+        plan.image_count = UInt32(images.count)
+        plan.allows_host_network = policy.allowsHostNetwork ? 1 : 0
+        plan.masks = keep(policy.masks.map { sandglass_mask(path: keep($0.path), is_folder: $0.isFolder ? 1 : 0) })
+        plan.mask_count = UInt32(policy.masks.count)
         plan.proc_is_writable = policy.procIsWritable ? 1 : 0
         plan.slots = UInt32(policy.slots)
         plan.first_host_user = firstUser
@@ -100,10 +113,6 @@ enum LauncherPlan {
             }
         }
 
-        plan.entries = keep(entries)
-        plan.entry_count = UInt32(entries.count)
-        plan.masks = keep(masks)
-        plan.mask_count = UInt32(masks.count)
         guard !memory.isFull else { throw SetupFailure(step: .launcherProcess, number: ENOMEM) }
         plan.memory = UnsafeRawPointer(memory.start)
         plan.memory_length = PlanMemory.length

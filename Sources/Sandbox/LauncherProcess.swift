@@ -12,6 +12,7 @@ public struct LauncherProcess: ~Copyable, Sendable {
     private var socket: Int32
     let slots: Int
     let scratchBytes: Int
+    let images: [String]
     let cgroups: CgroupTree?
     /// What this host lets every slot have.
     public let support: SandboxSupport
@@ -37,6 +38,7 @@ public struct LauncherProcess: ~Copyable, Sendable {
         socket = raw
         slots = policy.slots
         scratchBytes = policy.scratchBytes
+        images = policy.images.map(\.name)
         cgroups = support.cgroups.version == nil ? nil : search.tree
     }
 

@@ -25,12 +25,14 @@ enum LauncherWire {
 
     static func sendSpawn(
         slot: UInt32,
-        scratchBytes: Int,
+        kind: SlotKind,
         control: Int32,
         to socket: Int32
     ) throws(SystemError) {
         var request = launcherRequest(SANDGLASS_LAUNCHER_SPAWN, slot)
-        request.scratch_bytes = UInt64(scratchBytes)
+        request.slot_kind.scratch_bytes = UInt64(kind.scratchBytes)
+        request.slot_kind.image = UInt32(kind.image)
+        request.slot_kind.shares_network = kind.sharesNetwork ? 1 : 0
         try send(request, [control], to: socket)
     }
 
@@ -42,7 +44,7 @@ enum LauncherWire {
         _ kind: sandglass_launcher_request_kind,
         _ slot: UInt32
     ) -> sandglass_launcher_request {
-        sandglass_launcher_request(kind: kind.rawValue, slot: slot, scratch_bytes: 0)
+        sandglass_launcher_request(kind: kind.rawValue, slot: slot, slot_kind: sandglass_slot_kind())
     }
 
     // MARK: To a slot
@@ -189,6 +191,7 @@ enum LauncherWire {
         case SANDGLASS_STEP_ROOT: .root
         case SANDGLASS_STEP_ROOT_ENTRY: .rootEntry
         case SANDGLASS_STEP_PIVOT_ROOT: .pivotRoot
+        case SANDGLASS_STEP_IMAGE: .image
         case SANDGLASS_STEP_CONTROL_GROUP: .controlGroup
         case SANDGLASS_STEP_NETWORK: .network
         case SANDGLASS_STEP_CLONE: .clone

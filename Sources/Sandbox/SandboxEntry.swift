@@ -6,6 +6,8 @@ public enum SandboxEntry: Sendable, Hashable {
     case directory(String)
     /// A folder of the host with all below it, read-only.
     case bind(host: String, at: String)
+    /// A file of the host, read-only.
+    case bindFile(host: String, at: String)
     /// A device node of the host.
     case device(String)
     /// A file with these contents.
@@ -17,7 +19,7 @@ public enum SandboxEntry: Sendable, Hashable {
     public var path: String {
         switch self {
         case .directory(let path), .device(let path), .file(let path, _), .symbolicLink(let path, _): path
-        case .bind(_, let path): path
+        case .bind(_, let path), .bindFile(_, let path): path
         }
     }
 }

@@ -18,6 +18,10 @@ public struct SandboxPolicy: Sendable {
     public let slots: Int
     /// Bytes in `/box`, `/tmp` and `/dev/shm` together, of slots that are made ahead of need.
     public let scratchBytes: Int
+    /// Further file systems that a slot may show instead.
+    public var images: [SandboxImage] = []
+    /// Whether a slot may share the host's network.
+    public var allowsHostNetwork = false
     /// The walls to build where the kernel has them.
     public var walls: SandboxWalls = [.systemCallFilter, .landlock]
     /// Those of them without which there is to be no sandbox at all.
@@ -43,16 +47,22 @@ public struct SandboxPolicy: Sendable {
     /// - Parameters:
     ///   - slots: how many slots there may be at once, 1 to 8192.
     ///   - scratchBytes: bytes in the writable folders of a slot that is made ahead of need.
-    ///   - exposing: further folders of the host, read-only.
+    ///   - configuration: what commands may have beside that.
     /// - Returns: a policy with that view.
-    public static func host(slots: Int, scratchBytes: Int, exposing: [ExposedFolder] = []) -> SandboxPolicy {
+    public static func host(
+        slots: Int,
+        scratchBytes: Int,
+        configuration: SandboxConfiguration = SandboxConfiguration()
+    ) -> SandboxPolicy {
         let isRoot = geteuid() == 0
         let slots = min(max(slots, 1), isRoot ? HostUserRange.Grid.ofThisProcess.blockSize : maximumSlots)
         return SandboxPolicy(
-            entries: HostView.entries(user: user, hostName: hostName, exposing: exposing),
+            entries: HostView.entries(user: user, hostName: hostName, configuration: configuration),
             hostUsers: isRoot ? .eachItsOwn : .own,
             slots: slots,
-            scratchBytes: scratchBytes
+            scratchBytes: scratchBytes,
+            images: configuration.images,
+            allowsHostNetwork: configuration.allowsHostNetwork
         )
     }
 

@@ -14,6 +14,8 @@ public enum SetupStep: String, Sendable, Hashable, CaseIterable {
     case rootEntry = "root_entry"
     /// Leaving the host's file system.
     case pivotRoot = "pivot_root"
+    /// The root of an image, by its number, or going over to it.
+    case image
     /// A control group for a slot.
     case controlGroup = "control_group"
     /// A network namespace.

@@ -31,12 +31,11 @@ public final class Slot {
     /// Called for each report.
     public var onReport: (@Reactor (SlotReport) -> Void)?
 
-    /// The size of its writable file system.
-    private let scratchBytes: Int
+    private let kind: SlotKind
 
-    init(launcher: Launcher, scratchBytes: Int) throws(SystemError) {
+    init(launcher: Launcher, kind: SlotKind) throws(SystemError) {
         self.launcher = launcher
-        self.scratchBytes = scratchBytes
+        self.kind = kind
         var ends: [Int32] = [-1, -1]
         guard sandglass_socket_pair(&ends) == 0 else { throw SystemError("socketpair") }
         control = Descriptor(owning: ends[0])
@@ -95,7 +94,7 @@ public final class Slot {
 
     func sendSpawn(to socket: Int32) throws(SystemError) {
         guard let raw = farEnd?.raw, let number else { return }
-        try LauncherWire.sendSpawn(slot: number, scratchBytes: scratchBytes, control: raw, to: socket)
+        try LauncherWire.sendSpawn(slot: number, kind: kind, control: raw, to: socket)
         // From now on the slot alone has it, so that its end is seen here.
         farEnd = nil
     }

@@ -70,11 +70,17 @@ public final class RunService {
         var remembered = specification
         remembered.standardInput = []
         remembered.environment = [:]
-        store.insert(Run(id: id, specification: remembered, enforcement: enforcement, createdAt: now))
+        let run = Run(
+            id: id,
+            specification: remembered,
+            enforcement: enforcement.with(specification.network),
+            createdAt: now
+        )
+        store.insert(run)
         queue.append((id, specification))
         queuedBytes += size
         startWaiting()
-        return store.run(id) ?? Run(id: id, specification: remembered, enforcement: enforcement, createdAt: now)
+        return store.run(id) ?? run
     }
 
     /// What is known of a run; of one that is running also what it has written so far.

@@ -7,7 +7,10 @@ struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Run one command, without a server.",
-        usage: "sandglass run [--timeout <seconds>] [--require <wall>] [--json] [--expose <path>] -- <command> ...",
+        usage: """
+            sandglass run [--timeout <seconds>] [--require <wall>] [--json] [--expose <path>] [--image <name=path>] \
+            -- <command> ...
+            """,
         discussion: """
             The command runs in a sandbox of its own, in its folder /box: it sees this machine's programs, none of its \
             other files, and no network. Its standard input, output and error are passed through as they come.
@@ -39,6 +42,14 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var view: ViewOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "A root file system to see, read-only: the name of one in SANDGLASS_IMAGE, or another one.",
+            valueName: "name[=path]"
+        )
+    )
+    var image: String?
+
     @Argument(
         parsing: .captureForPassthrough,
         help: ArgumentHelp("The command and its arguments.", valueName: "command")
@@ -55,11 +66,19 @@ struct RunCommand: ParsableCommand {
         guard let program = command.first, !program.isEmpty else {
             throw ValidationError("There is no command. Put it behind two dashes: sandglass run -- echo hello")
         }
+        var images = Setting.list([], "SANDGLASS_IMAGE", separator: ",")
+        if let image, image.contains("=") { images.append(image) }
+        let sandbox = try view.configuration(images: images)
+        let name = image.map { String($0.prefix { $0 != "=" }) } ?? SandboxImage.hostName
+        guard name == SandboxImage.hostName || sandbox.images.contains(where: { $0.name == name }) else {
+            throw ValidationError("There is no image named '\(name)': give its path, --image \(name)=PATH")
+        }
         let session = RunSession(
             command: command,
             timeout: try Setting.value(timeout, "SANDGLASS_TIMEOUT")?.duration ?? .seconds(10),
             json: try Setting.isOn(json, "SANDGLASS_JSON"),
-            exposing: try view.exposedFolders(),
+            sandbox: sandbox,
+            image: name,
             required: try Requirements.features(requirements)
         )
         session.run()

@@ -8,14 +8,15 @@ struct RunSession {
     let command: [String]
     let timeout: Duration
     let json: Bool
-    let exposing: [ExposedFolder]
+    let sandbox: SandboxConfiguration
+    let image: String
     let required: Set<HostFeature>
 
     /// Runs the command and exits as it did.
     func run() -> Never {
         var signals = StopSignals([SIGHUP, SIGINT, SIGTERM])
         let process = SandboxStart.launcher(
-            .host(slots: 1, scratchBytes: Limits().diskBytes, exposing: exposing),
+            .host(slots: 1, scratchBytes: Limits().diskBytes, configuration: sandbox),
             required: required,
             .current(),
             orExitWith: ExitStatus.sandglassFailed

@@ -54,6 +54,27 @@ struct ServeCommand: ParsableCommand {
     @Option(name: .customLong("require"), help: Requirements.help)
     var requirements: [Requirements] = []
 
+    @Option(
+        name: .customLong("image"),
+        help: ArgumentHelp(
+            """
+            A root file system that runs may choose by its name, read-only; it may be repeated. \
+            (environment: SANDGLASS_IMAGE, with commas between them)
+            """,
+            valueName: "name=path"
+        )
+    )
+    var images: [String] = []
+
+    @Flag(
+        name: .customLong("allow-host-network"),
+        help: """
+            Let a run that asks for it use this machine's network, this server included. \
+            (environment: SANDGLASS_ALLOW_HOST_NETWORK)
+            """
+    )
+    var allowsHostNetwork = false
+
     func run() throws {
         let address = try Setting.value(listen, "SANDGLASS_LISTEN") ?? .standard
         guard address.isLoopback else {
@@ -66,11 +87,13 @@ struct ServeCommand: ParsableCommand {
         guard (1...Server.maximumConcurrency).contains(concurrency) else {
             throw ValidationError("--concurrency must be from 1 to \(Server.maximumConcurrency), not \(concurrency).")
         }
+        var sandbox = try view.configuration(images: Setting.list(images, "SANDGLASS_IMAGE", separator: ","))
+        sandbox.allowsHostNetwork = try Setting.isOn(allowsHostNetwork, "SANDGLASS_ALLOW_HOST_NETWORK")
         let server = Server(
             address: address,
             dataDirectory: try Setting.value(dataDirectory, "SANDGLASS_DATA_DIRECTORY"),
             concurrency: concurrency,
-            exposing: try view.exposedFolders(),
+            sandbox: sandbox,
             required: try Requirements.features(requirements)
         )
         server.run()

@@ -25,7 +25,7 @@ struct Server {
     let address: ListenAddress
     let dataDirectory: String?
     let concurrency: Int
-    let exposing: [ExposedFolder]
+    let sandbox: SandboxConfiguration
     let required: Set<HostFeature>
 
     /// Serves until it is told to stop.
@@ -36,7 +36,7 @@ struct Server {
         let facts = HostFacts.current()
         let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
         let launcher = SandboxStart.launcher(
-            .host(slots: slots, scratchBytes: Limits().diskBytes, exposing: exposing),
+            .host(slots: slots, scratchBytes: Limits().diskBytes, configuration: sandbox),
             required: required,
             facts,
             orExitWith: 1
@@ -122,9 +122,11 @@ struct Server {
         return Int(clamping: limit.rlim_cur)
     }
 
-    static func maxima() -> (RequestMaxima, body: Int) {
+    func maxima() -> (RequestMaxima, body: Int) {
         var maxima = RequestMaxima()
+        maxima.images += sandbox.images.map(\.name)
+        maxima.allowsHostNetwork = sandbox.allowsHostNetwork
         maxima.defaults.usualProcessors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2)
-        return (maxima, maximumBodyBytes)
+        return (maxima, Self.maximumBodyBytes)
     }
 }

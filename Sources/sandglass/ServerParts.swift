@@ -64,14 +64,14 @@ final class ServerParts {
             logger: logger
         )
         self.service = service
-        let (maxima, maximumBodyBytes) = Server.maxima()
+        let (maxima, maximumBodyBytes) = server.maxima()
         api = try APIServer(
             address: server.address.host,
             port: server.address.port,
             maxima: maxima,
             maximumBodyBytes: maximumBodyBytes,
             maximumConnections: maximumConnections,
-            capabilities: Capabilities(version: Sandglass.version, report: report, images: ["host"]),
+            capabilities: Capabilities(version: Sandglass.version, report: report, images: maxima.images),
             service: service
         )
     }

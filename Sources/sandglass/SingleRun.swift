@@ -21,7 +21,7 @@ final class SingleRun {
 
     nonisolated init(_ session: RunSession, enforcement: Enforcement) {
         self.session = session
-        var specification = RunSpecification(command: session.command)
+        var specification = RunSpecification(command: session.command, image: session.image)
         specification.limits.timeout = session.timeout
         specification.limits.usualProcessors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2)
         // What is passed through is not kept.

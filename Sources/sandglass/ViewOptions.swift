@@ -14,12 +14,23 @@ struct ViewOptions: ParsableArguments {
     )
     var expose: [String] = []
 
-    /// The folders, each looked up.
-    func exposedFolders() throws -> [ExposedFolder] {
+    /// What commands may have, each folder looked up.
+    ///
+    /// - Parameter images: `NAME=PATH`, each.
+    /// - Returns: a configuration without the host's network.
+    /// - Throws: what cannot be had.
+    func configuration(images: [String]) throws -> SandboxConfiguration {
+        var configuration = SandboxConfiguration()
         do {
-            return try ExposedFolder.all(Setting.list(expose, "SANDGLASS_EXPOSE", separator: ":"))
+            configuration.exposed = try ExposedFolder.all(Setting.list(expose, "SANDGLASS_EXPOSE", separator: ":"))
         } catch {
             throw ValidationError("--expose: \(error)")
         }
+        do {
+            configuration.images = try SandboxImage.all(images)
+        } catch {
+            throw ValidationError("--image: \(error)")
+        }
+        return configuration
     }
 }

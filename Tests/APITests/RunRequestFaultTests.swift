@@ -35,6 +35,10 @@ import Testing
         (#"{"command": ["x"], "stdin": {"blob": "sha256:00"}}"#, "/stdin/blob"),
         (#"{"command": ["x"], "onOutputLimit": "Kill"}"#, "/onOutputLimit"),
         (#"{"command": ["x"], "onOutputLimit": null}"#, "/onOutputLimit"),
+        (#"{"command": ["x"], "image": "python"}"#, "/image"),
+        (#"{"command": ["x"], "image": null}"#, "/image"),
+        (#"{"command": ["x"], "network": "host"}"#, "/network"),
+        (#"{"command": ["x"], "network": null}"#, "/network"),
         (#"{"command": ["x"], "limits": []}"#, "/limits"),
         (#"{"command": ["x"], "limits": {"surprise": 1}}"#, "/limits/surprise"),
         (#"{"command": ["x"], "surprise": 1}"#, "/surprise"),
@@ -45,7 +49,7 @@ import Testing
         #expect(problem(body)?.status == 422)
     }
 
-    @Test(arguments: ["artifacts", "cache", "files", "image", "labels", "network"])
+    @Test(arguments: ["artifacts", "cache", "files", "labels"])
     func `what the contract has and this server has not is refused and not ignored`(name: String) {
         #expect(pointers(#"{"command": ["x"], "\#(name)": null}"#) == ["/\(name)"])
     }

@@ -61,6 +61,15 @@ import Testing
         }
     }
 
+    @Test func `an image and a network are taken where the server has them`() throws {
+        var maxima = RequestMaxima()
+        maxima.images.append("python")
+        maxima.allowsHostNetwork = true
+        let run = try decode(#"{"command": ["x"], "image": "python", "network": "host"}"#, maxima)
+        #expect(run.image == "python")
+        #expect(run.network == .host)
+    }
+
     @Test func `a path is absolute by its bytes`() throws {
         _ = try decode(#"{"command": ["x"], "workingDirectory": "/\u0301"}"#)
     }

@@ -14,7 +14,7 @@ import Testing
             #expect(folders.contains(parent), "\(entry.path)")
             switch entry {
             case .directory(let path), .bind(_, let path): folders.insert(path)
-            case .device, .file, .symbolicLink: break
+            case .bindFile, .device, .file, .symbolicLink: break
             }
         }
     }
@@ -29,7 +29,7 @@ import Testing
             switch entry {
             case .bind(let host, _): #expect(HostFile.canonicalPath(of: host) == host)
             case .device(let path): #expect(access(path, F_OK) == 0, "\(path)")
-            case .directory, .file, .symbolicLink: break
+            case .bindFile, .directory, .file, .symbolicLink: break
             }
         }
     }
@@ -47,7 +47,7 @@ import Testing
     func `nothing tells about the host`(path: String) {
         for entry in entries {
             switch entry {
-            case .bind(let host, let place): #expect(host != path && place != path)
+            case .bind(let host, let place), .bindFile(let host, let place): #expect(host != path && place != path)
             case .file(let place, _), .device(let place), .symbolicLink(let place, _): #expect(place != path)
             case .directory: break
             }

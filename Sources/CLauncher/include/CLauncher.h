@@ -22,6 +22,7 @@ enum sandglass_step {
     SANDGLASS_STEP_ROOT,
     SANDGLASS_STEP_ROOT_ENTRY,
     SANDGLASS_STEP_PIVOT_ROOT,
+    SANDGLASS_STEP_IMAGE, // also a slot's
     // A slot.
     SANDGLASS_STEP_CONTROL_GROUP,
     SANDGLASS_STEP_NETWORK,
@@ -56,6 +57,7 @@ struct sandglass_failure {
 enum sandglass_entry_kind {
     SANDGLASS_ENTRY_DIRECTORY,     // an empty one
     SANDGLASS_ENTRY_BIND,          // a folder of the host with all below it, read-only, no set-uid, no devices
+    SANDGLASS_ENTRY_BIND_FILE,     // a file of the host, the same way
     SANDGLASS_ENTRY_DEVICE,        // a device node of the host
     SANDGLASS_ENTRY_FILE,          // a small file with these contents
     SANDGLASS_ENTRY_SYMBOLIC_LINK, // source is where it points
@@ -68,6 +70,12 @@ struct sandglass_entry {
     const char *target;   // absolute path inside; its parent stands earlier in the plan
     const void *contents; // of a file
     size_t length;
+};
+
+// Another file system that commands may see instead.
+struct sandglass_image {
+    const struct sandglass_entry *entries;
+    uint32_t entry_count;
 };
 
 // What a run's /proc does not show: each costs a slot some ten microseconds.
@@ -101,6 +109,9 @@ enum sandglass_wall {
 struct sandglass_plan {
     const struct sandglass_entry *entries;
     uint32_t entry_count;
+    uint32_t image_count;
+    const struct sandglass_image *images;
+    uint32_t allows_host_network; // for a slot that asks for it
     uint32_t mask_count;
     const struct sandglass_mask *masks;
     uint32_t proc_is_writable; // 0, but where a test looks at what stands behind
@@ -124,7 +135,14 @@ struct sandglass_plan {
     size_t command_line_length;
 };
 
-enum { SANDGLASS_MAXIMUM_SLOTS = 8192 };
+enum { SANDGLASS_MAXIMUM_SLOTS = 8192, SANDGLASS_MAXIMUM_IMAGES = 64 };
+
+// What has to be known of a slot before it is made, because it needs privilege.
+struct sandglass_slot_kind {
+    uint64_t scratch_bytes;   // size of its one writable file system
+    uint32_t image;           // 0: the host's view; n: the plan's image n - 1
+    uint32_t shares_network;  // the launcher's, which is the host's; 0: it has one of its own, with nothing in it
+};
 
 // server → launcher, on its SOCK_SEQPACKET socket. The server closing the socket ends the launcher and
 // every slot.
@@ -135,7 +153,7 @@ enum sandglass_launcher_request_kind {
 struct sandglass_launcher_request {
     uint32_t kind;
     uint32_t slot;
-    uint64_t scratch_bytes; // SPAWN: size of the slot's one writable file system; it needs privilege and comes first
+    struct sandglass_slot_kind slot_kind; // SPAWN
 };
 
 // What a run has used, of what getrusage(2) and the slot's control group count.
