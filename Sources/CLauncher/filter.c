@@ -9,12 +9,12 @@ bool sandglass_filter_is_available(void) {
     return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
-// Async-signal-safe. The slot has no_new_privs, so this takes no privilege.
-struct sandglass_failure sandglass_filter_install(const struct sandglass_plan *plan) {
+// Async-signal-safe. Launcher and slot have no_new_privs, so this takes no privilege.
+struct sandglass_failure sandglass_filter_install(const struct sandglass_filter *filter) {
     struct sock_fprog program = {
-        .len = (unsigned short)plan->filter_length,
+        .len = (unsigned short)filter->length,
         // The kernel only reads it; the field is older than const.
-        .filter = (struct sock_filter *)(uintptr_t)plan->filter,
+        .filter = (struct sock_filter *)(uintptr_t)filter->instructions,
     };
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
         return sandglass_failed(SANDGLASS_STEP_SYSTEM_CALL_FILTER, -1);

@@ -66,6 +66,8 @@ struct sandglass_failure sandglass_identity_keep_few_capabilities(const struct s
     uint64_t kept = 0;
     // Slots map this user itself then, which is 0 here (user_namespaces(7)).
     if (plan->first_host_user == 0) kept |= UINT64_C(1) << CAP_SETFCAP;
+    // A mount namespace is entered by those alone who might chroot(2).
+    if (plan->image_count > 0) kept |= UINT64_C(1) << CAP_SYS_CHROOT;
     for (size_t i = 0; i < sizeof needed; i++) kept |= UINT64_C(1) << needed[i];
     if (drop_bounding_set(kept) < 0 || set_capabilities(kept, kept) < 0)
         return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 4);

@@ -53,7 +53,7 @@ static int allow(int ruleset, const char *path, uint64_t rights) {
     return result;
 }
 
-static struct sandglass_failure add_rules(const struct sandglass_plan *plan, int ruleset, uint64_t handled) {
+static struct sandglass_failure add_rules(int ruleset, uint64_t handled) {
     // Nobody makes device nodes.
     uint64_t beneath = handled & ~(make_character | make_block | ioctl_device);
     for (uint32_t i = 0; i < SANDGLASS_WRITABLE_COUNT; i++)
@@ -61,11 +61,7 @@ static struct sandglass_failure add_rules(const struct sandglass_plan *plan, int
             return sandglass_failed(SANDGLASS_STEP_LANDLOCK, (int32_t)i);
     // With their ioctl(2)s: they have none that do anything, and isatty(3) has to get the answer that it knows.
     uint64_t device = handled & (write_file | truncate_file | ioctl_device);
-    for (uint32_t i = 0; i < plan->entry_count; i++) {
-        const struct sandglass_entry *entry = &plan->entries[i];
-        if (entry->kind == SANDGLASS_ENTRY_DEVICE && allow(ruleset, entry->target, device) < 0)
-            return sandglass_failed(SANDGLASS_STEP_LANDLOCK, (int32_t)(SANDGLASS_WRITABLE_COUNT + i));
-    }
+    if (allow(ruleset, "/dev", device) < 0) return sandglass_failed(SANDGLASS_STEP_LANDLOCK, SANDGLASS_WRITABLE_COUNT);
     return sandglass_no_failure();
 }
 
@@ -73,7 +69,7 @@ static struct sandglass_failure add_rules(const struct sandglass_plan *plan, int
 bool sandglass_landlock_is_available(void) { return find_abi() >= OLDEST_ABI; }
 
 // Async-signal-safe.
-struct sandglass_failure sandglass_landlock_restrict(const struct sandglass_plan *plan) {
+struct sandglass_failure sandglass_landlock_restrict(void) {
     int abi = find_abi();
     struct ruleset_attributes attributes = {
         .handled_files = handled_files(abi),
@@ -81,7 +77,7 @@ struct sandglass_failure sandglass_landlock_restrict(const struct sandglass_plan
     };
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
     if (ruleset < 0) return sandglass_failed(SANDGLASS_STEP_LANDLOCK, -1);
-    struct sandglass_failure failure = add_rules(plan, ruleset, attributes.handled_files);
+    struct sandglass_failure failure = add_rules(ruleset, attributes.handled_files);
     if (!failure.step && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         failure = sandglass_failed(SANDGLASS_STEP_LANDLOCK, -1);
     close(ruleset);

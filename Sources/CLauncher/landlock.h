@@ -8,4 +8,4 @@ bool sandglass_landlock_is_available(void);
 
 // In a slot, once its file systems stand and no_new_privs is set: from here on it and all that it starts write to its
 // own file systems and to the plan's devices alone, and reach no process and no abstract unix socket outside.
-struct sandglass_failure sandglass_landlock_restrict(const struct sandglass_plan *plan);
+struct sandglass_failure sandglass_landlock_restrict(void);

@@ -109,5 +109,6 @@ struct sandglass_failure sandglass_preparation_run(struct sandglass_plan *plan, 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 3);
     if ((failure = sandglass_identity_keep_few_capabilities(plan)).step) return failure;
-    return find_walls(plan);
+    if ((failure = find_walls(plan)).step || !(plan->walls & SANDGLASS_WALL_SYSTEM_CALL_FILTER)) return failure;
+    return sandglass_filter_install(&plan->filter);
 }

@@ -51,10 +51,23 @@ static int make_bind(const char *source, const char *target, uint64_t attributes
     return restrict_mount(target, attributes, true);
 }
 
+static int make_device(const struct sandglass_entry *entry) {
+    char path[PATH_MAX];
+    struct stat status;
+    if (host_path(path, entry->source) < 0 || stat(path, &status) < 0) return -1;
+    if (S_ISCHR(status.st_mode) && mknod(entry->target, S_IFCHR | 0666, status.st_rdev) == 0) return 0;
+    // An ordinary user's namespace may not make one, nor may some containers. A mount more costs every run microseconds.
+    if (make_file(entry->target, 0666, NULL, 0) < 0) return -1;
+    return make_bind(entry->source, entry->target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+}
+
 static int make_entry(const struct sandglass_entry *entry) {
     switch (entry->kind) {
     case SANDGLASS_ENTRY_DIRECTORY:
         return mkdir(entry->target, entry->mode);
+    case SANDGLASS_ENTRY_DEVICE_FOLDER:
+        if (mkdir(entry->target, 0755) < 0) return -1;
+        return mount("sandglass", entry->target, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k,nr_inodes=64");
     case SANDGLASS_ENTRY_BIND:
         if (mkdir(entry->target, 0755) < 0) return -1;
         return make_bind(entry->source, entry->target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
@@ -62,9 +75,7 @@ static int make_entry(const struct sandglass_entry *entry) {
         if (make_file(entry->target, 0644, NULL, 0) < 0) return -1;
         return make_bind(entry->source, entry->target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     case SANDGLASS_ENTRY_DEVICE:
-        // Bound, not made: mknod(2) needs a capability that an ordinary user's namespace does not give.
-        if (make_file(entry->target, 0666, NULL, 0) < 0) return -1;
-        return make_bind(entry->source, entry->target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+        return make_device(entry);
     case SANDGLASS_ENTRY_FILE:
         return make_file(entry->target, entry->mode, entry->contents, entry->length);
     case SANDGLASS_ENTRY_SYMBOLIC_LINK:
@@ -100,6 +111,11 @@ static struct sandglass_failure build(const struct sandglass_entry *entries, uin
     // (user_namespaces(7)), so one has to stay: each slot covers it with its own.
     if (keep_host_proc && mount(HOST "/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0)
         return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
+    for (uint32_t i = 0; i < count; i++) {
+        if (entries[i].kind == SANDGLASS_ENTRY_DEVICE_FOLDER
+            && restrict_mount(entries[i].target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false) < 0)
+            return sandglass_failed(SANDGLASS_STEP_ROOT_ENTRY, (int32_t)i);
+    }
     if (leave_host() < 0) return sandglass_failed(SANDGLASS_STEP_PIVOT_ROOT, -1);
     return sandglass_no_failure();
 }

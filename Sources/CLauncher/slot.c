@@ -102,9 +102,9 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan, const 
     // After the change of user, which clears it.
     if ((failure = setup_death_signal()).step) return failure;
     // Both take away what the steps above need.
-    if (plan->walls & SANDGLASS_WALL_LANDLOCK && (failure = sandglass_landlock_restrict(plan)).step) return failure;
+    if (plan->walls & SANDGLASS_WALL_LANDLOCK && (failure = sandglass_landlock_restrict()).step) return failure;
     if ((failure = setup_child_signals()).step) return failure;
-    if (plan->walls & SANDGLASS_WALL_SYSTEM_CALL_FILTER) return sandglass_filter_install(plan);
+    if (plan->walls & SANDGLASS_WALL_SYSTEM_CALL_FILTER) return sandglass_filter_install(&plan->slot_filter);
     return failure;
 }
 

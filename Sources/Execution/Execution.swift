@@ -136,12 +136,14 @@ public final class Execution {
         armStart()
     }
 
+    /// Read once: it is a file.
+    private static let processors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)
+
     /// The limit on processor time, where it can be met before the deadline; else none, so that a run which keeps every
     /// processor busy to its last moment has timed out, and nothing else.
     private var cpuThatCanBeUsedUp: Duration {
         let limits = specification.limits
-        let processors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)
-        return limits.cpu < min(limits.timeout, .seconds(1 << 31)) * processors ? limits.cpu : .seconds(1 << 32)
+        return limits.cpu < min(limits.timeout, .seconds(1 << 31)) * Self.processors ? limits.cpu : .seconds(1 << 32)
     }
 
     /// The time in which it waits for another slot to go does not count.

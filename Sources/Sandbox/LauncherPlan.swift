@@ -31,7 +31,9 @@ enum LauncherPlan {
         firstUser: UInt32,
         claim: Int32
     ) throws(SetupFailure) -> (pid: pid_t, socket: Int32) {
-        guard let memory = PlanMemory() else { throw SetupFailure(step: .launcherProcess, number: errno) }
+        guard let memory = PlanMemory(), let entryMemory = PlanMemory() else {
+            throw SetupFailure(step: .launcherProcess, number: errno)
+        }
 
         func keep(_ text: String) -> UnsafePointer<CChar>? { memory.keep(text) }
         func keep<Element>(_ elements: [Element]) -> UnsafePointer<Element>? { memory.keep(elements) }
@@ -39,43 +41,47 @@ enum LauncherPlan {
         func planned(_ entry: SandboxEntry) -> sandglass_entry {
             var planned = sandglass_entry()
             planned.mode = 0o755
-            planned.target = keep(entry.path)
+            planned.target = entryMemory.keep(entry.path)
             switch entry {
             case .directory: planned.kind = SANDGLASS_ENTRY_DIRECTORY.rawValue
             case .bind(let host, _):
                 planned.kind = SANDGLASS_ENTRY_BIND.rawValue
-                planned.source = keep(host)
+                planned.source = entryMemory.keep(host)
             case .bindFile(let host, _):
                 planned.kind = SANDGLASS_ENTRY_BIND_FILE.rawValue
-                planned.source = keep(host)
+                planned.source = entryMemory.keep(host)
+            case .deviceFolder: planned.kind = SANDGLASS_ENTRY_DEVICE_FOLDER.rawValue
             case .device(let path):
                 planned.kind = SANDGLASS_ENTRY_DEVICE.rawValue
-                planned.source = keep(path)
-            case .file(_, let contents):
+                planned.source = entryMemory.keep(path)
+            case .file(_, let contents, let isExecutable):
                 planned.kind = SANDGLASS_ENTRY_FILE.rawValue
-                planned.mode = 0o644
-                planned.contents = UnsafeRawPointer(keep(contents))
+                planned.mode = isExecutable ? 0o755 : 0o644
+                planned.contents = UnsafeRawPointer(entryMemory.keep(contents))
                 planned.length = contents.count
             case .symbolicLink(_, let target):
                 planned.kind = SANDGLASS_ENTRY_SYMBOLIC_LINK.rawValue
-                planned.source = keep(target)
+                planned.source = entryMemory.keep(target)
             }
             return planned
+        }
+
+        func filter(_ program: [UInt64]) -> sandglass_filter {
+            sandglass_filter(instructions: UnsafeRawPointer(keep(program)), length: UInt32(program.count))
         }
 
         var plan = sandglass_plan()
         plan.walls = policy.walls.rawValue
         plan.required_walls = policy.requiredWalls.rawValue
         if policy.walls.contains(.systemCallFilter) {
-            let program = try SystemCallFilter.program.get()
-            plan.filter = UnsafeRawPointer(keep(program))
-            plan.filter_length = UInt32(program.count)
+            plan.filter = filter(try SystemCallFilter.program.get())
+            plan.slot_filter = filter(SystemCallFilter.slotProgram)
         }
-        plan.entries = keep(policy.entries.map(planned))
+        plan.entries = entryMemory.keep(policy.entries.map(planned))
         plan.entry_count = UInt32(policy.entries.count)
         let images = policy.images.map { image in
             let entries = image.entries
-            return sandglass_image(entries: keep(entries.map(planned)), entry_count: UInt32(entries.count))
+            return sandglass_image(entries: entryMemory.keep(entries.map(planned)), entry_count: UInt32(entries.count))
         }
         plan.images = keep(images)
         plan.image_count = UInt32(images.count)
@@ -113,7 +119,7 @@ enum LauncherPlan {
             }
         }
 
-        guard !memory.isFull else { throw SetupFailure(step: .launcherProcess, number: ENOMEM) }
+        guard !memory.isFull, !entryMemory.isFull else { throw SetupFailure(step: .launcherProcess, number: ENOMEM) }
         plan.memory = UnsafeRawPointer(memory.start)
         plan.memory_length = PlanMemory.length
 

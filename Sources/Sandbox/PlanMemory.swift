@@ -8,7 +8,7 @@ final class PlanMemory {
     /// In bytes.
     ///
     /// Only what is used takes memory.
-    static let length = 4 << 20
+    static let length = 16 << 20
 
     let start: UnsafeMutableRawPointer
     /// Not everything had its place.

@@ -25,7 +25,7 @@ struct ProcMask: Sendable, Hashable {
     /// The masks that this host needs.
     static func ofThisHost() -> [ProcMask] {
         (geteuid() == 0 ? files : files + filesOfUser).map { ProcMask(path: "/proc/" + $0, isFolder: false) }.filter(
-            isReadableByOthers
+            { isReadableByOthers($0) && saysSomething($0) }
         )
             + folders.map { ProcMask(path: "/proc/" + $0, isFolder: true) }.filter {
                 isReadableByOthers($0) && hasNames($0)
@@ -34,6 +34,12 @@ struct ProcMask: Sendable, Hashable {
 
     private static func hasNames(_ folder: ProcMask) -> Bool {
         HostFile.names(in: folder.path).contains { $0 != "." && $0 != ".." }
+    }
+
+    /// Where there is no swap, there is a heading alone.
+    private static func saysSomething(_ file: ProcMask) -> Bool {
+        guard file.path == "/proc/swaps" else { return true }
+        return HostFile.contents(of: file.path, atMost: 1 << 16)?.contains(UInt8(ascii: "/")) ?? true
     }
 
     private static func isReadableByOthers(_ mask: ProcMask) -> Bool {

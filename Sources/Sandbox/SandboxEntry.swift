@@ -8,17 +8,21 @@ public enum SandboxEntry: Sendable, Hashable {
     case bind(host: String, at: String)
     /// A file of the host, read-only.
     case bindFile(host: String, at: String)
-    /// A device node of the host.
+    /// A folder for device nodes.
+    case deviceFolder(String)
+    /// A device node of the host, in a folder for such.
     case device(String)
-    /// A file with these contents.
-    case file(String, contents: [UInt8])
+    /// A file with these contents, which everybody may read, and execute perhaps.
+    case file(String, contents: [UInt8], isExecutable: Bool = false)
     /// A symbolic link and where it points.
     case symbolicLink(String, to: String)
 
     /// Where it stands inside the sandbox.
     public var path: String {
         switch self {
-        case .directory(let path), .device(let path), .file(let path, _), .symbolicLink(let path, _): path
+        case .directory(let path), .deviceFolder(let path), .device(let path), .file(let path, _, _),
+            .symbolicLink(let path, _):
+            path
         case .bind(_, let path), .bindFile(_, let path): path
         }
     }

@@ -9,7 +9,7 @@ internal import Reactor
 /// "allowed, except with these arguments", so it makes two programs that are put together: the first knows the arguments that
 /// are refused, the second those that are allowed.
 enum SystemCallFilter {
-    /// The instructions (`struct sock_filter`), or why there are none.
+    /// For the launcher, and so for all slots: the instructions (`struct sock_filter`), or why there are none.
     ///
     /// Compiled once.
     static let program: Result<[UInt64], SetupFailure> = Result { () throws(SetupFailure) in
@@ -21,8 +21,16 @@ enum SystemCallFilter {
             for call in SystemCallPolicy.allowed where conditional.contains(call) { try add(call, .allow, to: context) }
             for rule in SystemCallPolicy.allowedWith { try add(rule.call, rule.answer, rule.tests, to: context) }
         }
-        return index(without: conditional).program + chain(exceptions, allowed)
+        let index = Self.index { name in
+            if conditional.contains(name) { return .unknown }
+            return SystemCallPolicy.setUp.contains(name) ? .answer(action(.allow)) : nil
+        }
+        return index.program + chain(exceptions, allowed)
     }
+
+    /// For a slot, which has the other one already: the end of ``SystemCallPolicy/setUp``.
+    static let slotProgram =
+        index { SystemCallPolicy.setUp.contains($0) ? nil : .answer(action(.allow)) }.program + [allow]
 
     /// A system call's number on this processor; `nil` where it does not exist.
     static func number(of call: String) -> Int32? {
@@ -32,19 +40,24 @@ enum SystemCallFilter {
         return number == sandglass_seccomp_no_such_call ? SystemCallPolicy.youngerNumbers[call] : nil
     }
 
-    private static func index(without conditional: Set<String>) -> SystemCallIndex {
-        typealias Leaf = SystemCallIndex.Leaf
-        var leaves: [UInt32: Leaf] = [:]
-        func set(_ calls: some Sequence<String>, _ leaf: Leaf) {
+    /// The declared answers by number.
+    ///
+    /// - Parameter exception: what there is for a call instead of what is declared; it is asked for "" too, which stands for
+    ///   all that no list has.
+    /// - Returns: an index of all numbers.
+    private static func index(exception: (String) -> SystemCallIndex.Leaf?) -> SystemCallIndex {
+        var leaves: [UInt32: SystemCallIndex.Leaf] = [:]
+        func set(_ calls: some Sequence<String>, _ answer: SystemCallAnswer) {
             for call in calls {
-                if let number = number(of: call) { leaves[UInt32(number)] = leaf }
+                if let number = number(of: call) { leaves[UInt32(number)] = exception(call) ?? .answer(action(answer)) }
             }
         }
-        set(SystemCallPolicy.allowed, .answer(action(.allow)))
-        set(SystemCallPolicy.refused, .answer(action(.refuse(EPERM))))
-        set(SystemCallPolicy.pretended, .answer(action(.pretend)))
-        set(conditional, .unknown)
-        let otherwise = Leaf.answer(action(SystemCallPolicy.otherwise))
+        let conditional = (SystemCallPolicy.allowedWith + SystemCallPolicy.refusedWith).map(\.call)
+        set(SystemCallPolicy.setUp.union(conditional), SystemCallPolicy.otherwise)
+        set(SystemCallPolicy.allowed, .allow)
+        set(SystemCallPolicy.refused, .refuse(EPERM))
+        set(SystemCallPolicy.pretended, .pretend)
+        let otherwise = exception("") ?? .answer(action(SystemCallPolicy.otherwise))
         return SystemCallIndex(architecture: seccomp_arch_native()) { leaves[$0] ?? otherwise }
     }
 

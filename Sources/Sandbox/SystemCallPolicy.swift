@@ -144,6 +144,12 @@ enum SystemCallPolicy {
     /// everything that everybody else has written.
     static let pretended = ["sync", "syncfs"]
 
+    /// What making a slot takes, although commands get the answers above for it.
+    ///
+    /// The launcher lives under the same lists, but for these; each slot takes them away before its command starts. So the long
+    /// program is compiled once, and what a slot installs is short.
+    static let setUp: Set = ["clone3", "mount", "mount_setattr", "sethostname", "setns", "unshare"]
+
     /// Numbers of calls that are younger than the oldest libseccomp that this builds with (2.5.3).
     ///
     /// From 424 on a call has the same number on every processor.

@@ -48,6 +48,28 @@ struct PrivilegeTests {
         }
     }
 
+    @Test func `the launcher lives under the filter`() throws {
+        try withServer { server in
+            let launcher = try #require(server.launcher).pid
+            #expect(status("Seccomp", of: launcher) == "2")
+        }
+    }
+
+    @Test func `the launcher has kept little of the server's memory`() throws {
+        try withServer { server in
+            let maps = ProcessTable.contents("/proc/\(try #require(server.launcher).pid)/maps") ?? []
+            let names = Set(
+                String(decoding: maps, as: UTF8.self).split(separator: "\n").compactMap { line in
+                    line.split(separator: " ").dropFirst(5).first.map { String($0.split(separator: "/").last ?? $0) }
+                }
+            )
+            #expect(names.isDisjoint(with: ["[heap]"]) && names.contains("[stack]"))
+            #expect(
+                names.filter { $0.contains(".so") }.allSatisfy { $0.hasPrefix("libc.so") || $0.hasPrefix("ld-linux") }
+            )
+        }
+    }
+
     @Test(.enabled(if: Host.isRoot))
     func `the launcher keeps the capabilities that it uses and no network`() throws {
         try withServer { server in

@@ -14,10 +14,22 @@ struct FilterMachine {
     static let foreign: UInt32 = 0x4000_0003
     #endif
 
-    let program: [UInt64]
+    /// Those that a process has: the kernel runs them all, and the sternest action counts.
+    let programs: [[UInt64]]
 
-    /// What it returns for a call: an action of seccomp(2).
+    /// What comes of a call: an action of seccomp(2).
     func run(_ number: UInt32, architecture: UInt32 = native, _ arguments: [UInt64] = []) throws -> UInt32 {
+        let actions = try programs.map { try run($0, number, architecture, arguments) }
+        // The kill of a process is the least as a signed number.
+        return actions.min { Int32(bitPattern: $0 & 0xFFFF_0000) < Int32(bitPattern: $1 & 0xFFFF_0000) } ?? 0x7FFF_0000
+    }
+
+    private func run(
+        _ program: [UInt64],
+        _ number: UInt32,
+        _ architecture: UInt32,
+        _ arguments: [UInt64]
+    ) throws -> UInt32 {
         // struct seccomp_data, in words.
         var data = [number, architecture, 0, 0]
         for index in 0..<6 {

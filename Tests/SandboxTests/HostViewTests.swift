@@ -13,7 +13,7 @@ import Testing
             let parent = end == entry.path.startIndex ? "/" : String(entry.path[..<end])
             #expect(folders.contains(parent), "\(entry.path)")
             switch entry {
-            case .directory(let path), .bind(_, let path): folders.insert(path)
+            case .directory(let path), .deviceFolder(let path), .bind(_, let path): folders.insert(path)
             case .bindFile, .device, .file, .symbolicLink: break
             }
         }
@@ -29,7 +29,7 @@ import Testing
             switch entry {
             case .bind(let host, _): #expect(HostFile.canonicalPath(of: host) == host)
             case .device(let path): #expect(access(path, F_OK) == 0, "\(path)")
-            case .bindFile, .directory, .file, .symbolicLink: break
+            case .bindFile, .directory, .deviceFolder, .file, .symbolicLink: break
             }
         }
     }
@@ -48,8 +48,8 @@ import Testing
         for entry in entries {
             switch entry {
             case .bind(let host, let place), .bindFile(let host, let place): #expect(host != path && place != path)
-            case .file(let place, _), .device(let place), .symbolicLink(let place, _): #expect(place != path)
-            case .directory: break
+            case .file(let place, _, _), .device(let place), .symbolicLink(let place, _): #expect(place != path)
+            case .directory, .deviceFolder: break
             }
         }
     }
@@ -67,7 +67,7 @@ import Testing
     }
 
     private func text(of path: String) -> String? {
-        for case .file(path, let contents) in entries { return String(decoding: contents, as: UTF8.self) }
+        for case .file(path, let contents, _) in entries { return String(decoding: contents, as: UTF8.self) }
         return nil
     }
 }

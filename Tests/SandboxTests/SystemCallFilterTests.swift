@@ -5,9 +5,14 @@ import Testing
 /// The compiled filter, in a machine of the tests' own: every number, and arguments without end.
 @Suite struct SystemCallFilterTests {
     private let machine: FilterMachine
+    private let launcher: FilterMachine
     private let declared = DeclaredAnswers()
 
-    init() throws { machine = FilterMachine(program: try SystemCallFilter.program.get()) }
+    init() throws {
+        let program = try SystemCallFilter.program.get()
+        launcher = FilterMachine(programs: [program])
+        machine = FilterMachine(programs: [program, SystemCallFilter.slotProgram])
+    }
 
     @Test func `every number gets what is declared`() throws {
         for number in Int32(0)..<2048 where !declared.conditional.contains(number) {
@@ -46,6 +51,20 @@ import Testing
 
     @Test func `the kernel takes a program of this length`() throws {
         // BPF_MAXINSNS
-        #expect((1...4096).contains(machine.program.count))
+        for program in machine.programs { #expect((1...4096).contains(program.count)) }
+    }
+
+    @Test func `the launcher may do what a slot is made with, and nothing else that commands may not`() throws {
+        let setUp = Set(SystemCallPolicy.setUp.compactMap(SystemCallFilter.number))
+        for number in Int32(0)..<2048 where !declared.conditional.contains(number) {
+            let answer = setUp.contains(number) ? SystemCallAnswer.allow : declared[number]
+            #expect(try launcher.run(UInt32(number)) == answer.action, "\(number)")
+        }
+    }
+
+    @Test func `what making a slot takes is nothing for commands`() {
+        for number in SystemCallPolicy.setUp.compactMap(SystemCallFilter.number) {
+            #expect(declared[number] != .allow && !declared.conditional.contains(number), "\(number)")
+        }
     }
 }

@@ -58,7 +58,8 @@ enum sandglass_entry_kind {
     SANDGLASS_ENTRY_DIRECTORY,     // an empty one
     SANDGLASS_ENTRY_BIND,          // a folder of the host with all below it, read-only, no set-uid, no devices
     SANDGLASS_ENTRY_BIND_FILE,     // a file of the host, the same way
-    SANDGLASS_ENTRY_DEVICE,        // a device node of the host
+    SANDGLASS_ENTRY_DEVICE_FOLDER, // a folder in which devices are, on a file system of its own
+    SANDGLASS_ENTRY_DEVICE,        // a device node of the host, in such a folder
     SANDGLASS_ENTRY_FILE,          // a small file with these contents
     SANDGLASS_ENTRY_SYMBOLIC_LINK, // source is where it points
 };
@@ -104,6 +105,11 @@ enum sandglass_wall {
     SANDGLASS_WALL_LANDLOCK = 2,           // landlock(7)
 };
 
+struct sandglass_filter {
+    const void *instructions; // struct sock_filter, one behind the other
+    uint32_t length;          // how many of them
+};
+
 // All that the launcher needs to know, once. It must stay where it is until the launcher runs: the launcher
 // is forked, not exec'd, and reads it in place.
 struct sandglass_plan {
@@ -127,9 +133,10 @@ struct sandglass_plan {
     int32_t command_nice;
     uint32_t walls;           // enum sandglass_wall, added up: those to build where the kernel has them
     uint32_t required_walls;  // of these, the ones without which the launcher gives up
-    const void *filter;       // the program for seccomp(2): struct sock_filter, one behind the other
-    uint32_t filter_length;   // how many of them
-    const void *memory;       // all that the pointers above point to
+    // Programs for seccomp(2): the launcher's, which all that it starts has too, and what a slot adds to it.
+    struct sandglass_filter filter;
+    struct sandglass_filter slot_filter;
+    const void *memory;       // what the pointers point to but those to entries, which are needed once
     size_t memory_length;
     char *command_line;       // this process's own arguments, which are wiped: slots would show them
     size_t command_line_length;
