@@ -37,10 +37,14 @@ let package = Package(
         // Headers only: the system calls that Swift's Glibc module leaves out.
         .target(name: "CLinux", cSettings: cSettings),
         .target(name: "CLauncher", cSettings: cSettings),
+        // The database of runs. GRDB would be the usual choice: measured, it makes the program 74 MB larger (it needs all of
+        // Foundation), the process 8 MiB, and a run's two writes 13.7 instead of 11.5 µs.
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "Runs", swiftSettings: swiftSettings),
+        .target(name: "Locks", swiftSettings: swiftSettings),
         .target(
             name: "Reactor",
-            dependencies: ["CLinux", .product(name: "HeapModule", package: "swift-collections")],
+            dependencies: ["CLinux", "Locks", .product(name: "HeapModule", package: "swift-collections")],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -55,7 +59,7 @@ let package = Package(
         ),
         .target(
             name: "Store",
-            dependencies: ["Runs", .product(name: "DequeModule", package: "swift-collections")],
+            dependencies: ["Runs", "Locks", "CLinux", "CSQLite", .product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -72,7 +76,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Runs", "Reactor", "Sandbox", "Service", "JSON", "HTTPServer",
+                "Runs", "Reactor", "Sandbox", "Service", "Store", "JSON", "HTTPServer",
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: swiftSettings
@@ -100,6 +104,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "RunsTests", dependencies: ["Runs"], swiftSettings: swiftSettings),
+        .testTarget(name: "LocksTests", dependencies: ["Locks"], swiftSettings: swiftSettings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "SandboxTests",

@@ -2,6 +2,7 @@ internal import HTTPServer
 internal import Reactor
 internal import Runs
 internal import Service
+internal import Store
 
 /// Turns requests into calls of the service, and what comes of them into answers.
 @Reactor
@@ -50,8 +51,12 @@ final class APIHandler {
             }
             switch endpoint {
             case .createRun: try createRun(exchange, request)
+            case .listRuns: try listRuns(exchange, request)
             case .readRun: try readRun(exchange, request, parameters["id"])
+            case .cancelRun: try cancelRun(exchange, parameters["id"])
+            case .deleteRun: try deleteRun(exchange, parameters["id"])
             case .readOutput(let stream): try readOutput(exchange, parameters["id"], stream)
+            case .readiness: try checkReadiness(exchange)
             case .capabilities: exchange.respond(Self.response(200, capabilities.render()))
             case .health: exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
             }
@@ -109,55 +114,172 @@ final class APIHandler {
             exchange.respond(Self.problem(error).response)
             return
         }
-        answer(exchange, run, wait) { run in run.state == .finished && wait != nil ? 201 : 202 }
+        let id = run.id
+        // A 202 is a promise: it leaves when the run is remembered. A finished one's 201 waits for no disk.
+        let accept: @Reactor (Run) -> Void = { [self] run in
+            if run.state == .finished, wait != nil {
+                return respond(exchange, run, status: 201, wait?.headers ?? [])
+            }
+            service.confirm(id) { [self] error in
+                if let error {
+                    exchange.respond(Self.problem(.notStored(error)).response)
+                } else {
+                    respond(exchange, service.run(id) ?? run, status: 202, wait?.headers ?? [])
+                }
+                answered()
+            }
+        }
+        answer(exchange, run, wait, accept)
     }
 
     private static func problem(_ error: SubmissionError) -> Problem {
-        let detail =
-            switch error {
-            case .queueFull(let waiting): "\(waiting) runs are waiting already. Try again later."
-            case .notAccepting: "The server is being stopped."
+        let retry = HeaderField("Retry-After", "1")
+        switch error {
+        case .queueFull(let waiting):
+            return Problem(status: 503, detail: "\(waiting) runs are waiting already. Try again later.", headers: [retry])
+        case .notAccepting:
+            return Problem(status: 503, detail: "The server is being stopped.", headers: [retry])
+        case .notStored(let error): return problem(error)
+        }
+    }
+
+    private static func problem(_ error: StoreError) -> Problem {
+        let isFull = error.isOutOfSpace
+        return Problem(
+            status: isFull ? 507 : 503,
+            detail: isFull
+                ? "The server's disk is full: runs cannot be remembered. Try again when there is room."
+                : "The server cannot reach its runs at the moment. Try again later.",
+            headers: [HeaderField("Retry-After", "5")]
+        )
+    }
+
+    // MARK: GET /runs
+
+    private func listRuns(_ exchange: Exchange, _ request: Request) throws(Problem) {
+        let query = try ListQuery(request)
+        // One more than is shown tells whether there is a next page.
+        service.list(query.filter, limit: query.limit + 1) { [self] result in
+            switch result {
+            case .failure(let error): exchange.respond(Self.problem(error).response)
+            case .success(let runs):
+                let shown = runs.prefix(query.limit)
+                let next = runs.count > query.limit ? shown.last?.id : nil
+                let link = next.map { HeaderField("Link", "</runs?\(query.next(after: $0))>; rel=\"next\"") }
+                let body = RunDocument.render(Array(shown), next: next)
+                exchange.respond(Self.response(200, body, link.map { [$0] } ?? []))
             }
-        return Problem(status: 503, detail: detail, headers: [HeaderField("Retry-After", "1")])
+            answered()
+        }
     }
 
     // MARK: GET /runs/{id}
 
     private func readRun(_ exchange: Exchange, _ request: Request, _ id: String?) throws(Problem) {
         let wait = try WaitPreference(request, atMost: maxima.wait)
+        let condition = request.headers["If-None-Match"] == nil ? nil : request
         // What is kept has no header that tells of a preference.
-        if wait?.headers.isEmpty ?? true, let id, let name = RunID(id), let response = rendered[name] {
+        if condition == nil, wait?.headers.isEmpty ?? true, let id, let name = RunID(id), let response = rendered[name] {
             // Finished: there is nothing to wait for.
             if service.knows(name) { return exchange.respond(response) }
             rendered.remove(name)
         }
-        answer(exchange, try find(id), wait) { _ in 200 }
+        try withRun(exchange, id) { [self] run in
+            answer(exchange, run, wait) { [self] run in
+                respond(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
+            }
+        }
     }
 
     private func readOutput(_ exchange: Exchange, _ id: String?, _ stream: OutputStream) throws(Problem) {
-        let run = try find(id)
-        let output = stream == .standardOutput ? run.standardOutput : run.standardError
-        let body: ResponseBody
-        switch output.content {
-        case .bytes(let bytes): body = .bytes(bytes)
-        case .file(let path, let count):
-            do {
-                body = .file(try OpenFile(path: path), offset: 0, count: count)
-            } catch {
-                throw Problem(status: 500, detail: "The output of this run cannot be read any more.")
+        try withRun(exchange, id) { run throws(Problem) in
+            let output = stream == .standardOutput ? run.standardOutput : run.standardError
+            let body: ResponseBody
+            switch output.content {
+            case .bytes(let bytes): body = .bytes(bytes)
+            case .file(let path, let count):
+                do {
+                    body = .file(try OpenFile(path: path), offset: 0, count: count)
+                } catch {
+                    throw Problem(status: 500, detail: "The output of this run cannot be read any more.")
+                }
             }
+            let headers = [
+                HeaderField("Content-Type", "application/octet-stream"), HeaderField("X-Content-Type-Options", "nosniff"),
+            ]
+            exchange.respond(Response(status: 200, headers: headers, body: body))
         }
-        let headers = [
-            HeaderField("Content-Type", "application/octet-stream"), HeaderField("X-Content-Type-Options", "nosniff"),
-        ]
-        exchange.respond(Response(status: 200, headers: headers, body: body))
     }
 
-    private func find(_ id: String?) throws(Problem) -> Run {
-        guard let id, let name = RunID(id), let run = service.run(name) else {
-            throw Problem(status: 404, detail: "There is no run \(id ?? "") here, or not any more.")
+    /// Does something with a run: at once when it is at hand, and once it has been read when it was finished long ago.
+    private func withRun(
+        _ exchange: Exchange,
+        _ id: String?,
+        _ body: @escaping @Reactor (Run) throws(Problem) -> Void
+    ) throws(Problem) {
+        guard let id, let name = RunID(id) else { throw Self.unknown(id) }
+        if let run = service.run(name) { return try body(run) }
+        service.find(name) { [self] result in
+            do throws(Problem) {
+                switch result {
+                case .success(let run?): try body(run)
+                case .success(nil): throw Self.unknown(id)
+                case .failure(let error): throw Self.problem(error)
+                }
+            } catch {
+                exchange.respond(error.response)
+            }
+            answered()
         }
-        return run
+    }
+
+    private static func unknown(_ id: String?) -> Problem {
+        Problem(status: 404, detail: "There is no run \(id ?? "") here, or not any more.")
+    }
+
+    // MARK: POST /runs/{id}/cancel, DELETE /runs/{id}
+
+    private func cancelRun(_ exchange: Exchange, _ id: String?) throws(Problem) {
+        guard let id, let name = RunID(id) else { throw Self.unknown(id) }
+        service.cancel(name) { [self] result in
+            switch result {
+            case .success(.accepted(let run)): respond(exchange, run, status: 202, [])
+            case .success(.finished(let run)): respond(exchange, run, status: 200, [])
+            case .success(.unknown): exchange.respond(Self.unknown(id).response)
+            case .failure(let error): exchange.respond(Self.problem(error).response)
+            }
+            answered()
+        }
+    }
+
+    private func deleteRun(_ exchange: Exchange, _ id: String?) throws(Problem) {
+        guard let id, let name = RunID(id) else { throw Self.unknown(id) }
+        service.forget(name) { [self] answer in
+            switch answer {
+            case .forgotten:
+                rendered.remove(name)
+                exchange.respond(Response(status: 204))
+            case .unfinished:
+                let detail = "Run \(id) is not finished. Cancel it first: POST /runs/\(id)/cancel."
+                exchange.respond(Problem(status: 409, detail: detail).response)
+            case .unknown: exchange.respond(Self.unknown(id).response)
+            case .failed(let error): exchange.respond(Self.problem(error).response)
+            }
+            answered()
+        }
+    }
+
+    // MARK: GET /readyz
+
+    private func checkReadiness(_ exchange: Exchange) throws(Problem) {
+        guard service.isAccepting else {
+            throw Problem(
+                status: 503,
+                detail: "The server does not take runs: it is being stopped, or cannot remember any.",
+                headers: [HeaderField("Retry-After", "1")]
+            )
+        }
+        exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
     }
 
     // MARK: Answers
@@ -167,12 +289,9 @@ final class APIHandler {
         _ exchange: Exchange,
         _ run: Run,
         _ wait: WaitPreference?,
-        status: @escaping @Reactor (Run) -> Int
+        _ answerNow: @escaping @Reactor (Run) -> Void
     ) {
         let id = run.id
-        let answerNow: @Reactor (Run) -> Void = { [self] run in
-            respond(exchange, run, status: status(run), wait?.headers ?? [])
-        }
         guard let wait, wait.duration > .zero else { return answerNow(run) }
         let waiter = service.wait(for: id, atMost: wait.duration) { [self] finished in
             exchange.onDisconnect = nil
@@ -187,19 +306,25 @@ final class APIHandler {
         }
     }
 
-    private func respond(_ exchange: Exchange, _ run: Run, status: Int, _ headers: [HeaderField]) {
+    private func respond(
+        _ exchange: Exchange,
+        _ run: Run,
+        status: Int,
+        _ headers: [HeaderField],
+        unless condition: Request? = nil
+    ) {
         let headers = status == 200 ? headers : [HeaderField("Location", "/runs/\(run.id)")] + headers
         guard RunDocument.isLarge(run) else {
-            let response = Self.response(status, RunDocument.render(run), headers)
+            let response = Self.response(status, RunDocument.render(run), headers, unless: condition)
             // Only an answer to a plain GET is asked for again and again.
-            guard headers.isEmpty, run.state == .finished, let prepared = PreparedResponse(response) else {
-                return exchange.respond(response)
-            }
+            guard headers.isEmpty, status == 200, condition == nil, run.state == .finished,
+                let prepared = PreparedResponse(response)
+            else { return exchange.respond(response) }
             rendered.keep(prepared, of: run)
             return exchange.respond(prepared)
         }
         Task { @Reactor in
-            exchange.respond(Self.response(status, await Self.render(run), headers))
+            exchange.respond(Self.response(status, await Self.render(run), headers, unless: condition))
             answered()
         }
     }
@@ -207,11 +332,19 @@ final class APIHandler {
     @concurrent
     private nonisolated static func render(_ run: Run) async -> [UInt8] { RunDocument.render(run) }
 
-    private static func response(_ status: Int, _ json: [UInt8], _ headers: [HeaderField] = []) -> Response {
-        Response(
-            status: status,
-            headers: [HeaderField("Content-Type", "application/json")] + headers,
-            body: .bytes(json)
-        )
+    /// - Parameter condition: whoever knows this very answer already is told just that.
+    private static func response(
+        _ status: Int,
+        _ json: [UInt8],
+        _ headers: [HeaderField] = [],
+        unless condition: Request? = nil
+    ) -> Response {
+        var headers = [HeaderField("Content-Type", "application/json")] + headers
+        if status == 200 {
+            let tag = EntityTag(of: json)
+            headers.append(HeaderField("ETag", tag.text))
+            if let condition, tag.isKnown(to: condition) { return Response(status: 304, headers: [headers[headers.count - 1]]) }
+        }
+        return Response(status: status, headers: headers, body: .bytes(json))
     }
 }

@@ -4,18 +4,26 @@ internal import Runs
 /// What a route leads to.
 enum Endpoint {
     case createRun
+    case listRuns
     case readRun
+    case cancelRun
+    case deleteRun
     case readOutput(OutputStream)
     case health
+    case readiness
     case capabilities
 
     /// The whole API is one table.
     static let routes: [Route<Endpoint>] = [
         Route("POST", "/runs", .createRun),
+        Route("GET", "/runs", .listRuns),
         Route("GET", "/runs/{id}", .readRun),
+        Route("DELETE", "/runs/{id}", .deleteRun),
+        Route("POST", "/runs/{id}/cancel", .cancelRun),
         Route("GET", "/runs/{id}/stdout", .readOutput(.standardOutput)),
         Route("GET", "/runs/{id}/stderr", .readOutput(.standardError)),
         Route("GET", "/healthz", .health),
+        Route("GET", "/readyz", .readiness),
         Route("GET", "/capabilities", .capabilities),
     ]
 
@@ -25,7 +33,8 @@ enum Endpoint {
     var queryNames: Set<String> {
         switch self {
         case .createRun, .readRun: ["wait"]
-        case .readOutput, .health, .capabilities: []
+        case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
+        case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities: []
         }
     }
 }

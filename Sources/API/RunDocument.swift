@@ -18,11 +18,25 @@ public enum RunDocument {
     /// The JSON text, with a line end.
     public static func render(_ run: Run) -> [UInt8] {
         var writer = JSONWriter(capacity: 1024 + run.standardOutput.keptBytes + run.standardError.keptBytes)
-        writer.object { write(run, to: &$0) }
+        writer.object { write(run, withOutput: true, to: &$0) }
         return writer.bytes + [UInt8(ascii: "\n")]
     }
 
-    private static func write(_ run: Run, to document: inout JSONWriter) {
+    /// A page of a list, without what the runs wrote.
+    static func render(_ runs: [Run], next: RunID?) -> [UInt8] {
+        var writer = JSONWriter(capacity: 128 + 1024 * runs.count)
+        writer.object { page in
+            page.member("runs") { list in
+                list.array { list in
+                    for run in runs { list.object { write(run, withOutput: false, to: &$0) } }
+                }
+            }
+            page.member("next", next?.description)
+        }
+        return writer.bytes + [UInt8(ascii: "\n")]
+    }
+
+    private static func write(_ run: Run, withOutput: Bool, to document: inout JSONWriter) {
         let outcome = run.result?.outcome
         document.member("id", run.id.description)
         document.member("state", run.state.rawValue)
@@ -31,8 +45,10 @@ public enum RunDocument {
         document.member("signal") { $0.value(outcome?.signal.map(SignalDocument.init)) }
         document.member("timedOut", outcome?.name == "timed_out")
         document.member("error") { $0.value(outcome?.failure.map(FailureDocument.init)) }
-        document.member("stdout") { $0.value(OutputDocument(output: run.standardOutput)) }
-        document.member("stderr") { $0.value(OutputDocument(output: run.standardError)) }
+        if withOutput {
+            document.member("stdout") { $0.value(OutputDocument(output: run.standardOutput)) }
+            document.member("stderr") { $0.value(OutputDocument(output: run.standardError)) }
+        }
         document.member("artifacts") { $0.array { _ in } }
         document.member("usage") { $0.value(run.result?.usage.map(UsageDocument.init)) }
         document.member("limits") { $0.value(LimitsDocument(limits: run.specification.limits)) }
@@ -45,6 +61,10 @@ public enum RunDocument {
                 for element in run.specification.command { elements.element(element) }
             }
         }
-        document.member("labels") { $0.object { _ in } }
+        document.member("labels") { labels in
+            labels.object { labels in
+                for (key, value) in run.specification.labels.sorted(by: { $0.key < $1.key }) { labels.member(key, value) }
+            }
+        }
     }
 }

@@ -6,12 +6,15 @@ struct RunRequest {
     /// Members of the contract that this server does not offer.
     ///
     /// They are refused, never ignored.
-    private static let notOffered: Set = ["artifacts", "cache", "files", "labels"]
+    private static let notOffered: Set = ["artifacts", "cache", "files"]
     /// The least of each limit, below which nothing can be started: a slot has to live in `memoryBytes` too, a file
     /// system has at least one page, and a command has three streams.
     private static let leastMemory = 1 << 20
     private static let leastDisk = 4096
     private static let leastOpenFiles = 3
+
+    private static let mostLabels = 64
+    private static let longestLabel = 1024
 
     private let maxima: RequestMaxima
     private var faults: [JSONFault] = []
@@ -66,6 +69,7 @@ struct RunRequest {
             case "limits": readLimits(value, place, into: &run.limits)
             case "image": run.image = image(value, place)
             case "network": run.network = network(value, place)
+            case "labels": run.labels = labels(value, place)
             case "onOutputLimit": run.onOutputLimit = outputLimitPolicy(value, place)
             default: refuseName(member.name, place, notOffered: Self.notOffered)
             }
@@ -105,6 +109,33 @@ struct RunRequest {
             environment[member.name] = kernelString(member.value, place) ?? ""
         }
         return environment
+    }
+
+    private mutating func labels(_ value: JSONValue, _ place: JSONPointer) -> [String: String] {
+        guard case .object(let object) = value else {
+            refuse(place, "must be an object of strings, not \(value.typeName)")
+            return [:]
+        }
+        if object.members.count > Self.mostLabels { refuse(place, "must have at most \(Self.mostLabels) labels") }
+        var labels: [String: String] = [:]
+        for member in object.members {
+            let place = place.appending(member.name)
+            if member.name.isEmpty || member.name.contains(":") {
+                refuse(place, "a label's name must not be empty and must not hold a colon")
+            }
+            guard case .string(let text) = member.value else {
+                refuse(place, "must be a string, not \(member.value.typeName)")
+                continue
+            }
+            if max(member.name.utf8.count, text.utf8.count) > Self.longestLabel {
+                refuse(place, "name and value must have at most \(Self.longestLabel) bytes each")
+            }
+            if member.name.utf8.contains(0) || text.utf8.contains(0) { refuse(place, "must not hold a NUL character") }
+            if labels.updateValue(text, forKey: member.name) != nil {
+                refuse(place, "another label's name is the same to Unicode")
+            }
+        }
+        return labels
     }
 
     private mutating func workingDirectory(_ value: JSONValue, _ place: JSONPointer) -> String {

@@ -11,6 +11,7 @@ struct UsageDocument: JSONWritable {
             document.member("userSeconds", usage.user?.inSeconds)
             document.member("systemSeconds", usage.system?.inSeconds)
             document.member("peakMemoryBytes", usage.peakMemoryBytes)
+            document.member("queuedSeconds", usage.queued?.inSeconds)
         }
     }
 }

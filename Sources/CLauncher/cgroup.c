@@ -334,6 +334,7 @@ void sandglass_group_account(
         // Who came up to the limit used all of it, for what was there before has been given up by then.
         bool met_limit = now->limit_failures > beginning->limit_failures;
         uint64_t before = met_limit || now->peak_bytes < beginning->memory_bytes ? 0 : beginning->memory_bytes;
-        usage->peak_bytes = now->peak_bytes - before;
+        // The kernel counts in steps of some 256 KiB: what a small run has used may be none, and then getrusage(2) knows more.
+        if (now->peak_bytes > before) usage->peak_bytes = now->peak_bytes - before;
     }
 }

@@ -20,6 +20,8 @@ public enum Outcome: Sendable, Hashable {
     case outputLimit(Ending)
     /// A client cancelled it, or the service was stopped. No ending: it was still queued.
     case cancelled(Ending?)
+    /// The service or its host ended while it ran.
+    case lost
     /// The command never started.
     case startFailed(Failure)
     /// This service failed; the command is not to blame.
@@ -35,6 +37,7 @@ public enum Outcome: Sendable, Hashable {
         case .memoryLimit: "memory_limit"
         case .outputLimit: "output_limit"
         case .cancelled: "cancelled"
+        case .lost: "lost"
         case .startFailed: "start_failed"
         case .internalError: "internal_error"
         }
@@ -45,7 +48,7 @@ public enum Outcome: Sendable, Hashable {
         switch self {
         case .exited(let code): code
         case .timedOut(let ending), .outputLimit(let ending), .cancelled(let ending?): ending.exitCode
-        case .signaled, .cpuLimit, .memoryLimit, .cancelled, .startFailed, .internalError: nil
+        case .signaled, .cpuLimit, .memoryLimit, .cancelled, .lost, .startFailed, .internalError: nil
         }
     }
 
@@ -55,7 +58,7 @@ public enum Outcome: Sendable, Hashable {
         case .signaled(let signal), .cpuLimit(let signal): signal
         case .memoryLimit: .kill
         case .timedOut(let ending), .outputLimit(let ending), .cancelled(let ending?): ending.signal
-        case .exited, .cancelled, .startFailed, .internalError: nil
+        case .exited, .cancelled, .lost, .startFailed, .internalError: nil
         }
     }
 
@@ -63,7 +66,7 @@ public enum Outcome: Sendable, Hashable {
     public var failure: Failure? {
         switch self {
         case .startFailed(let failure), .internalError(let failure): failure
-        case .exited, .signaled, .timedOut, .cpuLimit, .memoryLimit, .outputLimit, .cancelled: nil
+        case .exited, .signaled, .timedOut, .cpuLimit, .memoryLimit, .outputLimit, .cancelled, .lost: nil
         }
     }
 }

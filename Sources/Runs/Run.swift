@@ -47,6 +47,25 @@ public struct Run: Sendable, Hashable {
         state = .queued
     }
 
+    /// A run as it was remembered.
+    public init(
+        id: RunID,
+        specification: RunSpecification,
+        enforcement: Enforcement,
+        createdAt: Timestamp,
+        startedAt: Timestamp?,
+        state: RunState,
+        result: Result?
+    ) {
+        self.id = id
+        self.specification = specification
+        self.enforcement = enforcement
+        self.createdAt = createdAt
+        self.startedAt = startedAt
+        self.state = state
+        self.result = result
+    }
+
     /// Its turn has come.
     public mutating func becomeRunning() {
         precondition(state == .queued, "a run leaves its queue once")

@@ -38,6 +38,24 @@ public struct RunID: Sendable, Hashable, Comparable {
         self.low = low
     }
 
+    /// Joins 16 bytes, as ``bytes`` gives them; `nil` if there are not so many.
+    public init?(bytes: [UInt8]) {
+        guard bytes.count == 16 else { return nil }
+        high = bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }
+        low = bytes[8...].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// Its 128 bits, the highest first: they sort as it does.
+    public var bytes: [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 16) { buffer, count in
+            for index in 0..<8 {
+                buffer[index] = UInt8(truncatingIfNeeded: high >> UInt64(56 - 8 * index))
+                buffer[8 + index] = UInt8(truncatingIfNeeded: low >> UInt64(56 - 8 * index))
+            }
+            count = 16
+        }
+    }
+
     /// The one after this within the same millisecond, or `nil` in the unlikely case that there is none.
     var successor: RunID? {
         let (low, carry) = low.addingReportingOverflow(1)

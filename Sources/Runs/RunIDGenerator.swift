@@ -2,8 +2,8 @@
 public struct RunIDGenerator: Sendable {
     private var last: RunID?
 
-    /// A generator that has made none yet.
-    public init() {}
+    /// A generator that has made none yet, or this one last.
+    public init(after last: RunID? = nil) { self.last = last }
 
     /// The next id.
     ///

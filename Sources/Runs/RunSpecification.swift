@@ -20,6 +20,8 @@ public struct RunSpecification: Sendable, Hashable {
     public var image: String
     /// Which network it sees.
     public var network: RunNetwork
+    /// What whoever asked for it wants to find it by.
+    public var labels: [String: String]
 
     /// A run of a command with the defaults of the contract.
     ///
@@ -33,6 +35,7 @@ public struct RunSpecification: Sendable, Hashable {
     ///   - onOutputLimit: what happens when a stream passes its limit.
     ///   - image: the name of its root file system; `host`: programs of this host.
     ///   - network: the network that it sees.
+    ///   - labels: what to find it by.
     public init(
         command: [String],
         environment: [String: String] = [:],
@@ -42,7 +45,8 @@ public struct RunSpecification: Sendable, Hashable {
         grace: Duration = .zero,
         onOutputLimit: OutputLimitPolicy = .truncate,
         image: String = "host",
-        network: RunNetwork = .none
+        network: RunNetwork = .none,
+        labels: [String: String] = [:]
     ) {
         self.command = command
         self.environment = environment
@@ -53,6 +57,7 @@ public struct RunSpecification: Sendable, Hashable {
         self.onOutputLimit = onOutputLimit
         self.image = image
         self.network = network
+        self.labels = labels
     }
 
     /// What every command finds in its environment.

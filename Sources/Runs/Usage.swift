@@ -9,9 +9,18 @@ public struct Usage: Sendable, Hashable {
     /// The most memory that it had at once: what its control group was charged for, which includes its supervisor (some
     /// 200 KiB) and its files; without a control group the largest resident set of one process (getrusage(2), ru_maxrss).
     public let peakMemoryBytes: Int?
+    /// From its acceptance until it was its turn; `nil` where nobody waits in line.
+    public var queued: Duration?
 
     /// What was measured.
-    public init(wall: Duration, user: Duration?, system: Duration?, peakMemoryBytes: Int?) {
+    public init(
+        wall: Duration,
+        user: Duration?,
+        system: Duration?,
+        peakMemoryBytes: Int?,
+        queued: Duration? = nil
+    ) {
+        self.queued = queued
         self.wall = wall
         self.user = user
         self.system = system

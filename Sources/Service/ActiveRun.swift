@@ -6,11 +6,22 @@ internal import Store
 /// A run whose command is being started, runs, or is being ended.
 @Reactor
 final class ActiveRun {
-    private let standardOutput: OutputRecorder
-    private let standardError: OutputRecorder
+    /// Output of a run that lives longer than this is in its file: it outlives the service. A file takes longer to make than a
+    /// short run to finish.
+    private static let inMemory = Duration.milliseconds(20)
+
+    let principal: String
+    /// How long it waited for its turn.
+    let queued: Duration
     var execution: Execution?
 
-    init(standardOutput: OutputRecorder, standardError: OutputRecorder) {
+    private let standardOutput: OutputRecorder
+    private let standardError: OutputRecorder
+    private var flushTimer: Timer?
+
+    init(_ run: QueuedRun, standardOutput: OutputRecorder, standardError: OutputRecorder) {
+        principal = run.principal
+        queued = run.before + MonotonicTime.now.since(run.since)
         self.standardOutput = standardOutput
         self.standardError = standardError
     }
@@ -19,11 +30,25 @@ final class ActiveRun {
     var failures: [StoreError] { [standardOutput, standardError].compactMap(\.failure) }
 
     func keep(_ part: UnsafeRawBufferPointer, of stream: OutputStream) -> SinkAnswer {
-        switch stream {
-        case .standardOutput: standardOutput.append(part)
-        case .standardError: standardError.append(part)
+        let recorder = stream == .standardOutput ? standardOutput : standardError
+        recorder.append(part)
+        if recorder.isInMemory, flushTimer == nil {
+            flushTimer = Reactor.schedule(at: .now.advanced(by: Self.inMemory)) { [weak self] in self?.flush() }
         }
         return .more
+    }
+
+    private func flush() {
+        flushTimer = nil
+        standardOutput.flush()
+        standardError.flush()
+    }
+
+    /// Nothing more comes.
+    func end() {
+        flushTimer?.cancel()
+        // They refer to each other until here.
+        execution = nil
     }
 
     func showOutput(in run: inout Run) {

@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import Execution
 public import Logging
 public import Reactor
@@ -13,84 +12,155 @@ public final class RunService {
     private static let queuedBytesLimit = 512 << 20
 
     private let launcher: Launcher
-    private let store: any RunStore
-    private let concurrency: Int
-    private let queueLimit: Int
+    private let store: RunStore
+    private let limits: ServiceLimits
     private let enforcement: Enforcement
     private let logger: Logger
 
-    private var ids = RunIDGenerator()
-    private var queue: Deque<(id: RunID, specification: RunSpecification)> = []
+    private var ids: RunIDGenerator
+    private var queue = FairQueue<QueuedRun>()
     private var queuedBytes = 0
     private var active: [RunID: ActiveRun] = [:]
+    private var activeOf: [String: Int] = [:]
     private var waiters: [RunID: [Waiter]] = [:]
-    private var isAccepting = true
+    private var phase = Phase.serving
     private var whenIdle: [@Reactor () -> Void] = []
 
-    /// A service that runs nothing yet.
+    private enum Phase {
+        case serving
+        /// Nothing is accepted and nothing is begun any more.
+        case draining
+    }
+
+    /// A service that goes on with what the one before it had accepted.
     ///
     /// - Parameters:
     ///   - launcher: who makes the sandboxes.
     ///   - store: who remembers the runs.
-    ///   - concurrency: how many commands run at once.
-    ///   - queueLimit: how many runs may wait.
+    ///   - limits: how much it takes on.
     ///   - enforcement: by what limits are enforced on this host.
     ///   - logger: what an operator reads.
-    public init(
-        launcher: Launcher,
-        store: any RunStore,
-        concurrency: Int,
-        queueLimit: Int = 10_000,
-        enforcement: Enforcement,
-        logger: Logger
-    ) {
+    public init(launcher: Launcher, store: RunStore, limits: ServiceLimits, enforcement: Enforcement, logger: Logger) {
         self.launcher = launcher
         self.store = store
-        self.concurrency = concurrency
-        self.queueLimit = queueLimit
+        self.limits = limits
         self.enforcement = enforcement
         self.logger = logger
+        ids = RunIDGenerator(after: store.newest)
+        store.whenForgotten { [weak self] ids in Task { @Reactor in self?.forget(ids) } }
+        recover()
+    }
+
+    private func recover() {
+        let now = Timestamp.now
+        for (stored, request) in store.queued {
+            let waited = max(now.millisecondsSince1970 - stored.run.createdAt.millisecondsSince1970, 0)
+            enqueue(
+                QueuedRun(
+                    id: stored.run.id,
+                    principal: stored.principal,
+                    request: request,
+                    since: .now,
+                    before: .milliseconds(waited)
+                )
+            )
+        }
+        startWaiting()
     }
 
     // MARK: Clients
 
+    /// Whether runs are accepted.
+    public var isAccepting: Bool { phase == .serving && launcher.isRunning && store.failure == nil }
+
     /// Accepts a run.
     ///
-    /// It is started when its turn comes, which may be at once.
-    public func submit(_ specification: RunSpecification) throws(SubmissionError) -> Run {
-        guard isAccepting, launcher.isRunning else { throw .notAccepting }
-        let size = Self.size(of: specification)
-        let mustWait = active.count >= concurrency
-        guard !mustWait || (queue.count < queueLimit && queuedBytes + size <= Self.queuedBytesLimit) else {
+    /// It is started when its turn comes, which may be at once. It is a promise once ``confirm(_:_:)`` says so.
+    ///
+    /// - Parameters:
+    ///   - specification: what to run.
+    ///   - principal: whose it is.
+    /// - Returns: the run.
+    /// - Throws: why it is not accepted.
+    public func submit(
+        _ specification: RunSpecification,
+        of principal: String = ""
+    ) throws(SubmissionError) -> Run {
+        guard phase == .serving, launcher.isRunning else { throw .notAccepting }
+        if let failure = store.failure { throw .notStored(failure) }
+        let now = Timestamp.now
+        let run = QueuedRun(
+            id: ids.next(now: now),
+            principal: principal,
+            request: specification,
+            since: .now,
+            before: .zero
+        )
+        let mustWait = active.count >= limits.concurrency
+        guard !mustWait || (queue.count < limits.queued && queuedBytes + run.bytes <= Self.queuedBytesLimit) else {
             throw .queueFull(waiting: queue.count)
         }
-        let now = Timestamp.now
-        let id = ids.next(now: now)
         // Input and environment are the command's alone: what is remembered of the run does without them.
         var remembered = specification
         remembered.standardInput = []
         remembered.environment = [:]
-        let run = Run(
-            id: id,
-            specification: remembered,
-            enforcement: enforcement.with(specification.network),
-            createdAt: now
-        )
-        store.insert(run)
-        queue.append((id, specification))
-        queuedBytes += size
+        let new = Run(id: run.id, specification: remembered, enforcement: enforcement(of: specification), createdAt: now)
+        store.insert(new, specification, of: principal)
+        enqueue(run)
         startWaiting()
-        return store.run(id) ?? run
+        return store.run(run.id)?.run ?? new
     }
 
-    /// What is known of a run; of one that is running also what it has written so far.
+    /// Waits until a run that was accepted is remembered whatever becomes of this service.
+    ///
+    /// - Parameters:
+    ///   - id: the run.
+    ///   - completion: called with why it cannot be remembered; the run is not one then.
+    public func confirm(_ id: RunID, _ completion: @escaping @Reactor (StoreError?) -> Void) {
+        store.confirm(id) { [self] error in
+            Task { @Reactor in
+                if error != nil { abandon(id) }
+                completion(error)
+            }
+        }
+    }
+
+    /// What is known of a run that is not finished or was not long ago; of one that is running also what it has written so far.
     public func run(_ id: RunID) -> Run? {
-        guard var run = store.run(id) else { return nil }
+        guard var run = store.run(id)?.run else { return nil }
         active[id]?.showOutput(in: &run)
         return run
     }
 
-    /// Whether there is a run of that name, without copying it.
+    /// Looks a run up, also one that was finished long ago.
+    ///
+    /// - Parameters:
+    ///   - id: its name.
+    ///   - completion: called with the run, if there is one; at once when it is at hand.
+    public func find(_ id: RunID, _ completion: @escaping @Reactor (Result<Run?, StoreError>) -> Void) {
+        if let run = run(id) { return completion(.success(run)) }
+        store.find(id) { result in
+            Task { @Reactor in completion(result.map { $0?.run }) }
+        }
+    }
+
+    /// The newest runs that a filter lets through, the newest first.
+    ///
+    /// - Parameters:
+    ///   - filter: which runs.
+    ///   - limit: how many at most.
+    ///   - completion: called with them.
+    public func list(
+        _ filter: RunFilter,
+        limit: Int,
+        _ completion: @escaping @Reactor (Result<[Run], StoreError>) -> Void
+    ) {
+        store.page(filter, limit: limit) { result in
+            Task { @Reactor in completion(result.map { $0.map(\.run) }) }
+        }
+    }
+
+    /// Whether there is a run of that name at hand, without copying it.
     public func knows(_ id: RunID) -> Bool { store.contains(id) }
 
     /// Waits for a run to finish.
@@ -105,39 +175,118 @@ public final class RunService {
         atMost duration: Duration,
         completion: @escaping @Reactor (Run?) -> Void
     ) -> Waiter? {
-        guard let run = store.run(id), run.state != .finished else { return nil }
+        guard let run = store.run(id)?.run, run.state != .finished else { return nil }
+        // What is not going to begin any more is not waited for.
+        if phase == .draining, run.state == .queued { return nil }
         let waiter = Waiter(until: .now.advanced(by: duration), completion: completion)
         // Those who went away are forgotten here, so that polling for ever does not gather them.
         waiters[id] = (waiters[id] ?? []).filter(\.isWaiting) + [waiter]
         return waiter
     }
 
-    /// Accepts nothing more, cancels what waits and what runs, and answers everybody who waits for it.
+    /// Ends a run: one that waits at once, one that runs as at its deadline.
     ///
-    /// - Parameter completion: called when no command is left.
-    public func stop(_ completion: @escaping @Reactor () -> Void) {
-        isAccepting = false
+    /// - Parameters:
+    ///   - id: the run.
+    ///   - completion: called with what came of it.
+    public func cancel(_ id: RunID, _ completion: @escaping @Reactor (Result<CancelAnswer, StoreError>) -> Void) {
+        guard let stored = store.run(id), stored.run.state != .finished else {
+            return find(id) { completion($0.map { $0.map(CancelAnswer.finished) ?? .unknown }) }
+        }
+        if let execution = active[id]?.execution {
+            execution.cancel()
+        } else if let run = queue.remove(of: stored.principal, where: { $0.id == id }) {
+            queuedBytes -= run.bytes
+            finish(id, .cancelled(nil), usage: nil)
+        }
+        completion(.success(.accepted(run(id) ?? stored.run)))
+    }
+
+    /// Forgets a finished run and its output.
+    ///
+    /// - Parameters:
+    ///   - id: the run.
+    ///   - completion: called with what came of it.
+    public func forget(_ id: RunID, _ completion: @escaping @Reactor (ForgetAnswer) -> Void) {
+        if let run = store.run(id)?.run, run.state != .finished { return completion(.unfinished) }
+        store.forget(id) { result in
+            Task { @Reactor in
+                switch result {
+                case .success(let wasThere): completion(wasThere ? .forgotten : .unknown)
+                case .failure(let error): completion(.failed(error))
+                }
+            }
+        }
+    }
+
+    // MARK: The end
+
+    /// Accepts nothing more, lets what runs go on for a while and then cancels it, and answers everybody who waits for it.
+    ///
+    /// What waits for its turn keeps waiting: for the next start if the store outlives this service.
+    ///
+    /// - Parameters:
+    ///   - patience: how long what runs may go on.
+    ///   - keepsQueue: whether what waits is left for the next start; otherwise it is cancelled.
+    ///   - completion: called when no command is left.
+    public func stop(
+        after patience: Duration = .zero,
+        keepsQueue: Bool = false,
+        _ completion: @escaping @Reactor () -> Void
+    ) {
         whenIdle.append(completion)
-        let waiting = queue
-        queue = []
-        queuedBytes = 0
-        for (id, _) in waiting { finish(id, .cancelled(nil), usage: nil) }
-        for run in active.values { run.execution?.cancel() }
+        if phase == .serving {
+            phase = .draining
+            let waiting = queue.removeAll()
+            queuedBytes = 0
+            for run in waiting {
+                guard keepsQueue else {
+                    finish(run.id, .cancelled(nil), usage: nil)
+                    continue
+                }
+                for waiter in waiters.removeValue(forKey: run.id) ?? [] { waiter.complete(nil) }
+            }
+        }
+        if patience > .zero, !active.isEmpty {
+            _ = Reactor.schedule(at: .now.advanced(by: patience)) { [weak self] in self?.cancelActive() }
+        } else {
+            cancelActive()
+        }
         reportIdle()
+    }
+
+    private func cancelActive() {
+        for run in active.values { run.execution?.cancel() }
+    }
+
+    private func reportIdle() {
+        guard active.isEmpty, phase == .draining else { return }
+        let completions = whenIdle
+        whenIdle = []
+        for completion in completions { completion() }
     }
 
     // MARK: Running
 
+    private func enqueue(_ run: QueuedRun) {
+        queue.append(run, of: run.principal)
+        queuedBytes += run.bytes
+    }
+
     private func startWaiting() {
-        while active.count < concurrency, let next = queue.popFirst() {
-            queuedBytes -= Self.size(of: next.specification)
-            start(next.id, next.specification)
+        while phase == .serving, active.count < limits.concurrency {
+            let next = queue.popFirst { (activeOf[$0] ?? 0) < limits.concurrencyPerPrincipal }
+            guard let next else { return }
+            queuedBytes -= next.bytes
+            start(next)
         }
     }
 
-    private func start(_ id: RunID, _ specification: RunSpecification) {
+    private func start(_ queued: QueuedRun) {
+        let id = queued.id
         change(id) { $0.becomeRunning() }
         let run = ActiveRun(
+            queued,
             standardOutput: store.recorder(for: id, .standardOutput),
             standardError: store.recorder(for: id, .standardError)
         )
@@ -148,22 +297,32 @@ public final class RunService {
         )
         do {
             active[id] = run
-            run.execution = try Execution(specification, on: launcher, observer: observer)
+            activeOf[run.principal, default: 0] += 1
+            run.execution = try Execution(queued.request, on: launcher, observer: observer)
         } catch {
-            active[id] = nil
+            remove(id)
             finish(id, .internalError(error), usage: nil)
         }
     }
 
+    @discardableResult
+    private func remove(_ id: RunID) -> ActiveRun? {
+        guard let run = active.removeValue(forKey: id) else { return nil }
+        let others = (activeOf[run.principal] ?? 1) - 1
+        activeOf[run.principal] = others > 0 ? others : nil
+        return run
+    }
+
     private func ended(_ id: RunID, _ conclusion: Conclusion) {
-        let run = active.removeValue(forKey: id)
+        let run = remove(id)
         for failure in run?.failures ?? [] {
             logger.error("output of a run could not be kept", metadata: ["run": "\(id)", "error": "\(failure)"])
         }
         change(id) { run?.showOutput(in: &$0) }
-        // They refer to each other until here.
-        run?.execution = nil
-        finish(id, conclusion.outcome, usage: conclusion.usage)
+        run?.end()
+        var usage = conclusion.usage
+        usage?.queued = run?.queued
+        finish(id, conclusion.outcome, usage: usage)
         startWaiting()
         reportIdle()
     }
@@ -174,27 +333,28 @@ public final class RunService {
         }
         change(id) { $0.finish(Run.Result(outcome: outcome, usage: usage, finishedAt: .now)) }
         let waiting = waiters.removeValue(forKey: id) ?? []
-        let run = store.run(id)
+        let run = store.run(id)?.run
         for waiter in waiting { waiter.complete(run) }
     }
 
-    private static func size(of specification: RunSpecification) -> Int {
-        specification.environment.reduce(specification.standardInput.count) {
-            $0 + $1.key.utf8.count + $1.value.utf8.count
-        }
-            + specification.command.reduce(0) { $0 + $1.utf8.count }
+    /// A run whose client is told that it was not accepted.
+    private func abandon(_ id: RunID) {
+        guard let stored = store.run(id) else { return }
+        if let run = queue.remove(of: stored.principal, where: { $0.id == id }) { queuedBytes -= run.bytes }
+        active[id]?.execution?.cancel()
+        store.abandon(id)
+        for waiter in waiters.removeValue(forKey: id) ?? [] { waiter.complete(nil) }
     }
 
+    private func forget(_ ids: [RunID]) { store.drop(ids) }
+
     private func change(_ id: RunID, _ body: (inout Run) -> Void) {
-        guard var run = store.run(id) else { return }
+        guard var run = store.run(id)?.run else { return }
         body(&run)
         store.update(run)
     }
 
-    private func reportIdle() {
-        guard active.isEmpty else { return }
-        let completions = whenIdle
-        whenIdle = []
-        for completion in completions { completion() }
+    private func enforcement(of specification: RunSpecification) -> Enforcement {
+        enforcement.with(specification.network)
     }
 }

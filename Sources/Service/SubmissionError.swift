@@ -1,7 +1,11 @@
+public import Store
+
 /// Why a run was not accepted.
 public enum SubmissionError: Error, Sendable, Hashable {
     /// As many runs wait as may, or as much input for them.
     case queueFull(waiting: Int)
     /// The service is being stopped, or has lost its launcher.
     case notAccepting
+    /// It cannot be remembered: the disk is full, most often.
+    case notStored(StoreError)
 }

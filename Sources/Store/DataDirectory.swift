@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Runs
 
 /// The folder that holds what is too large for memory.
 ///
@@ -14,6 +15,19 @@ public final class DataDirectory {
     ///
     /// By its descriptor (proc(5), `/proc/self/fd`): a service that has given up root may not pass through the folders above.
     var outputPath: String { "/proc/self/fd/\(output)" }
+
+    /// The file for the output of one stream.
+    func outputPath(of run: RunID, _ stream: OutputStream) -> String { "\(outputPath)/\(run).\(stream.rawValue)" }
+
+    /// The database. What is opened while the service may still pass through the folders above stays open.
+    var databasePath: String { path + "/" + Self.database }
+    /// The names of running runs.
+    var runningPath: String { path + "/" + Self.running }
+
+    private static let database = "sandglass.sqlite"
+    private static let running = "running"
+    /// All that a service makes beside the output and the lock.
+    private static let files = [database, database + "-wal", database + "-shm", database + "-journal", running]
 
     /// Opens a folder, makes it if need be, and keeps other services out of it.
     ///
@@ -78,21 +92,18 @@ public final class DataDirectory {
         if mkdir(folder, 0o700) < 0, errno != EEXIST { throw Self.error("mkdir", folder) }
         output = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
         guard output >= 0 else { throw Self.error("open", folder) }
-        // Nothing refers to what an earlier service kept: runs do not outlive their service yet.
-        removeOutput()
     }
 
-    /// Removes what was kept, and the folder if it was made for this service alone.
-    ///
-    /// The lock is released.
+    /// Releases the lock, and removes the folder if it was made for this service alone.
     public func close() {
         guard lock >= 0 else { return }
-        removeOutput()
+        if isTemporary { removeOutput() }
         if output >= 0 { Glibc.close(output) }
         output = -1
-        rmdir(path + "/output")
         // The lock of a folder that stays, stays: another service may have opened it already.
         if isTemporary {
+            rmdir(path + "/output")
+            for name in Self.files { unlink(path + "/" + name) }
             unlink(path + "/lock")
             rmdir(path)
         }
@@ -125,7 +136,7 @@ public final class DataDirectory {
         }
     }
 
-    private static func names(in folder: String) -> [String] {
+    static func names(in folder: String) -> [String] {
         guard let stream = opendir(folder) else { return [] }
         defer { closedir(stream) }
         var names: [String] = []

@@ -41,6 +41,16 @@ public final class OutputRecorder {
         if written < bytes.count { abandonFile() } else { bytes = [] }
     }
 
+    /// Whether some of it would be gone with this process.
+    public var isInMemory: Bool { !bytes.isEmpty && failure == nil }
+
+    /// Moves what is in memory to the file, and what comes later goes there at once.
+    public func flush() {
+        guard isInMemory, file < 0 else { return }
+        do { try moveToFile() } catch { failure = error }
+        if written < bytes.count { abandonFile() } else { bytes = [] }
+    }
+
     /// What has been kept so far.
     ///
     /// - Parameter totalBytes: how many bytes the run has written.

@@ -22,7 +22,7 @@ enum ExitStatus {
         case .cancelled: stopSignal.map { 128 + $0 } ?? sandglassFailed
         case .startFailed(let failure) where failure.step == "exec":
             failure.errno == "ENOENT" ? notFound : notExecutable
-        case .startFailed, .outputLimit, .internalError: sandglassFailed
+        case .startFailed, .outputLimit, .internalError, .lost: sandglassFailed
         }
     }
 }

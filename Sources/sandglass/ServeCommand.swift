@@ -10,8 +10,9 @@ struct ServeCommand: ParsableCommand {
         abstract: "Serve the HTTP API.",
         discussion: """
             Prints "listening on http://ADDRESS:PORT" to standard error when it accepts connections. \
-            SIGTERM or SIGINT stops it: what runs is cancelled and every waiting client is answered; \
-            a second one does not wait for grace periods.
+            SIGTERM or SIGINT stops it: what runs may go on for --drain-seconds and is cancelled then, every waiting client is \
+            answered, and what waits for its turn is run after the next start if there is a --data-directory. A second signal \
+            does not wait.
             """
     )
 
@@ -30,8 +31,8 @@ struct ServeCommand: ParsableCommand {
         name: .customLong("data-directory"),
         help: ArgumentHelp(
             """
-            Where output goes that is too large for memory; it is made if need be, and one server at a time may use it. \
-            (default: a temporary directory; environment: SANDGLASS_DATA_DIRECTORY)
+            Where runs and their output are remembered, over a restart too; it is made if need be, and one server at a \
+            time may use it. (default: a temporary directory, removed at the end; environment: SANDGLASS_DATA_DIRECTORY)
             """,
             valueName: "directory"
         )
@@ -48,6 +49,8 @@ struct ServeCommand: ParsableCommand {
         )
     )
     var concurrency: Int?
+
+    @OptionGroup var storage: StorageOptions
 
     @OptionGroup var view: ViewOptions
 
@@ -92,7 +95,10 @@ struct ServeCommand: ParsableCommand {
         let server = Server(
             address: address,
             dataDirectory: try Setting.value(dataDirectory, "SANDGLASS_DATA_DIRECTORY"),
-            concurrency: concurrency,
+            limits: try storage.limits(concurrency: concurrency),
+            drain: try storage.drain(),
+            durability: try storage.accepted(),
+            retention: try storage.retention(),
             sandbox: sandbox,
             required: try Requirements.features(requirements)
         )

@@ -24,7 +24,10 @@ struct Server {
 
     let address: ListenAddress
     let dataDirectory: String?
-    let concurrency: Int
+    let limits: ServiceLimits
+    let drain: Duration
+    let durability: Durability
+    let retention: Retention
     let sandbox: SandboxConfiguration
     let required: Set<HostFeature>
 
@@ -32,6 +35,7 @@ struct Server {
     func run() -> Never {
         var signals = StopSignals([SIGINT, SIGTERM])
         let logger = Diagnostics.logger()
+        let concurrency = limits.concurrency
         // First of all: now the process is small and has no other thread.
         let facts = HostFacts.current()
         let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
@@ -54,9 +58,9 @@ struct Server {
         let everything = __priority_which_t(PRIO_PROCESS.rawValue)
         setpriority(everything, 0, getpriority(everything, 0) - 10)
 
-        let directory = openDataDirectory()
+        let store = openStore()
         let parts = ServerParts()
-        start(parts, launcher, facts, directory, min(connections, Self.mostConnections), logger)
+        start(parts, launcher, facts, store, min(connections, Self.mostConnections), logger)
         let first = signals.next()
         logger.info("stopping", metadata: ["signal": "\(first)"])
         Task { @Reactor in parts.stop() }
@@ -70,15 +74,21 @@ struct Server {
         _ parts: ServerParts,
         _ launcher: consuming LauncherProcess,
         _ facts: HostFacts,
-        _ directory: sending DataDirectory,
+        _ store: sending RunStore,
         _ connections: Int,
         _ logger: Logger
     ) {
         let handover = LauncherHandover(launcher)
         Task { @Reactor in
             do {
-                try await parts.start(self, handover.take(), facts, directory, connections, logger)
+                try await parts.start(self, handover.take(), facts, store, connections, logger)
                 Diagnostics.say("listening on http://\(parts.authority)")
+                if parts.recovered != (0, 0) {
+                    logger.notice(
+                        "an earlier server left runs behind",
+                        metadata: ["queued": "\(parts.recovered.queued)", "lost": "\(parts.recovered.lost)"]
+                    )
+                }
                 for gap in parts.gaps {
                     // Nothing that may be required: good to know.
                     let isWall = gap.features.contains(where: Requirement.isolation.features.contains)
@@ -92,7 +102,7 @@ struct Server {
     }
 
     /// Opens the data directory while the server may still open any, and gives up what it is not needed for any more.
-    private func openDataDirectory() -> DataDirectory {
+    private func openStore() -> RunStore {
         do {
             let user = Privileges.serviceUser
             let directory =
@@ -102,8 +112,9 @@ struct Server {
                     try DataDirectory(temporaryIn: Setting.text(of: "TMPDIR") ?? "/tmp", orOwnedBy: user)
                 }
             if let user { try directory.give(to: user) }
+            let store = try RunStore(directory, durability: durability, retention: retention)
             try Privileges.drop()
-            return directory
+            return store
         } catch {
             Diagnostics.say("sandglass: cannot start: \(error)")
             exit(1)

@@ -19,10 +19,12 @@ final class ServerParts {
     private static let lastAnswers = Duration.milliseconds(100)
 
     private var launcher: Launcher?
-    private var store: MemoryRunStore?
+    private var store: RunStore?
     private var service: RunService?
     private var api: APIServer?
     private var exitStatus: Int32 = 0
+    private var drain = Duration.zero
+    private var keepsQueue = false
 
     nonisolated init() {}
 
@@ -32,6 +34,9 @@ final class ServerParts {
         return (api.address.contains(":") ? "[\(api.address)]" : api.address) + ":\(api.port)"
     }
 
+    /// How many runs an earlier server left behind that had not begun, and that had.
+    private(set) var recovered = (queued: 0, lost: 0)
+
     /// What this host does not give.
     private(set) var gaps: [Gap] = []
 
@@ -39,13 +44,15 @@ final class ServerParts {
         _ server: Server,
         _ process: consuming LauncherProcess,
         _ facts: HostFacts,
-        _ directory: DataDirectory,
+        _ store: RunStore,
         _ maximumConnections: Int,
         _ logger: Logger
     ) async throws {
-        let store = MemoryRunStore(directory)
         self.store = store
-        let launcher = try Launcher(process, spares: min(server.concurrency, Self.mostSpares))
+        recovered = (store.queued.count, store.lostCount)
+        drain = server.drain
+        keepsQueue = server.dataDirectory != nil
+        let launcher = try Launcher(process, spares: min(server.limits.concurrency, Self.mostSpares))
         self.launcher = launcher
         if let failure = await launcher.probeOnce() { throw failure }
         let report = HostReport(facts, launcher.support)
@@ -59,7 +66,7 @@ final class ServerParts {
         let service = RunService(
             launcher: launcher,
             store: store,
-            concurrency: server.concurrency,
+            limits: server.limits,
             enforcement: launcher.support.enforcement,
             logger: logger
         )
@@ -76,12 +83,13 @@ final class ServerParts {
         )
     }
 
-    /// Cancels what runs, answers everybody who waits, and ends the process.
+    /// Lets what runs go on for a while, answers everybody who waits, and ends the process.
     func stop() {
         guard let service, let api else { exitProcess(status: exitStatus) }
         self.service = nil
-        api.stopAccepting()
-        service.stop { [self] in
+        if drain == .zero { api.stopAccepting() }
+        service.stop(after: drain, keepsQueue: keepsQueue) { [self] in
+            api.stopAccepting()
             // Answers that the sockets did not take at once get a moment.
             _ = Reactor.schedule(at: .now.advanced(by: Self.lastAnswers)) { [self] in exitProcess(status: exitStatus) }
         }

@@ -32,6 +32,13 @@ struct ServiceFixture {
         }
     }
 
+    /// Looks a run up, in the database too.
+    func find(_ id: RunID) async throws -> Run? {
+        try await withCheckedContinuation { continuation in
+            service.find(id) { continuation.resume(returning: $0) }
+        }.get()
+    }
+
     func stop() async {
         await withCheckedContinuation { continuation in service.stop { continuation.resume() } }
     }
@@ -41,17 +48,18 @@ struct ServiceFixture {
 func withService(
     concurrency: Int = 4,
     queueLimit: Int = 100,
-    keptRuns: Int = 1000,
+    retention: Retention = Retention(),
+    directory: String? = nil,
     _ body: @escaping @Reactor (ServiceFixture) async throws -> Void
 ) async throws {
     try await withLauncher(slots: concurrency + 2) { launcher in
-        let store = MemoryRunStore(try DataDirectory(temporaryIn: "/tmp"), keptRuns: keptRuns)
+        let folder = if let directory { try DataDirectory(path: directory) } else { try DataDirectory(temporaryIn: "/tmp") }
+        let store = try RunStore(folder, retention: retention)
         defer { store.close() }
         let service = RunService(
             launcher: launcher,
             store: store,
-            concurrency: concurrency,
-            queueLimit: queueLimit,
+            limits: ServiceLimits(concurrency: concurrency, queued: queueLimit),
             enforcement: .current,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

@@ -1,4 +1,5 @@
 import Glibc
+import Runs
 import TestSupport
 import Testing
 
@@ -29,32 +30,23 @@ import Testing
         first.close()
     }
 
-    @Test func `what an earlier service left is swept away`() throws {
+    @Test func `what an earlier service left stays`() throws {
         let folder = try ScratchFolder()
         #expect(mkdir(folder.path + "/output", 0o700) == 0)
-        for name in ["a.stdout", "b.stderr", ".hidden"] { try folder.makeFile("output/" + name, "stale") }
-        try folder.makeFile("mine", "not the service's")
-        let directory = try DataDirectory(path: folder.path)
-        #expect(ScratchFolder.names(in: folder.path + "/output") == [])
-        #expect(ScratchFolder.exists(folder.path + "/mine"))
-        directory.close()
-    }
-
-    @Test func `many stale files are swept away`() throws {
-        let folder = try ScratchFolder()
-        #expect(mkdir(folder.path + "/output", 0o700) == 0)
-        for index in 0..<2000 { try folder.makeFile("output/\(index)", "") }
+        for name in ["output/a.stdout", "sandglass.sqlite", "mine"] { try folder.makeFile(name, "kept") }
         try DataDirectory(path: folder.path).close()
-        #expect(ScratchFolder.names(in: folder.path) == ["lock"])
+        #expect(ScratchFolder.names(in: folder.path) == ["lock", "mine", "output", "sandglass.sqlite"])
+        #expect(ScratchFolder.names(in: folder.path + "/output") == ["a.stdout"])
     }
 
-    @Test func `closing removes what was kept and leaves a folder that was given`() throws {
+    @Test func `a temporary folder goes with all that a service makes in it`() throws {
         let folder = try ScratchFolder()
-        let directory = try DataDirectory(path: folder.path)
-        try folder.makeFile("output/x", "text")
-        directory.close()
-        #expect(ScratchFolder.exists(folder.path))
-        #expect(ScratchFolder.names(in: folder.path) == ["lock"])
+        let directory = try DataDirectory(temporaryIn: folder.path)
+        let store = try RunStore(directory)
+        store.insert(.make(1), RunSpecification(command: ["true"]), of: "")
+        store.recorder(for: Run.make(2).id, .standardOutput).append(count: 9000)
+        store.close()
+        #expect(ScratchFolder.names(in: folder.path) == [])
     }
 
     @Test func `a temporary folder is new, this user's alone, and removed`() throws {

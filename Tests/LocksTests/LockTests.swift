@@ -1,7 +1,7 @@
 import Dispatch
 import Testing
 
-@testable import Reactor
+import Locks
 
 @Suite struct LockTests {
     @Test func `threads enter one after the other`() {

@@ -1,0 +1,18 @@
+// The database in a file. Its destructor constants are casts, which Swift does not import.
+#pragma once
+
+#include <sqlite3.h>
+#include <stddef.h>
+
+// The bytes are copied before the call returns.
+static inline int sandglass_sqlite_bind_bytes(sqlite3_stmt *statement, int index, const void *bytes, int count) {
+    return sqlite3_bind_blob(statement, index, bytes, count, SQLITE_TRANSIENT);
+}
+static inline int sandglass_sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text, int count) {
+    return sqlite3_bind_text(statement, index, text, count, SQLITE_TRANSIENT);
+}
+
+// Leaves a file as it is when it is closed: what is in its log stays there (SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).
+static inline int sandglass_sqlite_leave_log(sqlite3 *database) {
+    return sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}

@@ -1,0 +1,47 @@
+import Testing
+
+@testable import Service
+
+struct FairQueueTests {
+    private func queue(_ elements: [(String, Int)]) -> FairQueue<Int> {
+        var queue = FairQueue<Int>()
+        for (owner, element) in elements { queue.append(element, of: owner) }
+        return queue
+    }
+
+    private func all(_ queue: FairQueue<Int>) -> [Int] {
+        var queue = queue
+        return Array(sequence(state: ()) { _ in queue.popFirst { _ in true } })
+    }
+
+    @Test func `one owner's come first in, first out`() {
+        #expect(all(queue([("a", 1), ("a", 2), ("a", 3)])) == [1, 2, 3])
+    }
+
+    @Test func `owners take turns, however much one of them has`() {
+        #expect(all(queue([("a", 1), ("a", 2), ("a", 3), ("b", 10), ("c", 20), ("b", 11)])) == [1, 10, 20, 2, 11, 3])
+    }
+
+    @Test func `whoever may have none now does not hold up the others`() {
+        var queue = queue([("a", 1), ("b", 10), ("a", 2)])
+        #expect(queue.popFirst { $0 != "a" } == 10)
+        #expect(queue.popFirst { $0 != "a" } == nil)
+        #expect(queue.count == 2)
+        #expect(all(queue) == [1, 2])
+    }
+
+    @Test func `one can be taken out of its place`() {
+        var queue = queue([("a", 1), ("a", 2), ("b", 10)])
+        #expect(queue.remove(of: "a") { $0 == 2 } == 2)
+        #expect(queue.remove(of: "a") { $0 == 2 } == nil)
+        #expect(queue.remove(of: "b") { $0 == 10 } == 10)
+        #expect(queue.remove(of: "c") { _ in true } == nil)
+        #expect(queue.count == 1 && all(queue) == [1])
+    }
+
+    @Test func `all can be taken at once`() {
+        var queue = queue([("a", 1), ("b", 10)])
+        #expect(queue.removeAll().sorted() == [1, 10])
+        #expect(queue.isEmpty)
+    }
+}

@@ -1,0 +1,52 @@
+import Glibc
+import Runs
+import TestSupport
+import Testing
+
+@testable import Store
+
+extension Run {
+    static func make(_ milliseconds: Int64, _ specification: RunSpecification = RunSpecification(command: ["true"])) -> Run {
+        var specification = specification
+        // Written down, for it is remembered as a number.
+        specification.limits.cpu = .seconds(20)
+        var ids = RunIDGenerator()
+        let time = Timestamp(millisecondsSince1970: milliseconds)
+        return Run(id: ids.next(now: time), specification: specification, enforcement: .current, createdAt: time)
+    }
+
+    func finished(_ outcome: Outcome = .exited(code: 0)) -> Run {
+        var run = self
+        guard state != .finished else { return self }
+        run.finish(Run.Result(outcome: outcome, usage: nil, finishedAt: createdAt))
+        return run
+    }
+}
+
+extension RunStore {
+    /// A store in a folder that stays.
+    static func open(_ folder: ScratchFolder, retention: Retention = Retention()) throws -> RunStore {
+        try RunStore(DataDirectory(path: folder.path + "/data"), retention: retention)
+    }
+
+    /// Remembers a new run as a service does that is asked for nothing else.
+    func insert(_ run: Run) { insert(run, run.specification, of: "") }
+
+    func confirmed(_ id: RunID) async -> StoreError? {
+        await withCheckedContinuation { continuation in confirm(id) { continuation.resume(returning: $0) } }
+    }
+
+    func found(_ id: RunID) async throws -> Run? {
+        try await withCheckedContinuation { continuation in find(id) { continuation.resume(returning: $0) } }.get()?.run
+    }
+
+    func listed(_ filter: RunFilter = RunFilter(), limit: Int = 100) async throws -> [Run] {
+        try await withCheckedContinuation { continuation in
+            page(filter, limit: limit) { continuation.resume(returning: $0) }
+        }.get().map(\.run)
+    }
+
+    func forgot(_ id: RunID) async throws -> Bool {
+        try await withCheckedContinuation { continuation in forget(id) { continuation.resume(returning: $0) } }.get()
+    }
+}

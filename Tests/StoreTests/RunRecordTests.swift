@@ -1,0 +1,86 @@
+import Runs
+import Testing
+
+@testable import Store
+
+struct RunRecordTests {
+    private static let signal = Signal(number: 11, name: "SIGSEGV", coreDumped: true)
+    private static let failure = Failure(step: "exec", errno: "ENOENT", detail: "no such file")
+
+    static let outcomes: [Outcome] = [
+        .exited(code: 255), .signaled(signal), .timedOut(.signal(.kill)), .timedOut(.exitCode(3)), .cpuLimit(signal),
+        .memoryLimit, .outputLimit(.signal(.kill)), .cancelled(nil), .cancelled(.exitCode(0)), .lost,
+        .startFailed(failure), .internalError(failure),
+    ]
+
+    private func reread(_ run: Run) throws -> Run { try Run(run.id, record: run.record) { "/out/\($0.rawValue)" } }
+
+    @Test(arguments: outcomes) func `a finished run is read as it was written`(outcome: Outcome) throws {
+        var run = Run.make(1_700_000_000_123)
+        run.becomeRunning()
+        run.commandStarted(at: Timestamp(millisecondsSince1970: 1_700_000_000_124))
+        run.standardOutput = CapturedOutput(content: .bytes([0, 255, 10]), totalBytes: 1 << 40)
+        run.standardError = CapturedOutput(content: .file(path: "/out/stderr", count: 9000), totalBytes: 9000)
+        let usage = Usage(
+            wall: .nanoseconds(1_234_567_891),
+            user: .microseconds(3),
+            system: nil,
+            peakMemoryBytes: 1 << 33,
+            queued: .seconds(86_400)
+        )
+        run.finish(Run.Result(outcome: outcome, usage: usage, finishedAt: Timestamp(millisecondsSince1970: -1)))
+        #expect(try reread(run) == run)
+    }
+
+    @Test func `a queued run is read as it was written`() throws {
+        let run = Run.make(0)
+        #expect(try reread(run) == run)
+    }
+
+    @Test func `a request is read as it was written`() throws {
+        var request = RunSpecification(
+            command: ["sh", "-c", "", "ü\u{0}"],
+            environment: ["A": "1", "": "é"],
+            workingDirectory: "/tmp",
+            standardInput: (0...255).map { UInt8($0) },
+            limits: Limits(timeout: .milliseconds(50), cpu: .seconds(3), memoryBytes: 1, processes: 2, outputBytes: 3),
+            grace: .seconds(1),
+            onOutputLimit: .kill,
+            image: "python",
+            network: .host,
+            labels: ["branch": "main"]
+        )
+        request.limits.diskBytes = 4
+        request.limits.openFiles = 5
+        var reader = RecordReader(request.record)
+        let read = try RunSpecification(from: &reader)
+        #expect(read.record == request.record)
+        #expect(read.command == request.command && read.limits.cpu == .seconds(3) && read.labels == request.labels)
+        #expect(reader.isAtEnd)
+    }
+
+    @Test func `a record that is cut anywhere is damage, not a crash`() {
+        let record = Run.make(1).finished(.startFailed(Self.failure)).record
+        for length in 0..<record.count {
+            #expect(throws: RecordReader.Damage.self) {
+                try Run(Run.make(1).id, record: Array(record.prefix(length))) { _ in "" }
+            }
+        }
+    }
+
+    @Test func `numbers of every size are read as they were written`() throws {
+        for number in [0, 1, -1, 63, 64, -64, -65, 1 << 31, .max, .min] as [Int64] {
+            var writer = RecordWriter()
+            writer.write(number)
+            var reader = RecordReader(writer.bytes)
+            #expect(try reader.number() == number)
+        }
+    }
+
+    @Test func `a run's name sorts as its bytes do`() throws {
+        let ids = [Run.make(1).id, Run.make(256).id, Run.make(1_700_000_000_000).id]
+        #expect(ids.map { RunID(bytes: $0.bytes) } == ids)
+        #expect(ids.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) } == ids)
+        #expect(RunID(bytes: [1, 2]) == nil)
+    }
+}
