@@ -68,7 +68,7 @@ static void spawn(struct sandglass_roster *roster, uint32_t slot, const struct s
             never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 5));
         return;
     }
-    if (sandglass_network_enter(&roster->places[slot]) < 0) {
+    if (sandglass_network_is_leased(&roster->plan) && sandglass_network_enter(&roster->places[slot]) < 0) {
         never_born(slot, control, sandglass_failed(SANDGLASS_STEP_NETWORK, -1));
         return;
     }

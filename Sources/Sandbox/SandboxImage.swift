@@ -67,7 +67,7 @@ public struct SandboxImage: Sendable, Hashable {
         guard !top.subtracting(Self.own).isEmpty else {
             throw ViewError(
                 path: path,
-                reason: "nothing is in it that this user may see: it must hold a whole root file system, /bin or /usr and so on"
+                reason: "nothing is in it that this user may see: it must hold a root file system, with /bin and so on"
             )
         }
         guard !top.contains(Self.scaffold) else {
