@@ -30,9 +30,20 @@ import Testing
 
     @Test func `the receipt says what the host's view's does`() throws {
         try withImage { server in
-            try #expect(
-                server.run(["true"], ["image": "one"]).enforcement == server.run(["true"]).enforcement
-            )
+            let inside = try server.run(["true"], ["image": "one"]).enforcement
+            try #expect(inside == server.run(["true"]).enforcement)
+        }
+    }
+
+    @Test func `a run has the same filters, privileges and namespaces as one that sees the host's programs`() throws {
+        try withImage { server in
+            let script = """
+                grep -E '^(Seccomp|NoNewPrivs|Cap|Uid|Gid|Groups|NSpid)' /proc/self/status; \
+                readlink /proc/self/ns/* | cut -d [ -f 1; cat /proc/self/uid_map /proc/self/setgroups | cut -c 1-20
+                """
+            let inside = try server.shell(script, ["image": "one"])
+            #expect(inside.stdout.text.contains("Seccomp:\t2\n"))
+            try #expect(inside.stdout.text == server.shell(script).stdout.text)
         }
     }
 
@@ -105,6 +116,19 @@ import Testing
         for mount in mounts where mount.device == mark.device { #expect(mount.root.hasPrefix(kept + "/")) }
     }
 
+    @Test func `no run has a mount, or a file, of another run of the image`() throws {
+        try withImage("--concurrency", "4") { server in
+            let script = """
+                echo /box/* /tmp/* /dev/shm/*; for p in / /box /tmp /proc /dev/shm; do grep -c " $p " /proc/self/mountinfo; done; \
+                for p in /box /tmp /dev/shm; do : > $p/left; done
+                """
+            let first = try server.shell(script, ["image": "one"]).stdout.text
+            #expect(first.hasPrefix("/box/* /tmp/* /dev/shm/*\n"))
+            let runs = try (0..<12).map { _ in try server.submit(["sh", "-c", script], ["image": "one"]) }
+            for run in runs { try #expect(server.finished(run).stdout.text == first) }
+        }
+    }
+
     @Test func `links in it lead to what is in it`() throws {
         let secret = try TemporaryFolder()
         try secret.write("secret", "of the host\n", mode: 0o644)
@@ -163,12 +187,15 @@ import Testing
     @Test(.enabled(if: Host.isRoot)) func `what is mounted below it is shown with its walls`() throws {
         // In a mount namespace of the server's own.
         let script = """
-            mount -t tmpfs none "$0/opt" && cp "$0/bin/id" "$0/opt/id" && chmod 6755 "$0/opt/id" && exec "$@"
+            at=$0/opt/below; mount -t tmpfs none $at && cp "$0/bin/id" $at/id && chmod 6755 $at/id && exec "$@"
             """
         let prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, image.path]
         try withImage(prefix: prefix) { server in
             let run = try server.shell(
-                "/opt/id -u; grep ' /opt ' /proc/self/mountinfo | cut -d ' ' -f 6; (: > /opt/x) 2>/dev/null || exit 5",
+                """
+                cd /opt/below; ./id -u; grep ' /opt/below ' /proc/self/mountinfo | cut -d ' ' -f 6; \
+                (: > x) 2>/dev/null || exit 5
+                """,
                 ["image": "one"]
             )
             #expect(run.end == .exited(5))
