@@ -27,6 +27,9 @@ struct CapabilitiesDocument {
             document.member("images") {
                 $0.array { names in for image in capabilities.images { names.element(image) } }
             }
+            document.member("networks") {
+                $0.array { names in for network in maxima.networks { names.element(network.rawValue) } }
+            }
         }
         return writer.bytes + [UInt8(ascii: "\n")]
     }

@@ -26,6 +26,8 @@ public struct RequestMaxima: Sendable {
     public var images = ["host"]
     /// Whether `network` may be `host`.
     public var allowsHostNetwork = false
+    /// What `network` may be.
+    public var networks: [RunNetwork] { allowsHostNetwork ? RunNetwork.allCases : [.none] }
     /// The longest that a client may wait for a run in one request.
     public var wait = Duration.seconds(300)
 

@@ -61,14 +61,27 @@ static pid_t clone_into_group(struct sandglass_roster *roster, struct sandglass_
     return pid;
 }
 
+// Nobody gets what the plan does not have, whatever the server says.
+static struct sandglass_failure refusal(const struct sandglass_plan *plan, const struct sandglass_slot_kind *kind) {
+    errno = EPERM;
+    if (kind->image > plan->image_count) return sandglass_failed(SANDGLASS_STEP_IMAGE, (int32_t)kind->image);
+    if (kind->shares_network && !plan->allows_host_network) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
+    return sandglass_no_failure();
+}
+
 static void spawn(struct sandglass_roster *roster, uint32_t slot, const struct sandglass_slot_kind *kind, int control) {
+    struct sandglass_failure failure = refusal(&roster->plan, kind);
+    if (failure.step) {
+        never_born(slot, control, failure);
+        return;
+    }
     struct sandglass_birth birth = {.slot = slot, .control = control, .kind = *kind};
     if (roster->plan.cgroups.version == 1) {
         if (sandglass_nursery_ask(roster, slot, kind, control) < 0)
             never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 5));
         return;
     }
-    if (sandglass_network_enter(&roster->places[slot]) < 0) {
+    if (sandglass_network_is_leased(&roster->plan) && sandglass_network_enter(&roster->places[slot]) < 0) {
         never_born(slot, control, sandglass_failed(SANDGLASS_STEP_NETWORK, -1));
         return;
     }
@@ -100,9 +113,6 @@ static void obey(struct sandglass_roster *roster, const struct sandglass_launche
         // Two slots of one number would share a user: whatever the server says, that never happens.
         sandglass_nursery_take_reports(roster);
         if (control < 0 || roster->places[slot].slot != 0 || roster->places[slot].nurse.is_making) break;
-        // Nor does one get what the plan does not have.
-        if (request->slot_kind.image > roster->plan.image_count) break;
-        if (request->slot_kind.shares_network && !roster->plan.allows_host_network) break;
         spawn(roster, slot, &request->slot_kind, control);
         break;
     case SANDGLASS_LAUNCHER_KILL:

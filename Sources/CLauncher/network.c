@@ -31,7 +31,12 @@ int sandglass_network_keep_host(void) {
 }
 
 // Async-signal-safe.
-int sandglass_network_enter_host(void) { return (int)syscall(SYS_setns, SANDGLASS_HOST_NETWORK, CLONE_NEWNET); }
+int sandglass_network_choose(const struct sandglass_plan *plan, const struct sandglass_slot_kind *kind) {
+    bool leased = sandglass_network_is_leased(plan);
+    if (leased && kind->shares_network) return (int)syscall(SYS_setns, SANDGLASS_HOST_NETWORK, CLONE_NEWNET);
+    if (!leased && !kind->shares_network) return (int)syscall(SYS_unshare, CLONE_NEWNET);
+    return 0;
+}
 
 // Async-signal-safe.
 int sandglass_network_enter(struct sandglass_place *place) {

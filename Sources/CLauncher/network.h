@@ -8,13 +8,21 @@
 
 #include "roster.h"
 
+// Whether this is so. An ordinary user cannot go back to a network that he has left: if runs may use the host's, his launcher
+// stays in it, and each slot makes its own.
+static inline bool sandglass_network_is_leased(const struct sandglass_plan *plan) {
+    return !plan->allows_host_network || plan->first_host_user != 0;
+}
+
 // In the launcher, where slots are cloned from it: moves it into the namespace of a slot number, a new one if there is none.
 // Returns 0, or -1 with errno.
 int sandglass_network_enter(struct sandglass_place *place);
 // Lets go of a number's namespace, if it is one of more than are worth keeping.
 void sandglass_network_leave(struct sandglass_place *place, uint32_t slot);
 
-// For runs that use the host's network. In the launcher, while it is in that namespace: keeps a descriptor of it, for which it
-// takes root's privilege over it. In a slot: enters it. Both return 0, or -1 with errno.
+// In the launcher, while it is in the host's network: keeps a descriptor of it, for which it takes root's privilege over it, for
+// runs that use it. Returns 0, or -1 with errno.
 int sandglass_network_keep_host(void);
-int sandglass_network_enter_host(void);
+
+// In a slot: sees to it that it is in the host's network, or in one of its own. Returns 0, or -1 with errno.
+int sandglass_network_choose(const struct sandglass_plan *plan, const struct sandglass_slot_kind *kind);

@@ -88,6 +88,14 @@ static int raise_descriptor_limit(void) {
     return setrlimit(RLIMIT_NOFILE, &files);
 }
 
+// The launcher itself needs no network.
+static struct sandglass_failure leave_network(const struct sandglass_plan *plan) {
+    if (!sandglass_network_is_leased(plan)) return sandglass_no_failure();
+    if (plan->allows_host_network && sandglass_network_keep_host() < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, 1);
+    if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
+    return sandglass_no_failure();
+}
+
 // Async-signal-safe.
 struct sandglass_failure sandglass_preparation_run(struct sandglass_plan *plan, int server) {
     struct sandglass_failure failure;
@@ -100,9 +108,7 @@ struct sandglass_failure sandglass_preparation_run(struct sandglass_plan *plan, 
     bool root = syscall(SYS_geteuid) == 0;
     if (!root && (failure = sandglass_identity_become_namespace_root()).step) return failure;
     if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE, -1);
-    if (plan->allows_host_network && sandglass_network_keep_host() < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, 1);
-    // The launcher itself needs no network.
-    if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
+    if ((failure = leave_network(plan)).step) return failure;
     if ((failure = sandglass_root_build(plan, !root)).step) return failure;
     // Again, from the new root: nothing of the host's mounts stays referred to.
     if (setup_streams() < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 2);

@@ -46,9 +46,17 @@ static int make_file(const char *path, uint32_t mode, const void *contents, size
 static int make_bind(const char *source, const char *target, uint64_t attributes) {
     char path[PATH_MAX];
     if (host_path(path, source) < 0) return -1;
-    // Recursive: in a user namespace of its own a mount may not be shown without those that cover parts of it.
-    if (mount(path, target, NULL, MS_BIND | MS_REC, NULL) < 0) return -1;
-    return restrict_mount(target, attributes, true);
+    // Recursive: in a user namespace of its own a mount may not be shown without those that cover parts of it. And it is this
+    // very folder or file: its owner may have put a link to others' in its place since the plan was made.
+    int tree = (int)syscall(
+        SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW
+    );
+    if (tree < 0) return -1;
+    int result = (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
+    int error = errno;
+    close(tree);
+    errno = error;
+    return result < 0 ? -1 : restrict_mount(target, attributes, true);
 }
 
 static int make_device(const struct sandglass_entry *entry) {

@@ -43,15 +43,16 @@ static _Noreturn void give_up(struct sandglass_failure failure) {
 
 // MARK: Set-up
 
-static struct sandglass_failure setup_descriptors(const struct sandglass_birth *birth) {
+static struct sandglass_failure setup_descriptors(
+    const struct sandglass_plan *plan, const struct sandglass_birth *birth
+) {
     // The launcher's socket must not live on in its slots: its end tells the server that the launcher is gone.
     // The files of its group are all that a slot keeps.
     int first = birth->group.version == 0 ? CHILD_SIGNALS : SANDGLASS_GROUP_END;
     if (dup3(birth->control, CONTROL, O_CLOEXEC) < 0 || syscall(SYS_close_range, CHILD_SIGNALS, CHILD_SIGNALS, 0) < 0)
         return sandglass_failed(SANDGLASS_STEP_SIGNALS, 0);
     // By descriptors that go next.
-    if (birth->kind.shares_network && sandglass_network_enter_host() < 0)
-        return sandglass_failed(SANDGLASS_STEP_NETWORK, 2);
+    if (sandglass_network_choose(plan, &birth->kind) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, 2);
     struct sandglass_failure failure = sandglass_root_enter_image(birth->kind.image);
     if (!failure.step && syscall(SYS_close_range, first, ~0u, 0) < 0) failure = sandglass_failed(SANDGLASS_STEP_SIGNALS, 0);
     return failure;
@@ -372,7 +373,7 @@ static _Noreturn void supervise(struct supervision *run) {
 
 // Async-signal-safe, like all of the above.
 _Noreturn void sandglass_slot_run(const struct sandglass_plan *plan, const struct sandglass_birth *birth) {
-    struct sandglass_failure failure = setup_descriptors(birth);
+    struct sandglass_failure failure = setup_descriptors(plan, birth);
     if (!failure.step) failure = set_up(plan, birth);
     if (failure.step) give_up(failure);
 

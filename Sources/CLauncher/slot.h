@@ -11,8 +11,8 @@ struct sandglass_birth {
     struct sandglass_group group;
 };
 
-// The namespaces that it is born in. Its network namespace is its parent's, who has entered the one of the slot's number
-// (network.h).
+// The namespaces that it is born in. Its network namespace is its parent's, who has entered the one of the slot's number, unless
+// it goes to another (network.h).
 static inline uint64_t sandglass_slot_namespaces(const struct sandglass_slot_kind *kind) {
     uint64_t flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     // An image's mounts are in a namespace of their own, of which the slot makes itself a copy.

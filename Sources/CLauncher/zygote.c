@@ -1,6 +1,6 @@
 #include "zygote.h"
 
-#include "descriptors.h"
+#include "network.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -31,7 +31,8 @@ static struct sandglass_failure set_up(
     if (keep_descriptors(launcher, reports) < 0 || setup_process() < 0)
         return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 0);
     // Of all slots of this number, one after the other (network.h). Before its memory is counted.
-    if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
+    if (sandglass_network_is_leased(plan) && syscall(SYS_unshare, CLONE_NEWNET) < 0)
+        return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
     if (sandglass_group_attach(&plan->cgroups, slot) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1);
     if (sandglass_group_open(&plan->cgroups, slot, group) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 2);
     sandglass_group_watch_oom(&plan->cgroups, slot, group);

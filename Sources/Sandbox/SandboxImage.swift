@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A named root file system that commands may see instead of the host's programs, read-only.
 public struct SandboxImage: Sendable, Hashable {
     /// The name of the built-in view.
@@ -12,6 +14,8 @@ public struct SandboxImage: Sendable, Hashable {
 
     /// What is made for each run, or not there at all.
     private static let own: Set = [".", "..", "box", "dev", "proc", "sys", "tmp"]
+    /// Where the host's file system stands while the image's root is being built.
+    private static let scaffold = ".host"
 
     /// Images as they are configured, each found on the host.
     ///
@@ -23,7 +27,7 @@ public struct SandboxImage: Sendable, Hashable {
         for text in texts {
             let image = try SandboxImage(text)
             guard !images.contains(where: { $0.name == image.name }) else {
-                throw ViewError(path: text, reason: "there is another image of that name")
+                throw ViewError(path: text, reason: "there is another image of that name: give each its own")
             }
             images.append(image)
         }
@@ -35,19 +39,40 @@ public struct SandboxImage: Sendable, Hashable {
 
     private init(_ text: String) throws(ViewError) {
         guard let sign = text.firstIndex(of: "=") else {
-            throw ViewError(path: text, reason: "it must be NAME=PATH")
+            throw ViewError(path: text, reason: "it must be NAME=PATH, such as python=/srv/python")
         }
         let name = String(text[..<sign])
         guard Self.isName(name) else {
             throw ViewError(path: text, reason: "a name is of a-z, 0-9 and, behind the first, of . _ - too")
         }
         guard name != Self.hostName else {
-            throw ViewError(path: text, reason: "\(name) is the name of the built-in view")
+            throw ViewError(path: text, reason: "\(name) is the name of the built-in view: choose another")
         }
         let path = String(text[text.index(after: sign)...])
         _ = try HostPath.components(of: path)
         self.name = name
         hostPath = try HostPath.folder(path)
+        try refuseWhatNobodyShouldRunIn(path)
+    }
+
+    private func refuseWhatNobodyShouldRunIn(_ path: String) throws(ViewError) {
+        var status = stat()
+        guard lstat(hostPath, &status) == 0, status.st_mode & 0o022 == 0 else {
+            throw ViewError(
+                path: path,
+                reason: "others than its owner may write to it, and so choose what commands run: chmod go-w \(hostPath)"
+            )
+        }
+        let top = Set(HostFile.names(in: hostPath))
+        guard !top.subtracting(Self.own).isEmpty else {
+            throw ViewError(
+                path: path,
+                reason: "nothing is in it that this user may see: it must hold a root file system, with /bin and so on"
+            )
+        }
+        guard !top.contains(Self.scaffold) else {
+            throw ViewError(path: path, reason: "\(Self.scaffold) in it has a name that is needed here: rename it")
+        }
     }
 
     private static func isName(_ text: String) -> Bool {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import Runs
 internal import Sandbox
 
 /// `sandglass run`.
@@ -9,11 +10,11 @@ struct RunCommand: ParsableCommand {
         abstract: "Run one command, without a server.",
         usage: """
             sandglass run [--timeout <seconds>] [--require <wall>] [--json] [--expose <path>] [--image <name=path>] \
-            -- <command> ...
+            [--network <network>] -- <command> ...
             """,
         discussion: """
             The command runs in a sandbox of its own, in its folder /box: it sees this machine's programs, none of its \
-            other files, and no network. Its standard input, output and error are passed through as they come.
+            other files, and no network, unless the options say otherwise. Its standard input, output and error are passed through as they come.
 
             Exit status: the command's own, 128+N if signal N ended it; 124 if it timed out; 125 if sandglass itself \
             failed; 126 if the command was found but could not be run; 127 if it was not found. With --json the outcome \
@@ -50,6 +51,15 @@ struct RunCommand: ParsableCommand {
     )
     var image: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The network that it sees: none, or host, this machine's, with all that listens on its loopback.",
+            valueName: "network"
+        ),
+        transform: Self.network
+    )
+    var network = RunNetwork.none
+
     @Argument(
         parsing: .captureForPassthrough,
         help: ArgumentHelp("The command and its arguments.", valueName: "command")
@@ -68,19 +78,27 @@ struct RunCommand: ParsableCommand {
         }
         var images = Setting.list([], "SANDGLASS_IMAGE", separator: ",")
         if let image, image.contains("=") { images.append(image) }
-        let sandbox = try view.configuration(images: images)
+        var sandbox = try view.configuration(images: images)
         let name = image.map { String($0.prefix { $0 != "=" }) } ?? SandboxImage.hostName
         guard name == SandboxImage.hostName || sandbox.images.contains(where: { $0.name == name }) else {
             throw ValidationError("There is no image named '\(name)': give its path, --image \(name)=PATH")
         }
+        // Who starts this program may use the network anyway.
+        sandbox.allowsHostNetwork = network == .host
         let session = RunSession(
             command: command,
             timeout: try Setting.value(timeout, "SANDGLASS_TIMEOUT")?.duration ?? .seconds(10),
             json: try Setting.isOn(json, "SANDGLASS_JSON"),
             sandbox: sandbox,
             image: name,
+            network: network,
             required: try Requirements.features(requirements)
         )
         session.run()
+    }
+
+    private static func network(_ name: String) throws -> RunNetwork {
+        if let network = RunNetwork(rawValue: name) { return network }
+        throw ValidationError("It must be \(RunNetwork.allCases.map(\.rawValue).joined(separator: " or ")).")
     }
 }

@@ -10,6 +10,7 @@ struct RunSession {
     let json: Bool
     let sandbox: SandboxConfiguration
     let image: String
+    let network: RunNetwork
     let required: Set<HostFeature>
 
     /// Runs the command and exits as it did.

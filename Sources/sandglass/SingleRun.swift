@@ -21,7 +21,7 @@ final class SingleRun {
 
     nonisolated init(_ session: RunSession, enforcement: Enforcement) {
         self.session = session
-        var specification = RunSpecification(command: session.command, image: session.image)
+        var specification = RunSpecification(command: session.command, image: session.image, network: session.network)
         specification.limits.timeout = session.timeout
         specification.limits.usualProcessors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2)
         // What is passed through is not kept.
@@ -31,7 +31,7 @@ final class SingleRun {
         run = Run(
             id: ids.next(now: .now),
             specification: specification,
-            enforcement: enforcement,
+            enforcement: enforcement.with(session.network),
             createdAt: .now
         )
         collector = OutputCollector()

@@ -14,6 +14,7 @@ import Testing
         #expect(value["walls"]?["landlock"] == .null)
         #expect(value["walls"]?["cgroups"] == .null)
         #expect(value["images"] == .array([.string("host"), .string("python")]))
+        #expect(value["networks"] == .array([.string("none")]))
         #expect(value["version"] == .string("1.2.3"))
     }
 
@@ -28,6 +29,13 @@ import Testing
         #expect(value["maxima"]?["bodyBytes"] == .number("1000"))
         #expect(value["maxima"]?["waitSeconds"] == .number("300"))
         #expect(value["defaults"]?["graceSeconds"] == .number("0"))
+    }
+
+    @Test func `the host's network stands there where it is allowed`() throws {
+        var maxima = RequestMaxima()
+        maxima.allowsHostNetwork = true
+        let report = HostReport(HostFacts(), failure: SetupFailure(step: .launcher, number: 32))
+        #expect(try render(report, images: [], maxima)["networks"] == .array([.string("none"), .string("host")]))
     }
 
     private func render(

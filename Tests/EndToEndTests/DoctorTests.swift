@@ -42,6 +42,7 @@ struct DoctorTests {
         let defaults: Bounds
         let maxima: Bounds
         let images: [String]
+        let networks: [String]
     }
 
     private func doctor(
@@ -197,10 +198,26 @@ struct DoctorTests {
             let run = try server.run(["true"])
             #expect(capabilities.enforcement == run.enforcement)
             #expect(capabilities.images == ["host"])
+            #expect(capabilities.networks == ["none"])
             let limits = capabilities.defaults.limits
             #expect(run.limits.timeoutSeconds == capabilities.defaults.timeoutSeconds)
             #expect(Double(run.limits.memoryBytes) == limits["memoryBytes"])
             #expect(run.limits.cpuSeconds == limits["cpuSeconds"])
+        }
+    }
+
+    @Test func `capabilities name the images and networks that a run may choose`() throws {
+        let image = try ImageFolder("one")
+        try withServer("--allow-host-network", "--image", "one=\(image.path)") { server in
+            let body = try server.get("/capabilities").body
+            let capabilities = try JSONDecoder().decode(Capabilities.self, from: Data(body))
+            #expect(capabilities.images == ["host", "one"])
+            #expect(capabilities.networks == ["none", "host"])
+            for image in capabilities.images {
+                for network in capabilities.networks {
+                    try #expect(server.run(["true"], ["image": image, "network": network]).end == .exited(0))
+                }
+            }
         }
     }
 

@@ -71,6 +71,31 @@ struct LeakTests {
         }
     }
 
+    @Test func `runs of images and of the host's network leave no descriptor, process or mount behind`() throws {
+        let images = try ["a", "b"].map { (name: $0, folder: try ImageFolder($0)) }
+        let flags = images.flatMap { ["--image", "\($0.name)=\($0.folder.path)"] }
+        let server = try ServerProcess(flags + ["--allow-host-network", "--concurrency", "4"])
+        func mixed() throws {
+            for (number, name) in ["a", "b", "host"].enumerated() {
+                let members: [String: Any] = ["image": name, "network": number % 2 == 0 ? "host" : "none"]
+                _ = try server.runTogether(20, ["true"], members)
+                _ = try server.runTogether(5, ["sh", "-c", "while :; do :; done & kill -9 $$"], members)
+                let short = members.merging(["timeoutSeconds": 0.01]) { own, _ in own }
+                _ = try server.runTogether(5, ["sh", "-c", "while :; do :; done"], short)
+            }
+        }
+        try mixed()
+        _ = try server.get("/healthz")
+        let launcher = try #require(server.launcher).pid
+        let before = try descriptors(server)
+        let mounts = ProcessTable.mounts(of: launcher)
+        for _ in 0..<4 { try mixed() }
+        #expect(isBack(server, to: before))
+        #expect(eventually { server.isIdle && server.slots.count <= 4 })
+        #expect(ProcessTable.mounts(of: launcher) == mounts)
+        try server.stop()
+    }
+
     @Test func `output that goes to a file leaves no descriptor behind`() throws {
         try withServer { server in
             _ = try server.shell("true")

@@ -60,4 +60,109 @@ struct NetworkTests {
             try #expect(answer.problem().pointers == ["/network"])
         }
     }
+
+    /// Whether a run sees the network of this process.
+    private func sharesNetwork(_ server: ServerProcess, _ members: [String: Any]) throws -> Bool {
+        let link = try server.run(["readlink", "/proc/self/ns/net"], members).stdout.text
+        #expect(link.hasPrefix("net:["))
+        return link == (ProcessTable.link("/proc/self/ns/net") ?? "") + "\n"
+    }
+
+    @Test func `runs with the host's network and without, one after the other, each have what they asked for`() throws {
+        try withServer("--allow-host-network", "--concurrency", "1") { server in
+            for _ in 0..<8 {
+                try #expect(sharesNetwork(server, ["network": "host"]))
+                try #expect(!sharesNetwork(server, [:]))
+                try #expect(!sharesNetwork(server, ["limits": ["diskBytes": 1 << 20]]))
+            }
+        }
+    }
+
+    @Test func `runs with the host's network and without, at once, each have what they asked for`() throws {
+        try withServer("--allow-host-network", "--concurrency", "6") { server in
+            let names = (0..<24).map { $0 % 2 == 0 ? "host" : "none" }
+            let runs = try names.map {
+                (name: $0, run: try server.submit(["readlink", "/proc/self/ns/net"], ["network": $0]))
+            }
+            let own = (ProcessTable.link("/proc/self/ns/net") ?? "") + "\n"
+            for (name, run) in runs { try #expect((server.finished(run).stdout.text == own) == (name == "host")) }
+        }
+    }
+
+    @Test func `an image may be seen with the host's network`() throws {
+        let image = try ImageFolder("one")
+        try withServer("--allow-host-network", "--image", "one=\(image.path)") { server in
+            try #expect(sharesNetwork(server, ["image": "one", "network": "host"]))
+            try #expect(!sharesNetwork(server, ["image": "one"]))
+            let run = try server.run(["cat", "/mark"], ["image": "one", "network": "host"])
+            #expect(run.stdout.text == "one\n")
+            #expect(run.enforcement["network"] == "none")
+        }
+    }
+
+    @Test func `an ordinary user's server can share the host's network with those who ask`() throws {
+        let server = try ServerProcess(
+            ["--allow-host-network"],
+            prefix: Host.asOrdinaryUser,
+            program: Host.sharedProgram
+        )
+        for _ in 0..<3 {
+            try #expect(sharesNetwork(server, ["network": "host"]))
+            try #expect(!sharesNetwork(server, [:]))
+            try #expect(connect(to: server, ["network": "host"]).end == .exited(0))
+            try #expect(connect(to: server, [:]).end == .exited(1))
+        }
+        try server.stop()
+    }
+
+    @Test func `the user of a run on the host's network has no privilege over it`() throws {
+        try withServer("--allow-host-network") { server in
+            let script = "grep CapEff /proc/self/status; readlink /proc/self/ns/user"
+            let run = try server.shell(script, ["network": "host"])
+            #expect(run.stdout.text.hasPrefix("CapEff:\t0000000000000000\nuser:["))
+            #expect(!run.stdout.text.contains(ProcessTable.link("/proc/self/ns/user") ?? "user"))
+        }
+    }
+
+    /// What `GET /capabilities` says of Landlock.
+    private struct Capabilities: Decodable {
+        struct Walls: Decodable {
+            struct Landlock: Decodable { let abi: Int }
+            let landlock: Landlock?
+        }
+
+        let walls: Walls
+    }
+
+    @Test func `a run on the host's network reaches none of its abstract sockets, with Landlock`() throws {
+        let name = Marker.word()
+        let listen = """
+            my $s = IO::Socket::UNIX->new(Listen => 9, Local => qq(\\0$ARGV[0])) or die; print qq(up\\n); sleep 99
+            """
+        let connect = "exit(IO::Socket::UNIX->new(Peer => qq(\\0$ARGV[0])) ? 0 : 1)"
+        let listener = try ChildProcess(["perl", "-MIO::Socket", "-e", "$| = 1; \(listen)", name])
+        try #require(listener.readOutputLine() == "up")
+        try #expect(ChildProcess(["perl", "-MIO::Socket", "-e", connect, name]).finish().end == .exited(0))
+        try withServer("--allow-host-network") { server in
+            let body = Data(try server.get("/capabilities").body)
+            let abi = try JSONDecoder().decode(Capabilities.self, from: body).walls.landlock?.abi ?? 0
+            let run = try server.run(["perl", "-MIO::Socket", "-e", connect, name], ["network": "host"])
+            #expect(run.end == .exited(abi >= 6 ? 1 : 0))
+        }
+    }
+
+    @Test func `a single command sees the network that it is given`() throws {
+        let own = (ProcessTable.link("/proc/self/ns/net") ?? "") + "\n"
+        func run(_ flags: String...) throws -> ChildProcess.Finished {
+            try ChildProcess([Host.program, "run"] + flags + ["--", "readlink", "/proc/self/ns/net"]).finish()
+        }
+        try #expect(run("--network", "host").text == own)
+        try #expect(run("--network", "none").text != own)
+        try #expect(run().text != own)
+        let unknown = try run("--network", "bridge")
+        #expect(unknown.end == .exited(125))
+        #expect(unknown.diagnostics.contains("none or host"))
+        let json = try run("--json", "--network", "host").text
+        #expect(json.contains(#""network":"none""#))
+    }
 }

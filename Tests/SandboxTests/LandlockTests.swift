@@ -20,6 +20,24 @@ import Testing
         #expect(try await output(script, walls: .systemCallFilter, procIsWritable: true) == "")
     }
 
+    @Test(.enabled("this kernel has no Landlock of ABI 2 or later", hasLandlock), arguments: [false, true])
+    func `what the mounts of an image let through is refused all the same`(sharesNetwork: Bool) async throws {
+        // The host's programs, as the top of an image.
+        let image = try #require(SandboxImage.all(["a=/usr"]).first)
+        let script = "ls -d /usr 2>/dev/null; (echo 1000 > /proc/self/oom_score_adj) 2>&1 | grep -o 'Permission denied'"
+        func output(_ walls: SandboxWalls) async throws -> String {
+            try await SystemCallProbe.output(
+                of: ["sh", "-c", script],
+                walls: walls,
+                procIsWritable: true,
+                image: image,
+                sharesNetwork: sharesNetwork
+            )
+        }
+        #expect(try await output([.systemCallFilter, .landlock]) == "Permission denied\n")
+        #expect(try await output(.systemCallFilter) == "")
+    }
+
     @Test(arguments: ["/box", "/tmp", "/dev/shm", "/var/tmp"])
     func `a run's own folders take everything that is not a device`(folder: String) async throws {
         let script = """

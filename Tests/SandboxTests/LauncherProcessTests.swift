@@ -37,6 +37,14 @@ import Testing
         #expect(throws: failure) { try start([.bind(host: "/does/not/exist", at: "/a")]) }
     }
 
+    @Test func `a folder in whose place there is a link by then is not followed`() throws {
+        let folder = try ScratchFolder()
+        // From where the host's file system stands while the root is being built.
+        #expect(symlink("../../usr", folder.path + "/tools") == 0)
+        let failure = SetupFailure(step: .rootEntry, index: 0, number: EINVAL)
+        #expect(throws: failure) { try start([.bind(host: folder.path + "/tools", at: "/a")]) }
+    }
+
     @Test func `an entry that is there twice is named by step, index and errno`() throws {
         let failure = SetupFailure(step: .rootEntry, index: 1, number: EEXIST)
         #expect(throws: failure) { try start([.directory("/a"), .file("/a", contents: [])]) }

@@ -60,6 +60,30 @@ import Testing
         }
     }
 
+    @Test func `a slot on the host's network is refused unless the policy allows it`() async throws {
+        try await withLauncher(slots: 1) { launcher in
+            for _ in 0..<2 {
+                let log = ReportLog(try launcher.makeSlot(sharesNetwork: true))
+                guard case .failed(let failure) = await log.next() else {
+                    Issue.record("it was made")
+                    return
+                }
+                #expect(failure == SetupFailure(step: .network, number: EPERM))
+            }
+            let slot = try launcher.makeSlot()
+            let log = ReportLog(slot)
+            try slot.start(.make("true"))
+            #expect(await log.end()?.waitStatus == 0)
+        }
+    }
+
+    @Test func `an image that the policy does not have is refused`() async throws {
+        try await withLauncher { launcher in
+            let failure = SetupFailure(step: .image, number: ENOENT)
+            #expect(throws: failure) { try launcher.makeSlot(image: "none") }
+        }
+    }
+
     @Test func `a probe builds every wall and finds nothing wrong`() async throws {
         try await withLauncher { launcher in
             #expect(await launcher.probeOnce() == nil)

@@ -64,15 +64,23 @@ enum SystemCallProbe {
     static func output(
         of command: [String],
         walls: SandboxWalls = [.systemCallFilter, .landlock],
-        procIsWritable: Bool = false
+        procIsWritable: Bool = false,
+        image: SandboxImage? = nil,
+        sharesNetwork: Bool = false
     ) async throws -> String {
-        var policy = SandboxPolicy.host(slots: 1, scratchBytes: 16 << 20)
+        var configuration = SandboxConfiguration()
+        configuration.images = image.map { [$0] } ?? []
+        configuration.allowsHostNetwork = sharesNetwork
+        var policy = SandboxPolicy.host(slots: 1, scratchBytes: 16 << 20, configuration: configuration)
         policy.procIsWritable = procIsWritable
         policy.walls = walls
         policy.requiredWalls = []
         return try await withLauncher(policy: policy) { launcher in
             let pipe = try TestPipe(nonBlocking: .reading)
-            let slot = try launcher.makeSlot()
+            let slot = try launcher.makeSlot(
+                image: image?.name ?? SandboxImage.hostName,
+                sharesNetwork: sharesNetwork
+            )
             let log = ReportLog(slot)
             try slot.start(.make(command), into: pipe)
             let output = try await pipe.readToEnd()

@@ -8,7 +8,11 @@ final class ImageFolder {
     init(_ mark: String, folders: [String] = []) throws {
         path = (Host.isRoot ? "/srv" : NSHomeDirectory()) + "/sandglass-e2e-\(UUID().uuidString)"
         try make("bin")
-        for program in ["sh", "cat", "ls", "id", "head", "touch", "grep", "cut", "mkdir", "test"] {
+        for program in [
+            "sh", "cat", "ls", "id", "head", "touch", "grep", "cut", "mkdir", "test", "mv", "rm", "chmod", "ln",
+            "readlink",
+            "true",
+        ] {
             try copy(Self.canonical("/usr/bin/" + program), to: "/bin/" + program)
             for library in try Self.libraries(of: "/usr/bin/" + program) {
                 try copy(Self.canonical(library), to: library)
@@ -20,6 +24,9 @@ final class ImageFolder {
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Everything in it that can be told from outside: modes, owners, sizes, times, names and where links point.
+    func listing() throws -> String { try ChildProcess(["ls", "-AlR", "--time-style=full-iso", path]).finish().text }
 
     /// What stands at its top, which nobody may add to.
     var names: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted() }

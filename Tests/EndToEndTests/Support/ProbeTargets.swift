@@ -69,8 +69,9 @@ final class ProbeTargets {
     }
 
     /// Runs the program inside to its end.
-    func inside(_ words: [String], on server: ServerProcess) throws -> [Probe] {
-        let run = try server.run(commandInside(words), try membersInside())
+    func inside(_ words: [String], on server: ServerProcess, image: String = "host") throws -> [Probe] {
+        let members = try membersInside().merging(["image": image]) { own, _ in own }
+        let run = try server.run(commandInside(words), members)
         try #require(run.end == .exited(0), "\(run.end) \(run.stderr.text)")
         return Probe.read(run.stdout.text)
     }
