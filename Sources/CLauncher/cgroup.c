@@ -138,13 +138,29 @@ int sandglass_group_remove(const struct sandglass_cgroups *cgroups, uint32_t slo
     return result;
 }
 
+// v2, where the server had to make room for groups by moving into one: moves it and the launcher out again.
+static void leave_service(int folder, int parent) {
+    static const char passed[][8] = {"-memory", "-pids"}; // not pointers: memory.h
+    int groups[] = {folder, parent};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t controller = 0; controller < 2; controller++)
+            sandglass_write_file(groups[i], "cgroup.subtree_control", passed[controller]);
+    // 0 is the writer itself; the server may have ended already.
+    char server[24];
+    sandglass_append_number(server, (uint64_t)getppid());
+    sandglass_write_file(parent, "cgroup.procs", server);
+    sandglass_write_file(parent, "cgroup.procs", "0");
+    unlinkat(folder, "service", AT_REMOVEDIR);
+}
+
 void sandglass_group_remove_folders(const struct sandglass_cgroups *cgroups) {
     for (uint32_t i = 0; i < SANDGLASS_CONTROLLERS; i++) {
         if (!is_first_of_its_folder(cgroups, i)) continue;
         // By its own name in its parent: the host's paths are out of reach.
-        char name[] = "..";
-        int parent = openat(cgroups->folders[i], name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int parent = openat(cgroups->folders[i], "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (parent < 0) continue;
+        if (cgroups->version == 2 && faccessat(cgroups->folders[i], "service", F_OK, 0) == 0)
+            leave_service(cgroups->folders[i], parent);
         unlinkat(parent, cgroups->name, AT_REMOVEDIR);
         close(parent);
     }

@@ -43,6 +43,14 @@ struct sandglass_failure sandglass_identity_become_namespace_root(void) {
     return failure;
 }
 
+static int get_permitted(uint64_t *permitted) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    if (syscall(SYS_capget, &header, data) < 0) return -1;
+    *permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+    return 0;
+}
+
 static int drop_bounding_set(uint64_t kept) {
     for (unsigned long capability = 0; capability < 64; capability++) {
         if (kept & (UINT64_C(1) << capability)) continue;
@@ -69,7 +77,9 @@ struct sandglass_failure sandglass_identity_keep_few_capabilities(const struct s
     // A mount namespace is entered by those alone who might chroot(2).
     if (plan->image_count > 0) kept |= UINT64_C(1) << CAP_SYS_CHROOT;
     for (size_t i = 0; i < sizeof needed; i++) kept |= UINT64_C(1) << needed[i];
-    if (drop_bounding_set(kept) < 0 || set_capabilities(kept, kept) < 0)
+    // A container may lack some, and what they are for is then missed where it is tried.
+    uint64_t permitted;
+    if (get_permitted(&permitted) < 0 || drop_bounding_set(kept &= permitted) < 0 || set_capabilities(kept, kept) < 0)
         return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 4);
     return sandglass_no_failure();
 }

@@ -208,7 +208,7 @@ static struct sandglass_roster *set_up(
     ready.failure = sandglass_preparation_run(&plan, server);
     sandglass_memory_let_go(memory, plan.memory, plan.memory_length);
     struct sandglass_roster *roster = sandglass_roster_make(&plan);
-    if (!roster && !ready.failure.step) ready.failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 4);
+    if (!roster && !ready.failure.step) ready.failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 5);
     bool has_failed = ready.failure.step != SANDGLASS_STEP_NONE;
     if (!has_failed && plan.cgroups.version > 0) {
         // Without them commands run all the same, and their receipt says what is not enforced.
