@@ -59,7 +59,9 @@ let package = Package(
         ),
         .target(
             name: "Store",
-            dependencies: ["Runs", "Locks", "CLinux", "CSQLite", .product(name: "DequeModule", package: "swift-collections")],
+            dependencies: [
+                "Runs", "Locks", "CLinux", "CSQLite", .product(name: "DequeModule", package: "swift-collections"),
+            ],
             swiftSettings: swiftSettings
         ),
         .target(

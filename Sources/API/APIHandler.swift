@@ -136,7 +136,11 @@ final class APIHandler {
         let retry = HeaderField("Retry-After", "1")
         switch error {
         case .queueFull(let waiting):
-            return Problem(status: 503, detail: "\(waiting) runs are waiting already. Try again later.", headers: [retry])
+            return Problem(
+                status: 503,
+                detail: "\(waiting) runs are waiting already. Try again later.",
+                headers: [retry]
+            )
         case .notAccepting:
             return Problem(status: 503, detail: "The server is being stopped.", headers: [retry])
         case .notStored(let error): return problem(error)
@@ -179,7 +183,8 @@ final class APIHandler {
         let wait = try WaitPreference(request, atMost: maxima.wait)
         let condition = request.headers["If-None-Match"] == nil ? nil : request
         // What is kept has no header that tells of a preference.
-        if condition == nil, wait?.headers.isEmpty ?? true, let id, let name = RunID(id), let response = rendered[name] {
+        if condition == nil, wait?.headers.isEmpty ?? true, let id, let name = RunID(id), let response = rendered[name]
+        {
             // Finished: there is nothing to wait for.
             if service.knows(name) { return exchange.respond(response) }
             rendered.remove(name)
@@ -205,7 +210,8 @@ final class APIHandler {
                 }
             }
             let headers = [
-                HeaderField("Content-Type", "application/octet-stream"), HeaderField("X-Content-Type-Options", "nosniff"),
+                HeaderField("Content-Type", "application/octet-stream"),
+                HeaderField("X-Content-Type-Options", "nosniff"),
             ]
             exchange.respond(Response(status: 200, headers: headers, body: body))
         }
@@ -332,7 +338,7 @@ final class APIHandler {
     @concurrent
     private nonisolated static func render(_ run: Run) async -> [UInt8] { RunDocument.render(run) }
 
-    /// - Parameter condition: whoever knows this very answer already is told just that.
+    /// Whoever knows this very answer already (`condition`) is told just that.
     private static func response(
         _ status: Int,
         _ json: [UInt8],
@@ -343,7 +349,9 @@ final class APIHandler {
         if status == 200 {
             let tag = EntityTag(of: json)
             headers.append(HeaderField("ETag", tag.text))
-            if let condition, tag.isKnown(to: condition) { return Response(status: 304, headers: [headers[headers.count - 1]]) }
+            if let condition, tag.isKnown(to: condition) {
+                return Response(status: 304, headers: [headers[headers.count - 1]])
+            }
         }
         return Response(status: status, headers: headers, body: .bytes(json))
     }

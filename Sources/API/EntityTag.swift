@@ -5,7 +5,9 @@ struct EntityTag: Hashable {
     /// With its quotation marks; a strong one.
     let text: String
 
-    /// The tag of these bytes: FNV-1a of 64 bits and their count. It tells changes apart, it is no proof against forgery.
+    /// The tag of these bytes: FNV-1a of 64 bits and their count.
+    ///
+    /// It tells changes apart, it is no proof against forgery.
     init(of bytes: [UInt8]) {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }

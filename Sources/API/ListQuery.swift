@@ -13,7 +13,8 @@ struct ListQuery {
     let limit: Int
 
     private static let outcomes: Set = [
-        "exited", "signaled", "timed_out", "cpu_limit", "memory_limit", "output_limit", "cancelled", "start_failed", "lost",
+        "exited", "signaled", "timed_out", "cpu_limit", "memory_limit", "output_limit", "cancelled", "start_failed",
+        "lost",
         "internal_error",
     ]
 
@@ -50,7 +51,9 @@ struct ListQuery {
                 }
                 limit = number
             case "cursor":
-                guard let id = RunID(value) else { throw Self.fault("cursor", "what \"next\" said in an earlier answer") }
+                guard let id = RunID(value) else {
+                    throw Self.fault("cursor", "what \"next\" said in an earlier answer")
+                }
                 filter.before = id
             default: break
             }

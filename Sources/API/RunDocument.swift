@@ -63,7 +63,9 @@ public enum RunDocument {
         }
         document.member("labels") { labels in
             labels.object { labels in
-                for (key, value) in run.specification.labels.sorted(by: { $0.key < $1.key }) { labels.member(key, value) }
+                for (key, value) in run.specification.labels.sorted(by: { $0.key < $1.key }) {
+                    labels.member(key, value)
+                }
             }
         }
     }

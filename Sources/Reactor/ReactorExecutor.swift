@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
-internal import Synchronization
 internal import Locks
+internal import Synchronization
 
 /// Runs the reactor's jobs and its event loop on one thread of its own.
 ///

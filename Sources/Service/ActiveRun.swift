@@ -6,7 +6,9 @@ internal import Store
 /// A run whose command is being started, runs, or is being ended.
 @Reactor
 final class ActiveRun {
-    /// Output of a run that lives longer than this is in its file: it outlives the service. A file takes longer to make than a
+    /// Output of a run that lives longer than this is in its file: it outlives the service.
+    ///
+    /// A file takes longer to make than a
     /// short run to finish.
     private static let inMemory = Duration.milliseconds(20)
 

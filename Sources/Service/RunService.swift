@@ -104,7 +104,12 @@ public final class RunService {
         var remembered = specification
         remembered.standardInput = []
         remembered.environment = [:]
-        let new = Run(id: run.id, specification: remembered, enforcement: enforcement(of: specification), createdAt: now)
+        let new = Run(
+            id: run.id,
+            specification: remembered,
+            enforcement: enforcement(of: specification),
+            createdAt: now
+        )
         store.insert(new, specification, of: principal)
         enqueue(run)
         startWaiting()

@@ -19,7 +19,9 @@ public final class DataDirectory {
     /// The file for the output of one stream.
     func outputPath(of run: RunID, _ stream: OutputStream) -> String { "\(outputPath)/\(run).\(stream.rawValue)" }
 
-    /// The database. What is opened while the service may still pass through the folders above stays open.
+    /// The database.
+    ///
+    /// What is opened while the service may still pass through the folders above stays open.
     var databasePath: String { path + "/" + Self.database }
     /// The names of running runs.
     var runningPath: String { path + "/" + Self.running }

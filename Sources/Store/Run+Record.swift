@@ -31,6 +31,7 @@ extension Run {
     ///   - id: its name, which stands in a column of its own.
     ///   - record: what ``record`` gave.
     ///   - path: where the output of a stream is.
+    /// - Throws: it is no such record.
     init(
         _ id: RunID,
         record: [UInt8],

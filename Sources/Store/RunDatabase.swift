@@ -1,7 +1,9 @@
 internal import Glibc
 internal import Runs
 
-/// The runs in their file. Of one thread.
+/// The runs in their file.
+///
+/// Of one thread.
 final class RunDatabase {
     private let connection: SQLiteConnection
     private let outputPath: String
@@ -27,6 +29,7 @@ final class RunDatabase {
     ///   - outputPath: the folder for output that has files of its own.
     ///   - durability: what a commit survives.
     ///   - retention: how much is kept.
+    /// - Throws: why it cannot be opened.
     init(path: String, outputPath: String, durability: Durability, retention: Retention) throws(StoreError) {
         connection = try SQLiteConnection(path: path)
         self.outputPath = outputPath
@@ -92,7 +95,9 @@ final class RunDatabase {
             total.bytes += bytes
         }
         guard change.isNew else { return }
-        for (key, value) in run.specification.labels { try label.run([.text(key), .text(value), .bytes(run.id.bytes)]) }
+        for (key, value) in run.specification.labels {
+            try label.run([.text(key), .text(value), .bytes(run.id.bytes)])
+        }
     }
 
     private static func fileBytes(_ run: Run) -> Int {
@@ -128,6 +133,7 @@ final class RunDatabase {
     ///
     /// - Parameter now: the time of day.
     /// - Returns: those that were forgotten, not too many at once; there may be more.
+    /// - Throws: why they cannot be forgotten.
     func prune(_ now: Timestamp) throws(StoreError) -> [RunID] {
         guard total.runs > 0, isTooMuch(total) || retention.seconds != nil else { return [] }
         var candidates: [(id: RunID, bytes: Int64, finished: Int64)] = []

@@ -65,7 +65,10 @@ public final class RunStore {
             let path = directory.outputPath(of: stored.run.id, stream)
             var status = stat()
             guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return .empty }
-            return CapturedOutput(content: .file(path: path, count: Int(status.st_size)), totalBytes: Int(status.st_size))
+            return CapturedOutput(
+                content: .file(path: path, count: Int(status.st_size)),
+                totalBytes: Int(status.st_size)
+            )
         }
         var run = stored.run
         run.standardOutput = output(.standardOutput)

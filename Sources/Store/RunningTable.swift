@@ -38,7 +38,9 @@ final class RunningTable: Sendable {
         guard let mapping, mapping != MAP_FAILED else { throw DataDirectory.error("map", path) }
         earlier = Set(
             (0..<Self.entries).compactMap { entry in
-                let bytes = [UInt8](UnsafeRawBufferPointer(start: mapping + entry * Self.entryBytes, count: Self.entryBytes))
+                let bytes = [UInt8](
+                    UnsafeRawBufferPointer(start: mapping + entry * Self.entryBytes, count: Self.entryBytes)
+                )
                 return bytes.allSatisfy { $0 == 0 } ? nil : RunID(bytes: bytes)
             }
         )

@@ -61,7 +61,12 @@ final class SQLiteConnection {
 
     func error(_ operation: String, _ code: Int32) -> StoreError { Self.error(operation, path, handle, code) }
 
-    private static func error(_ operation: String, _ path: String, _ handle: OpaquePointer?, _ code: Int32) -> StoreError {
+    private static func error(
+        _ operation: String,
+        _ path: String,
+        _ handle: OpaquePointer?,
+        _ code: Int32
+    ) -> StoreError {
         let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code))
         let system = handle.map { sqlite3_system_errno($0) } ?? 0
         let (number, advice): (Int32, String) =

@@ -94,7 +94,9 @@ struct StorageOptions: ParsableArguments {
         retention.bytes = try Setting.value(keepBytes, "SANDGLASS_KEEP_BYTES") ?? retention.bytes
         let seconds = try Setting.value(keepFor, "SANDGLASS_KEEP_FOR")
         retention.seconds = seconds.map { Int($0.duration.components.seconds) }
-        guard retention.runs >= 1 else { throw ValidationError("--keep-runs must be at least 1, not \(retention.runs).") }
+        guard retention.runs >= 1 else {
+            throw ValidationError("--keep-runs must be at least 1, not \(retention.runs).")
+        }
         guard retention.bytes >= 0 else { throw ValidationError("--keep-bytes must not be negative.") }
         return retention
     }

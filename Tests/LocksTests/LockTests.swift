@@ -1,7 +1,6 @@
 import Dispatch
-import Testing
-
 import Locks
+import Testing
 
 @Suite struct LockTests {
     @Test func `threads enter one after the other`() {

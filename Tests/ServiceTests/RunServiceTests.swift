@@ -1,8 +1,8 @@
 import Reactor
 import Runs
-import Store
 import Sandbox
 import Service
+import Store
 import TestSupport
 import Testing
 

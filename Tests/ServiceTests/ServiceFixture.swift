@@ -53,7 +53,8 @@ func withService(
     _ body: @escaping @Reactor (ServiceFixture) async throws -> Void
 ) async throws {
     try await withLauncher(slots: concurrency + 2) { launcher in
-        let folder = if let directory { try DataDirectory(path: directory) } else { try DataDirectory(temporaryIn: "/tmp") }
+        let folder =
+            if let directory { try DataDirectory(path: directory) } else { try DataDirectory(temporaryIn: "/tmp") }
         let store = try RunStore(folder, retention: retention)
         defer { store.close() }
         let service = RunService(

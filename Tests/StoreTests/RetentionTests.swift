@@ -7,7 +7,11 @@ import Testing
 
 struct RetentionTests {
     /// Finishes runs one after the other and gives those that are remembered in the end.
-    private func remembered(_ retention: Retention, _ runs: [Run], outputBytes: Int = 0) async throws -> (ids: [RunID], files: [String]) {
+    private func remembered(
+        _ retention: Retention,
+        _ runs: [Run],
+        outputBytes: Int = 0
+    ) async throws -> (ids: [RunID], files: [String]) {
         let folder = try ScratchFolder()
         let store = try RunStore.open(folder, retention: retention)
         for run in runs {

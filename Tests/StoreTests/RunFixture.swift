@@ -6,7 +6,10 @@ import Testing
 @testable import Store
 
 extension Run {
-    static func make(_ milliseconds: Int64, _ specification: RunSpecification = RunSpecification(command: ["true"])) -> Run {
+    static func make(
+        _ milliseconds: Int64,
+        _ specification: RunSpecification = RunSpecification(command: ["true"])
+    ) -> Run {
         var specification = specification
         // Written down, for it is remembered as a number.
         specification.limits.cpu = .seconds(20)

@@ -8,7 +8,10 @@ struct RunListTests {
     private func withRuns(_ body: (RunStore, [Run]) async throws -> Void) async throws {
         let store = try RunStore.open(ScratchFolder())
         let runs = (1...10).map { number in
-            Run.make(Int64(number), RunSpecification(command: ["true"], labels: number % 2 == 0 ? ["kind": "even"] : [:]))
+            Run.make(
+                Int64(number),
+                RunSpecification(command: ["true"], labels: number % 2 == 0 ? ["kind": "even"] : [:])
+            )
         }
         for run in runs { store.insert(run) }
         for (index, run) in runs.enumerated() where index < 6 {
@@ -36,7 +39,10 @@ struct RunListTests {
         }
     }
 
-    @Test(arguments: [(RunState.queued, [10, 9, 8, 7]), (.running, []), (.finished, [6, 5, 4, 3, 2, 1])] as [(RunState, [Int64])])
+    @Test(
+        arguments: [(RunState.queued, [10, 9, 8, 7]), (.running, []), (.finished, [6, 5, 4, 3, 2, 1])]
+            as [(RunState, [Int64])]
+    )
     func `a state picks those that are in it`(state: RunState, expected: [Int64]) async throws {
         try await withRuns { store, _ in
             var filter = RunFilter()

@@ -89,7 +89,9 @@ struct RunSchemaTests {
             return text
         }
         let unfinished = try plan("SELECT id FROM run INDEXED BY run_unfinished WHERE state < 2 ORDER BY id")
-        #expect(unfinished.contains("USING") && unfinished.contains("run_unfinished") && !unfinished.contains("TEMP B-TREE"))
+        #expect(
+            unfinished.contains("USING") && unfinished.contains("run_unfinished") && !unfinished.contains("TEMP B-TREE")
+        )
         #expect(try plan("SELECT max(id) FROM run").contains("SEARCH"))
     }
 }

@@ -157,7 +157,8 @@ struct RunStoreTests {
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root mounts a small file system"))
-    func `a full disk refuses new runs, keeps the old ones, and takes new ones when there is room again`() async throws {
+    func `a full disk refuses new runs, keeps the old ones, and takes new ones when there is room again`() async throws
+    {
         let folder = try ScratchFolder()
         #expect(mkdir(folder.path + "/small", 0o700) == 0)
         try #require(mount("tmpfs", folder.path + "/small", "tmpfs", 0, "size=2m") == 0)
