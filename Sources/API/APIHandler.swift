@@ -120,6 +120,9 @@ final class APIHandler {
             if run.state == .finished, wait != nil {
                 return respond(exchange, run, status: 201, wait?.headers ?? [])
             }
+            // Also to one who has hung up, for that may have been his sending side alone.
+            exchange.willAnswer()
+            exchange.onDisconnect = { exchange.willAnswer() }
             service.confirm(id) { [self] error in
                 if let error {
                     exchange.respond(Self.problem(.notStored(error)).response)

@@ -93,6 +93,11 @@ final class Connections {
         return true
     }
 
+    /// Goes on waiting for the answer of one whose client has hung up.
+    func keep(_ exchange: Exchange) {
+        waiting[MicroHTTPD.socket(of: exchange.connection)] = exchange
+    }
+
     /// Makes an answer, or the one that says that this answer cannot be sent.
     func prepare(_ response: Response) -> PreparedResponse {
         if let prepared = PreparedResponse(response) { return prepared }

@@ -19,7 +19,7 @@ public final class Exchange {
     /// Called, at most once, when the client hung up before it was answered.
     ///
     /// A client that only closed its sending side looks the same and still reads: an answer given
-    /// inside this call reaches it. Without one the connection is closed.
+    /// inside this call reaches it, and so does one that `willAnswer()` announces. Without either the connection is closed.
     public var onDisconnect: (() -> Void)?
 
     /// The C library's connection; valid until `over`.
@@ -63,6 +63,15 @@ public final class Exchange {
             connections.resume(self)
         case .over: break
         }
+    }
+
+    /// Says, inside `onDisconnect`, that the answer comes all the same, and soon.
+    ///
+    /// The connection is kept until then.
+    public func willAnswer() {
+        guard case .hungUp = state else { return }
+        state = .waiting
+        connections.keep(self)
     }
 
     /// Takes note that the handler returned; true if the connection has to be suspended.

@@ -167,7 +167,7 @@ struct HTTPTests {
         try withServer { server in
             let cases = [
                 ("DELETE", "/runs"), ("PUT", "/healthz"), ("PATCH", "/runs/01JDA6Z8Q4X1S9V7T2M3N5P6R8"),
-                ("GET", "/runs"),
+                ("GET", "/runs/01JDA6Z8Q4X1S9V7T2M3N5P6R8/cancel"),
             ]
             for (method, path) in cases {
                 let answer = try answer(server, method, path)
