@@ -120,9 +120,25 @@ struct ValidationTests {
 
     @Test func `members of the contract that this server does not have yet are refused, not ignored`() throws {
         try withServer { server in
-            for member in ["files", "artifacts", "cache", "labels"] {
+            for member in ["files", "artifacts", "cache"] {
                 try refuse(server, "{\"command\":[\"true\"],\"\(member)\":{}}", 422, ["/\(member)"])
             }
+        }
+    }
+
+    @Test func `labels that could not be asked for are refused`() throws {
+        try withServer { server in
+            let long = String(repeating: "x", count: 1025)
+            try refuse(server, #"{"command":["true"],"labels":[]}"#, 422, ["/labels"])
+            try refuse(server, #"{"command":["true"],"labels":{"a":1}}"#, 422, ["/labels/a"])
+            try refuse(server, #"{"command":["true"],"labels":{"":"x"}}"#, 422, ["/labels/"])
+            try refuse(server, #"{"command":["true"],"labels":{"a:b":"x"}}"#, 422, ["/labels/a:b"])
+            try refuse(server, "{\"command\":[\"true\"],\"labels\":{\"a\":\"\(long)\"}}", 422, ["/labels/a"])
+            let many = (0..<65).map { "\"\($0)\":\"\"" }.joined(separator: ",")
+            try refuse(server, "{\"command\":[\"true\"],\"labels\":{\(many)}}", 422, ["/labels"])
+            try #expect(
+                server.run(["true"], ["labels": ["branch": "main", "ü": ""]]).labels == ["branch": "main", "ü": ""]
+            )
         }
     }
 

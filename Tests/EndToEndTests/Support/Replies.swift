@@ -60,6 +60,7 @@ struct RunReply: Decodable {
     let startedAt: String?
     let finishedAt: String?
     let command: [String]
+    let labels: [String: String]
 
     /// How it ended, in one value: what tests compare.
     var end: End { End(outcome: outcome, exitCode: exitCode, signal: signal?.name, timedOut: timedOut) }
