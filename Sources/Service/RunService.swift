@@ -47,6 +47,7 @@ public final class RunService {
         self.enforcement = enforcement
         self.logger = logger
         ids = RunIDGenerator(after: store.newest)
+        store.start()
         store.whenForgotten { [weak self] ids in Task { @Reactor in self?.forget(ids) } }
         recover()
     }

@@ -77,6 +77,9 @@ public final class RunStore {
         return RunChange(run: run, principal: stored.principal)
     }
 
+    /// Begins to write, on a thread that has the privileges that this one has now.
+    public func start() { thread.start() }
+
     // MARK: Writing
 
     /// Why nothing can be written at the moment; `nil`: it can.

@@ -34,6 +34,7 @@ final class StoreThread: @unchecked Sendable {
     private var lastFailure: StoreError?
     private var forgotten: @Sendable ([RunID]) -> Void = { _ in }
     private var thread = pthread_t()
+    private var isStarted = false
     /// `nil` once the thread is over: then the file is closed.
     private var database: RunDatabase?
     private let running: RunningTable
@@ -47,6 +48,12 @@ final class StoreThread: @unchecked Sendable {
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
         pthread_cond_init(condition, &attributes)
         pthread_condattr_destroy(&attributes)
+    }
+
+    /// Starts the thread, which has the privileges that its maker has then.
+    func start() {
+        guard !isStarted else { return }
+        isStarted = true
         // SAFETY: ``close()`` waits for the thread before it lets go of what is retained here.
         let context = Unmanaged.passRetained(self).toOpaque()
         let error = pthread_create(
@@ -54,6 +61,8 @@ final class StoreThread: @unchecked Sendable {
             nil,
             { context in
                 guard let context else { return nil }
+                sandglass_name_thread("store")
+                sandglass_block_signals()
                 Unmanaged<StoreThread>.fromOpaque(context).takeUnretainedValue().work()
                 return nil
             },
@@ -125,6 +134,8 @@ final class StoreThread: @unchecked Sendable {
             return !isClosing
         }
         guard isFirst else { return }
+        // Nobody else has done it.
+        guard isStarted else { return work() }
         pthread_cond_signal(condition)
         pthread_join(thread, nil)
         Unmanaged.passUnretained(self).release()
@@ -133,10 +144,6 @@ final class StoreThread: @unchecked Sendable {
     // MARK: The thread
 
     private func work() {
-        var signals = sigset_t()
-        sigfillset(&signals)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        sandglass_name_thread("store")
         guard let database else { return }
         var failed: [RunChange] = []
         while let work = take(retrying: !failed.isEmpty) {

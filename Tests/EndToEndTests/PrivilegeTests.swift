@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -18,6 +19,20 @@ struct PrivilegeTests {
             #expect(status("Groups", of: server.pid).allSatisfy { $0 == " " })
             for set in ["CapPrm", "CapEff", "CapInh", "CapAmb"] {
                 #expect(status(set, of: server.pid) == "0000000000000000")
+            }
+        }
+    }
+
+    @Test func `every thread of the server has given up what the server has given up`() throws {
+        try withServer { server in
+            let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(server.pid)/task").compactMap(
+                pid_t.init
+            )
+            #expect(threads.count > 2)
+            for thread in threads {
+                #expect(status("NoNewPrivs", of: thread) == "1")
+                #expect(status("CapEff", of: thread) == "0000000000000000")
+                #expect(status("Uid", of: thread) == status("Uid", of: server.pid))
             }
         }
     }

@@ -29,7 +29,9 @@ extension Run {
 extension RunStore {
     /// A store in a folder that stays.
     static func open(_ folder: ScratchFolder, retention: Retention = Retention()) throws -> RunStore {
-        try RunStore(DataDirectory(path: folder.path + "/data"), retention: retention)
+        let store = try RunStore(DataDirectory(path: folder.path + "/data"), retention: retention)
+        store.start()
+        return store
     }
 
     /// Remembers a new run as a service does that is asked for nothing else.

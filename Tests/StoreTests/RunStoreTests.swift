@@ -164,6 +164,7 @@ struct RunStoreTests {
         try #require(mount("tmpfs", folder.path + "/small", "tmpfs", 0, "size=2m") == 0)
         defer { umount(folder.path + "/small") }
         let store = try RunStore(DataDirectory(path: folder.path + "/small/data"))
+        store.start()
         let before = Run.make(1)
         store.insert(before)
         #expect(await store.confirmed(before.id) == nil)
