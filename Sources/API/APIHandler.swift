@@ -191,7 +191,10 @@ final class APIHandler {
         }
         try withRun(exchange, id) { [self] run in
             answer(exchange, run, wait) { [self] run in
-                respond(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
+                service.settle(run) { [self] in
+                    respond(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
+                    answered()
+                }
             }
         }
     }
@@ -250,7 +253,11 @@ final class APIHandler {
         service.cancel(name) { [self] result in
             switch result {
             case .success(.accepted(let run)): respond(exchange, run, status: 202, [])
-            case .success(.finished(let run)): respond(exchange, run, status: 200, [])
+            case .success(.finished(let run)):
+                service.settle(run) { [self] in
+                    respond(exchange, run, status: 200, [])
+                    answered()
+                }
             case .success(.unknown): exchange.respond(Self.unknown(id).response)
             case .failure(let error): exchange.respond(Self.problem(error).response)
             }
