@@ -192,9 +192,10 @@ def judge(service, clients, counts, tally):
 def broken(bench):
     """promises that a server does not keep which is killed again and again under load"""
     kills, tally = bench.choose(50, 5), collections.Counter()
-    data = tempfile.mkdtemp(prefix="sandglass-benchmark-")
+    folder = tempfile.mkdtemp(prefix="sandglass-benchmark-")
     # Commands may run as a user of their own, who has to get here.
-    os.chmod(data, 0o755)
+    os.chmod(folder, 0o755)
+    data = f"{folder}/data"
     try:
         with Announcements() as announcements:
             clients = Clients(announcements)
@@ -207,7 +208,7 @@ def broken(bench):
                 time.sleep(0.5)    # the last numbers are on their way to the listener's thread
                 faults = clients.faults + list(judge(service, clients, announcements.counts, tally))
     finally:
-        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     outcomes = ", ".join(f"{count} {name}" for name, count in sorted(tally.items()))
     notes = [f"{kills} kills, {len(clients.accepted)} runs answered 202 ({outcomes}), of which clients saw "
              f"{len(clients.seen)} end; {announcements.counts.total()} executions"]
