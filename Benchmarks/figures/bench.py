@@ -49,8 +49,8 @@ class Bench:
     def choose(self, full, quick):
         return quick if self.quick else full
 
-    def service(self, concurrency, cpu=None):
-        return Service(self.binary, concurrency, cpu)
+    def service(self, concurrency, cpu=None, data=None, flags=()):
+        return Service(self.binary, concurrency, cpu, data, flags)
 
     def program(self, name, *arguments, timeout=600):
         """Runs a measuring program and returns its `key value` lines."""

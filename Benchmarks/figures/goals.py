@@ -43,6 +43,7 @@ FIGURES = {
     "C1": Goal("verdicts against the command's end", "", 0, 0),
     "C2": Goal("killed before the limit", "", 0, 0),
     "C3": Goal("left behind", "", 0, 0),
+    "C4": Goal("promises broken by kill -9", "", 0, 0),
     "C5": Goal("ways out that are open", "", 0, 0),
     "C6": Goal("parts of the kernel that answer", "", 15, 15),
 }

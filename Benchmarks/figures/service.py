@@ -52,18 +52,18 @@ def program_start(command, **options):
 
 
 class Service:
-    """`with Service(binary, concurrency=8) as service:`. Has a data directory and a directory
-    for temporary files of its own; both go when it ends."""
+    """`with Service(binary, concurrency=8) as service:`. Has a directory for temporary files of
+    its own, and a data directory unless it is given one; both of its own go when it ends."""
 
-    def __init__(self, binary, concurrency, cpu=None):
+    def __init__(self, binary, concurrency, cpu=None, data=None, flags=()):
         self.directory = tempfile.mkdtemp(prefix="sandglass-benchmark-")
-        self.data, self.temporary = f"{self.directory}/data", f"{self.directory}/tmp"
-        for each in (self.data, self.temporary):
-            os.mkdir(each)
+        self.data, self.temporary = data or f"{self.directory}/data", f"{self.directory}/tmp"
+        os.makedirs(self.data, exist_ok=True)
+        os.mkdir(self.temporary)
         # The launcher may give the commands a user of their own, who has to get here.
         os.chmod(self.directory, 0o755)
         os.chmod(self.temporary, 0o1777)
-        command = [binary, "serve", "--listen", "127.0.0.1:0", "--concurrency", str(concurrency)]
+        command = [binary, "serve", "--listen", "127.0.0.1:0", "--concurrency", str(concurrency), *flags]
         if stores(binary):
             command += ["--data-directory", self.data]
         if cpu is not None:
@@ -96,6 +96,11 @@ class Service:
             processes.end(pid, started)
         self.child.stderr.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def kill(self):
+        """SIGKILL, without a warning. Its launcher and commands end by themselves."""
+        self.child.kill()
+        self.child.wait()
 
     def own_pids(self):
         """Server and launcher: what is there at idle and in the server's own pid namespace.

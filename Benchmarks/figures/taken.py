@@ -1,7 +1,7 @@
 """Which function takes which figure, in the order of the table. The first line of its
 documentation is what the user reads while it is being taken."""
 
-from . import containment, deadlines, leftovers, memory, speed, verdicts
+from . import containment, deadlines, leftovers, memory, promises, speed, verdicts
 
 TAKEN = {
     "P1": speed.latency,
@@ -17,6 +17,7 @@ TAKEN = {
     "C1": verdicts.contradictions,
     "C2": verdicts.early_kills,
     "C3": leftovers.left_behind,
+    "C4": promises.broken,
     "C5": containment.reached,
     "C6": containment.surface,
 }

@@ -194,7 +194,10 @@ final class APIHandler {
         }
         try withRun(exchange, id) { [self] run in
             answer(exchange, run, wait) { [self] run in
-                respond(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
+                service.settle(run) { [self] in
+                    respond(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
+                    answered()
+                }
             }
         }
     }
@@ -252,11 +255,18 @@ final class APIHandler {
         guard let id, let name = RunID(id) else { throw Self.unknown(id) }
         service.cancel(name) { [self] result in
             switch result {
-            case .success(.accepted(let run)): respond(exchange, run, status: 202, [])
-            case .success(.finished(let run)): respond(exchange, run, status: 200, [])
+            case .success(.accepted(let run)): respondSettled(exchange, run, status: 202)
+            case .success(.finished(let run)): respondSettled(exchange, run, status: 200)
             case .success(.unknown): exchange.respond(Self.unknown(id).response)
             case .failure(let error): exchange.respond(Self.problem(error).response)
             }
+            answered()
+        }
+    }
+
+    private func respondSettled(_ exchange: Exchange, _ run: Run, status: Int) {
+        service.settle(run) { [self] in
+            respond(exchange, run, status: status, [])
             answered()
         }
     }

@@ -150,6 +150,17 @@ public final class RunService {
         }
     }
 
+    /// Waits until a run's end that is about to be told is remembered: once told, it is the end after any restart too.
+    ///
+    /// - Parameters:
+    ///   - run: what is known of it; one that is not finished may change in any case.
+    ///   - completion: called once it may be told; at once when it is remembered already.
+    public func settle(_ run: Run, _ completion: @escaping @Reactor () -> Void) {
+        guard run.state == .finished else { return completion() }
+        let isSettled = store.settle(run.id) { Task { @Reactor in completion() } }
+        if isSettled { completion() }
+    }
+
     /// The newest runs that a filter lets through, the newest first.
     ///
     /// - Parameters:
@@ -280,7 +291,8 @@ public final class RunService {
     }
 
     private func startWaiting() {
-        while phase == .serving, active.count < limits.concurrency {
+        // Without the launcher nothing begins any more: what waits is for the next start, and no failure.
+        while phase == .serving, launcher.isRunning, active.count < limits.concurrency {
             let next = queue.popFirst { (activeOf[$0] ?? 0) < limits.concurrencyPerPrincipal }
             guard let next else { return }
             queuedBytes -= next.bytes

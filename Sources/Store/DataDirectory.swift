@@ -28,6 +28,14 @@ public final class DataDirectory {
 
     private static let database = "sandglass.sqlite"
     private static let running = "running"
+    /// Its lock.
+    ///
+    /// That of a folder which goes with its service has another name: whatever a folder of somebody's choice is called and
+    /// wherever it is, it is not taken for one that a killed service has left.
+    private static func lockPath(_ path: String, isTemporary: Bool) -> String {
+        path + (isTemporary ? "/temporary" : "/lock")
+    }
+
     /// All that a service makes beside the output and the lock.
     private static let files = [database, database + "-wal", database + "-shm", database + "-journal", running]
 
@@ -74,7 +82,7 @@ public final class DataDirectory {
         self.path = path
         self.isTemporary = isTemporary
         output = -1
-        let lockPath = path + "/lock"
+        let lockPath = Self.lockPath(path, isTemporary: isTemporary)
         lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else { throw Self.error("open", lockPath) }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
@@ -106,7 +114,7 @@ public final class DataDirectory {
         if isTemporary {
             rmdir(path + "/output")
             for name in Self.files { unlink(path + "/" + name) }
-            unlink(path + "/lock")
+            unlink(Self.lockPath(path, isTemporary: true))
             rmdir(path)
         }
         Glibc.close(lock)
@@ -127,8 +135,8 @@ public final class DataDirectory {
             var status = stat()
             guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { continue }
             guard owners.contains(status.st_uid) else { continue }
-            let lock = open(path + "/lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-            // One without a lock is being made.
+            let lock = open(lockPath(path, isTemporary: true), O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+            // One without a lock is being made, or is no such folder.
             guard lock >= 0 else { continue }
             guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
                 Glibc.close(lock)

@@ -114,6 +114,16 @@ public final class RunStore {
         thread.save(RunChange(run: stored.run, principal: stored.principal, completions: [completion]))
     }
 
+    /// Waits until what is known of a run is remembered whatever becomes of the service, as far as the disk takes it.
+    ///
+    /// - Parameters:
+    ///   - id: its name.
+    ///   - completion: called on another thread, unless there is nothing to wait for.
+    /// - Returns: whether it is remembered already; the completion is not called then.
+    public func settle(_ id: RunID, _ completion: @escaping @Sendable () -> Void) -> Bool {
+        thread.settle(id, completion)
+    }
+
     /// A run that could not be written has never been.
     public func abandon(_ id: RunID) {
         running.remove(id)

@@ -29,6 +29,8 @@ final class StoreThread: @unchecked Sendable {
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var waiting = Work()
     private var places: [RunID: Int] = [:]
+    /// The runs that are being written.
+    private var beingWritten: [RunID: Int] = [:]
     private var isUrgent = false
     private var isClosing = false
     private var lastFailure: StoreError?
@@ -103,6 +105,21 @@ final class StoreThread: @unchecked Sendable {
         if mustRing { pthread_cond_signal(condition) }
     }
 
+    /// Has a completion called once all is written that is known of a run, or could not be.
+    ///
+    /// - Returns: whether it is written already; the completion is not called then.
+    func settle(_ id: RunID, _ completion: @escaping @Sendable () -> Void) -> Bool {
+        let isSettled = withLock {
+            guard places[id] != nil || beingWritten[id] != nil else { return true }
+            // After the writing that it waits for, whichever that is.
+            waiting.jobsAfter.append { _ in completion() }
+            isUrgent = true
+            return false
+        }
+        if !isSettled { pthread_cond_signal(condition) }
+        return isSettled
+    }
+
     /// Has something else done with the database, before what waits is written.
     func perform(_ job: @escaping Job) {
         withLock {
@@ -149,6 +166,7 @@ final class StoreThread: @unchecked Sendable {
         while let work = take(retrying: !failed.isEmpty) {
             for job in work.jobs { job(database) }
             failed = write(Self.merge(failed, work.changes), to: database)
+            withLock { beingWritten.removeAll(keepingCapacity: true) }
             for job in work.jobsAfter { job(database) }
             prune(database)
         }
@@ -168,6 +186,7 @@ final class StoreThread: @unchecked Sendable {
             while !waiting.isEmpty, !isUrgent, !isClosing, wait(Self.patienceMilliseconds) {}
             let work = waiting
             waiting = Work()
+            swap(&places, &beingWritten)
             places.removeAll(keepingCapacity: true)
             isUrgent = false
             return work

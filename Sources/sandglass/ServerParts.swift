@@ -86,18 +86,25 @@ final class ServerParts {
     /// Lets what runs go on for a while, answers everybody who waits, and ends the process.
     func stop() {
         guard let service, let api else { exitProcess(status: exitStatus) }
-        self.service = nil
         if drain == .zero { api.stopAccepting() }
         service.stop(after: drain, keepsQueue: keepsQueue) { [self] in
             api.stopAccepting()
-            // Answers that the sockets did not take at once get a moment.
-            _ = Reactor.schedule(at: .now.advanced(by: Self.lastAnswers)) { [self] in exitProcess(status: exitStatus) }
+            exitAfterLastAnswers()
         }
     }
 
     /// Like ``stop()``, without waiting for grace periods: every sandbox is destroyed.
     func stopNow() {
-        exitProcess(status: exitStatus)
+        launcher?.onLoss = nil
+        // What may still go on is cancelled, or its sandbox's end would be taken for a failure.
+        service?.stop {}
+        launcher?.stop()
+        exitAfterLastAnswers()
+    }
+
+    /// Answers that wait for the store, and those that the sockets did not take at once, get a moment.
+    private func exitAfterLastAnswers() {
+        _ = Reactor.schedule(at: .now.advanced(by: Self.lastAnswers)) { [self] in exitProcess(status: exitStatus) }
     }
 
     /// Takes everything apart and ends the process.

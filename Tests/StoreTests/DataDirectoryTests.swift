@@ -62,6 +62,27 @@ import Testing
         #expect(ScratchFolder.names(in: folder.path) == [])
     }
 
+    @Test func `a temporary folder that nobody locks is removed by the next service`() throws {
+        let folder = try ScratchFolder()
+        let killed = folder.path + "/sandglass-abcdef"
+        #expect(mkdir(killed, 0o700) == 0)
+        for name in ["temporary", "sandglass.sqlite"] { try folder.makeFile("sandglass-abcdef/" + name, "") }
+        #expect(mkdir(killed + "/output", 0o700) == 0)
+        try DataDirectory(temporaryIn: folder.path).close()
+        #expect(ScratchFolder.names(in: folder.path) == [])
+    }
+
+    @Test func `a data directory is not taken for a temporary one, whatever its name`() throws {
+        let folder = try ScratchFolder()
+        let chosen = folder.path + "/sandglass-data"
+        try DataDirectory(path: chosen).close()
+        try folder.makeFile("sandglass-data/sandglass.sqlite", "kept")
+        try folder.makeFile("sandglass-data/output/kept", "")
+        try DataDirectory(temporaryIn: folder.path).close()
+        #expect(ScratchFolder.names(in: chosen) == ["lock", "output", "sandglass.sqlite"])
+        #expect(ScratchFolder.names(in: chosen + "/output") == ["kept"])
+    }
+
     @Test func `a folder whose parent is missing is an error with the path and errno`() throws {
         do {
             _ = try DataDirectory(path: "/does/not/exist")

@@ -23,6 +23,9 @@ struct HTTPAnswer {
     /// The run in its body.
     func run() throws -> RunReply { try JSONDecoder().decode(RunReply.self, from: Data(body)) }
 
+    /// The page of runs in its body.
+    func page() throws -> PageReply { try JSONDecoder().decode(PageReply.self, from: Data(body)) }
+
     /// The problem (RFC 9457) in its body.
     func problem() throws -> ProblemReply { try JSONDecoder().decode(ProblemReply.self, from: Data(body)) }
 }

@@ -32,6 +32,7 @@ struct RunReply: Decodable {
         let userSeconds: Double?
         let systemSeconds: Double?
         let peakMemoryBytes: Int?
+        let queuedSeconds: Double?
     }
 
     struct Limits: Decodable, Equatable {
@@ -89,6 +90,21 @@ struct RunReply: Decodable {
         static let startFailed = End(outcome: "start_failed", exitCode: nil, signal: nil, timedOut: false)
         static let unfinished = End(outcome: nil, exitCode: nil, signal: nil, timedOut: false)
     }
+}
+
+/// A page of `GET /runs`.
+struct PageReply: Decodable {
+    /// A run without its output.
+    struct Run: Decodable, Equatable {
+        let id: String
+        let state: String
+        let outcome: String?
+    }
+
+    let runs: [Run]
+    let next: String?
+
+    var ids: [String] { runs.map(\.id) }
 }
 
 /// An error as RFC 9457 has it.

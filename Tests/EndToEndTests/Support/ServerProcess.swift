@@ -95,8 +95,11 @@ final class ServerProcess {
     }
 
     /// Waits for a run that was created before.
-    func finished(_ run: RunReply) throws -> RunReply {
-        let run = try get("/runs/\(run.id)?wait=60").run()
+    func finished(_ run: RunReply) throws -> RunReply { try finished(run.id) }
+
+    /// Waits for a run of that name.
+    func finished(_ id: String) throws -> RunReply {
+        let run = try get("/runs/\(id)?wait=60").run()
         try #require(run.state == "finished")
         return run
     }
@@ -127,6 +130,33 @@ final class ServerProcess {
     static func body(_ command: [String], _ members: [String: Any] = [:]) throws -> [UInt8] {
         let object = members.merging(["command": command]) { own, _ in own }
         return Array(try JSONSerialization.data(withJSONObject: object))
+    }
+
+    /// A request without a body.
+    func send(_ method: String, _ target: String) throws -> HTTPAnswer {
+        let client = try client()
+        try client.request(method, target)
+        return try client.answer()
+    }
+
+    /// All runs that it remembers, the newest first, without their output.
+    func runs(_ query: String = "") throws -> [PageReply.Run] {
+        var runs: [PageReply.Run] = []
+        var next: String?
+        repeat {
+            let page = try get("/runs?limit=100\(query)" + (next.map { "&cursor=\($0)" } ?? "")).page()
+            runs += page.runs
+            next = page.next
+        } while next != nil
+        return runs
+    }
+
+    /// Kills it without a warning, and waits until all that it had started has ended.
+    func kill() throws {
+        let below = ProcessTable.descendants(of: pid)
+        process.send(signal: SIGKILL)
+        try #require(process.wait() == .signaled(SIGKILL))
+        #expect(eventually { !below.contains(where: ProcessTable.isAlive) })
     }
 
     /// Stops it with SIGTERM and looks at what it leaves: nothing.
