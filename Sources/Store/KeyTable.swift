@@ -49,7 +49,8 @@ final class KeyTable {
     func use(of key: String, by principal: String) throws(StoreError) -> KeyUse? {
         defer { select.reset() }
         try select.bind([.text(principal), .text(key)])
-        guard try select.next(), let body = SHA256Digest(bytes: select.bytes(0)), let run = RunID(bytes: select.bytes(1))
+        guard try select.next(), let body = SHA256Digest(bytes: select.bytes(0)),
+            let run = RunID(bytes: select.bytes(1))
         else { return nil }
         return KeyUse(
             IdempotencyKey(key, body: body),
