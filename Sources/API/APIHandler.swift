@@ -144,23 +144,23 @@ final class APIHandler {
                 alone.cacheDigest = nil
                 return submit(alone, exchange, wait.left(after: MonotonicTime.now.since(since)))
             }
-            promise(run, isCached: acceptance.isCached, exchange, wait)
+            promise(run, isCached: acceptance.isCached, mustLast: submission.key != nil, exchange, wait)
         }
     }
 
-    /// A 202 is a promise: it leaves when the run is remembered.
+    /// A 202 is a promise, and so is every answer to a key: it leaves when the run is remembered.
     ///
-    /// A finished one's 201 waits for no disk.
-    private func promise(_ run: Run, isCached: Bool, _ exchange: Exchange, _ wait: WaitPreference?) {
-        if run.state == .finished, let wait {
-            return respond(exchange, run, status: 201, wait.headers, isCached: isCached)
-        }
+    /// Another finished run's 201 waits for no disk.
+    private func promise(_ run: Run, isCached: Bool, mustLast: Bool, _ exchange: Exchange, _ wait: WaitPreference?) {
+        let status = run.state == .finished && wait != nil ? 201 : 202
+        let headers = wait?.headers ?? []
+        if status == 201, !mustLast { return respond(exchange, run, status: status, headers, isCached: isCached) }
         service.confirm(run.id) { [self] error in
             if let error {
                 exchange.respond(Problem(.notStored(error)).response)
             } else {
-                let run = service.run(run.id) ?? run
-                respond(exchange, run, status: 202, wait?.headers ?? [], isCached: isCached)
+                let run = status == 201 ? run : service.run(run.id) ?? run
+                respond(exchange, run, status: status, headers, isCached: isCached)
             }
             answered()
         }

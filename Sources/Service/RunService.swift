@@ -120,6 +120,8 @@ public final class RunService {
             createdAt: now
         )
         store.insert(new, specification, of: principal, key: key.map { KeyUse($0, for: run.id, since: now) })
+        // At once, so that it is not run again should this service be killed while it runs.
+        if key != nil { confirm(run.id) { _ in } }
         enqueue(run)
         startWaiting()
         return store.run(run.id)?.run ?? new

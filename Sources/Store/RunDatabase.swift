@@ -61,7 +61,7 @@ final class RunDatabase {
             """
             UPDATE run SET state = ?2, outcome = ?3, finished = ?4, bytes = ?5, record = ?6,
                 request = CASE ?2 WHEN 2 THEN NULL ELSE request END
-            WHERE id = ?1
+            WHERE id = ?1 AND state < 2
             """
         )
         label = try connection.prepare("INSERT OR IGNORE INTO label VALUES (?1, ?2, ?3)")
@@ -114,7 +114,7 @@ final class RunDatabase {
             )
         } else {
             try update.run([id] + state)
-            // Its insertion was refused, and so is all that came of it.
+            // It is finished already, and nothing changes that; or its insertion was refused, and so is all that came of it.
             guard connection.changes > 0 else { return }
         }
         if isFinished {
