@@ -20,6 +20,7 @@ public enum RunDocument {
     /// - Parameters:
     ///   - run: the run.
     ///   - isCached: whether it is the earlier run that answers for another wish (`"cached": true`).
+    /// - Returns: UTF-8.
     public static func render(_ run: Run, isCached: Bool = false) -> [UInt8] {
         var writer = JSONWriter(capacity: 1024 + run.standardOutput.keptBytes + run.standardError.keptBytes)
         writer.object { document in
