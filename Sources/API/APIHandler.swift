@@ -1,3 +1,4 @@
+internal import Digests
 internal import HTTPServer
 internal import Reactor
 internal import Runs
@@ -78,19 +79,17 @@ final class APIHandler {
 
     private func createRun(_ exchange: Exchange, _ request: Request) throws(Problem) {
         try policy.checkContentType(request)
-        if request.headers["Idempotency-Key"] != nil {
-            throw Problem(status: 422, detail: "Idempotency-Key is not supported by this server yet.")
-        }
+        let key = try IdempotencyKeyField.read(request)
         let wait = try WaitPreference(request, atMost: maxima.wait)
         if request.body.count <= Self.largeBody {
-            submit(try RunRequest.decode(request.body, maxima: maxima), exchange, wait)
+            submit(try Self.read(request.body, key, maxima), exchange, wait)
             return
         }
         let maxima = maxima
         Task { @Reactor in
             do throws(Problem) {
-                let specification = try await Self.decode(request.body, maxima)
-                submit(specification, exchange, wait)
+                let submission = try await Self.readLarge(request.body, key, maxima)
+                submit(submission, exchange, wait)
             } catch {
                 exchange.respond(error.response)
             }
@@ -98,67 +97,81 @@ final class APIHandler {
         }
     }
 
-    @concurrent
-    private nonisolated static func decode(
+    private nonisolated static func read(
         _ body: [UInt8],
+        _ key: String?,
         _ maxima: RequestMaxima
-    ) async throws(Problem) -> RunSpecification {
-        try RunRequest.decode(body, maxima: maxima)
-    }
-
-    private func submit(_ specification: RunSpecification, _ exchange: Exchange, _ wait: WaitPreference?) {
-        let run: Run
-        do throws(SubmissionError) {
-            run = try service.submit(specification)
-        } catch {
-            exchange.respond(Self.problem(error).response)
-            return
-        }
-        let id = run.id
-        // A 202 is a promise: it leaves when the run is remembered. A finished one's 201 waits for no disk.
-        let accept: @Reactor (Run) -> Void = { [self] run in
-            if run.state == .finished, wait != nil {
-                return respond(exchange, run, status: 201, wait?.headers ?? [])
-            }
-            // Also to one who has hung up, for that may have been his sending side alone.
-            exchange.willAnswer()
-            exchange.onDisconnect = { exchange.willAnswer() }
-            service.confirm(id) { [self] error in
-                if let error {
-                    exchange.respond(Self.problem(.notStored(error)).response)
-                } else {
-                    respond(exchange, service.run(id) ?? run, status: 202, wait?.headers ?? [])
-                }
-                answered()
-            }
-        }
-        answer(exchange, run, wait, accept)
-    }
-
-    private static func problem(_ error: SubmissionError) -> Problem {
-        let retry = HeaderField("Retry-After", "1")
-        switch error {
-        case .queueFull(let waiting):
-            return Problem(
-                status: 503,
-                detail: "\(waiting) runs are waiting already. Try again later.",
-                headers: [retry]
-            )
-        case .notAccepting:
-            return Problem(status: 503, detail: "The server is being stopped.", headers: [retry])
-        case .notStored(let error): return problem(error)
-        }
-    }
-
-    private static func problem(_ error: StoreError) -> Problem {
-        let isFull = error.isOutOfSpace
-        return Problem(
-            status: isFull ? 507 : 503,
-            detail: isFull
-                ? "The server's disk is full: runs cannot be remembered. Try again when there is room."
-                : "The server cannot reach its runs at the moment. Try again later.",
-            headers: [HeaderField("Retry-After", "5")]
+    ) throws(Problem) -> Submission {
+        let order = try RunRequest.decode(body, maxima: maxima)
+        return Submission(
+            order.specification,
+            key: key.map { IdempotencyKey($0, body: SHA256Digest(of: body)) },
+            cacheDigest: order.usesCache ? order.specification.digest : nil
         )
+    }
+
+    @concurrent
+    private nonisolated static func readLarge(
+        _ body: [UInt8],
+        _ key: String?,
+        _ maxima: RequestMaxima
+    ) async throws(Problem) -> Submission {
+        try read(body, key, maxima)
+    }
+
+    private func submit(_ submission: Submission, _ exchange: Exchange, _ wait: WaitPreference?) {
+        keepForAnswer(exchange)
+        service.submit(submission) { [self] result in
+            switch result {
+            case .failure(let error): exchange.respond(Problem(error).response)
+            case .success(let acceptance): accept(acceptance, of: submission, exchange, wait)
+            }
+            answered()
+        }
+    }
+
+    private func accept(
+        _ acceptance: Acceptance,
+        of submission: Submission,
+        _ exchange: Exchange,
+        _ wait: WaitPreference?
+    ) {
+        let since = MonotonicTime.now
+        answer(exchange, acceptance.run, wait) { [self] run in
+            // Somebody else's run that was under way and did not exit says nothing about this one, which runs by itself then. A
+            // key stands for the run already.
+            if acceptance.isCached, submission.key == nil, let wait, run.result.map({ !$0.outcome.isExit }) ?? false {
+                var alone = submission
+                alone.cacheDigest = nil
+                return submit(alone, exchange, wait.left(after: MonotonicTime.now.since(since)))
+            }
+            promise(run, isCached: acceptance.isCached, mustLast: submission.key != nil, exchange, wait)
+        }
+    }
+
+    /// A 202 is a promise, and so is every answer to a key: it leaves when the run is remembered.
+    ///
+    /// Another finished run's 201 waits for no disk.
+    private func promise(_ run: Run, isCached: Bool, mustLast: Bool, _ exchange: Exchange, _ wait: WaitPreference?) {
+        let status = run.state == .finished && wait != nil ? 201 : 202
+        let headers = wait?.headers ?? []
+        if status == 201, !mustLast { return respond(exchange, run, status: status, headers, isCached: isCached) }
+        keepForAnswer(exchange)
+        service.confirm(run.id) { [self] error in
+            if let error {
+                exchange.respond(Problem(.notStored(error)).response)
+            } else {
+                let run = status == 201 ? run : service.run(run.id) ?? run
+                respond(exchange, run, status: status, headers, isCached: isCached)
+            }
+            answered()
+        }
+    }
+
+    /// The answer comes soon, also to one who has hung up: that may have been his sending side alone.
+    private func keepForAnswer(_ exchange: Exchange) {
+        exchange.willAnswer()
+        exchange.onDisconnect = { exchange.willAnswer() }
     }
 
     // MARK: GET /runs
@@ -168,7 +181,7 @@ final class APIHandler {
         // One more than is shown tells whether there is a next page.
         service.list(query.filter, limit: query.limit + 1) { [self] result in
             switch result {
-            case .failure(let error): exchange.respond(Self.problem(error).response)
+            case .failure(let error): exchange.respond(Problem(error).response)
             case .success(let runs):
                 let shown = runs.prefix(query.limit)
                 let next = runs.count > query.limit ? shown.last?.id : nil
@@ -236,7 +249,7 @@ final class APIHandler {
                 switch result {
                 case .success(let run?): try body(run)
                 case .success(nil): throw Self.unknown(id)
-                case .failure(let error): throw Self.problem(error)
+                case .failure(let error): throw Problem(error)
                 }
             } catch {
                 exchange.respond(error.response)
@@ -258,7 +271,7 @@ final class APIHandler {
             case .success(.accepted(let run)): respondSettled(exchange, run, status: 202)
             case .success(.finished(let run)): respondSettled(exchange, run, status: 200)
             case .success(.unknown): exchange.respond(Self.unknown(id).response)
-            case .failure(let error): exchange.respond(Self.problem(error).response)
+            case .failure(let error): exchange.respond(Problem(error).response)
             }
             answered()
         }
@@ -282,7 +295,7 @@ final class APIHandler {
                 let detail = "Run \(id) is not finished. Cancel it first: POST /runs/\(id)/cancel."
                 exchange.respond(Problem(status: 409, detail: detail).response)
             case .unknown: exchange.respond(Self.unknown(id).response)
-            case .failed(let error): exchange.respond(Self.problem(error).response)
+            case .failed(let error): exchange.respond(Problem(error).response)
             }
             answered()
         }
@@ -330,11 +343,17 @@ final class APIHandler {
         _ run: Run,
         status: Int,
         _ headers: [HeaderField],
+        isCached: Bool = false,
         unless condition: Request? = nil
     ) {
         let headers = status == 200 ? headers : [HeaderField("Location", "/runs/\(run.id)")] + headers
         guard RunDocument.isLarge(run) else {
-            let response = Self.response(status, RunDocument.render(run), headers, unless: condition)
+            let response = Self.response(
+                status,
+                RunDocument.render(run, isCached: isCached),
+                headers,
+                unless: condition
+            )
             // Only an answer to a plain GET is asked for again and again.
             guard headers.isEmpty, status == 200, condition == nil, run.state == .finished,
                 let prepared = PreparedResponse(response)
@@ -343,13 +362,15 @@ final class APIHandler {
             return exchange.respond(prepared)
         }
         Task { @Reactor in
-            exchange.respond(Self.response(status, await Self.render(run), headers, unless: condition))
+            exchange.respond(Self.response(status, await Self.render(run, isCached), headers, unless: condition))
             answered()
         }
     }
 
     @concurrent
-    private nonisolated static func render(_ run: Run) async -> [UInt8] { RunDocument.render(run) }
+    private nonisolated static func render(_ run: Run, _ isCached: Bool) async -> [UInt8] {
+        RunDocument.render(run, isCached: isCached)
+    }
 
     /// Whoever knows this very answer already (`condition`) is told just that.
     private static func response(

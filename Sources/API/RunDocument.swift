@@ -16,9 +16,17 @@ public enum RunDocument {
     }
 
     /// The JSON text, with a line end.
-    public static func render(_ run: Run) -> [UInt8] {
+    ///
+    /// - Parameters:
+    ///   - run: the run.
+    ///   - isCached: whether it is the earlier run that answers for another wish (`"cached": true`).
+    /// - Returns: UTF-8.
+    public static func render(_ run: Run, isCached: Bool = false) -> [UInt8] {
         var writer = JSONWriter(capacity: 1024 + run.standardOutput.keptBytes + run.standardError.keptBytes)
-        writer.object { write(run, withOutput: true, to: &$0) }
+        writer.object { document in
+            write(run, withOutput: true, to: &document)
+            if isCached { document.member("cached", true) }
+        }
         return writer.bytes + [UInt8(ascii: "\n")]
     }
 

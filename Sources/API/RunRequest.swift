@@ -6,7 +6,7 @@ struct RunRequest {
     /// Members of the contract that this server does not offer.
     ///
     /// They are refused, never ignored.
-    private static let notOffered: Set = ["artifacts", "cache", "files"]
+    private static let notOffered: Set = ["artifacts", "files"]
     /// The least of each limit, below which nothing can be started: a slot has to live in `memoryBytes` too, a file
     /// system has at least one page, and a command has three streams.
     private static let leastMemory = 1 << 20
@@ -24,7 +24,7 @@ struct RunRequest {
     }
 
     /// The run that a body asks for.
-    static func decode(_ body: [UInt8], maxima: RequestMaxima) throws(Problem) -> RunSpecification {
+    static func decode(_ body: [UInt8], maxima: RequestMaxima) throws(Problem) -> RunOrder {
         let value: JSONValue
         do {
             value = try JSONParser.parse(body)
@@ -32,11 +32,11 @@ struct RunRequest {
             throw Problem(status: 400, detail: "The body is not valid JSON.", faults: allFaults(error, maxima: maxima))
         }
         var request = RunRequest(maxima: maxima)
-        let specification = request.read(value)
+        let order = request.read(value)
         guard request.faults.isEmpty else {
             throw Problem(status: 422, detail: "The body is not a valid run.", faults: request.faults)
         }
-        return specification
+        return order
     }
 
     /// The faults of a text whose members are not unique, and with them those that it has as a run.
@@ -50,11 +50,12 @@ struct RunRequest {
 
     // MARK: The run
 
-    private mutating func read(_ value: JSONValue) -> RunSpecification {
+    private mutating func read(_ value: JSONValue) -> RunOrder {
         var run = RunSpecification(command: [], limits: maxima.defaults)
+        var usesCache = false
         guard case .object(let object) = value else {
             refuse(.root, "must be an object, not \(value.typeName)")
-            return run
+            return RunOrder(specification: run)
         }
         for member in object.members {
             let place = JSONPointer.root.appending(member.name)
@@ -69,13 +70,18 @@ struct RunRequest {
             case "limits": readLimits(value, place, into: &run.limits)
             case "image": run.image = image(value, place)
             case "network": run.network = network(value, place)
+            case "cache": usesCache = flag(value, place)
             case "labels": run.labels = labels(value, place)
             case "onOutputLimit": run.onOutputLimit = outputLimitPolicy(value, place)
             default: refuseName(member.name, place, notOffered: Self.notOffered)
             }
         }
         if object["command"] == nil { refuse(.root.appending("command"), "is required") }
-        return run
+        // What it hears there is not part of what it was asked for.
+        if usesCache, run.network != .none {
+            refuse(.root.appending("cache"), "must be false where network is not \"none\"")
+        }
+        return RunOrder(specification: run, usesCache: usesCache)
     }
 
     private mutating func command(_ value: JSONValue, _ place: JSONPointer) -> [String] {
@@ -173,6 +179,12 @@ struct RunRequest {
             return []
         }
         return bytes
+    }
+
+    private mutating func flag(_ value: JSONValue, _ place: JSONPointer) -> Bool {
+        if case .bool(let flag) = value { return flag }
+        refuse(place, "must be true or false, not \(value.typeName)")
+        return false
     }
 
     private mutating func image(_ value: JSONValue, _ place: JSONPointer) -> String {

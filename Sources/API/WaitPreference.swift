@@ -3,7 +3,7 @@ internal import HTTPServer
 /// How long a client is willing to wait for a run: `Prefer: wait=N` (RFC 7240) or `?wait=N`.
 struct WaitPreference {
     /// How long; at most what the server allows.
-    let duration: Duration
+    private(set) var duration: Duration
     /// `Preference-Applied`, if it was a preference.
     let headers: [HeaderField]
 
@@ -24,6 +24,13 @@ struct WaitPreference {
         } else {
             return nil
         }
+    }
+
+    /// What is left of it when some of it is over.
+    func left(after time: Duration) -> WaitPreference {
+        var rest = self
+        rest.duration = max(duration - time, .zero)
+        return rest
     }
 
     /// The first `wait` among the preferences; the others do not count (RFC 7240, section 2).

@@ -27,6 +27,9 @@ public enum Outcome: Sendable, Hashable {
     /// This service failed; the command is not to blame.
     case internalError(Failure)
 
+    /// Whether the command ended by itself with an exit code.
+    public var isExit: Bool { if case .exited = self { true } else { false } }
+
     /// The contract's name for it.
     public var name: String {
         switch self {

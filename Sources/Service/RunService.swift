@@ -12,7 +12,7 @@ public final class RunService {
     private static let queuedBytesLimit = 512 << 20
 
     private let launcher: Launcher
-    private let store: RunStore
+    let store: RunStore
     private let limits: ServiceLimits
     private let enforcement: Enforcement
     private let logger: Logger
@@ -23,8 +23,15 @@ public final class RunService {
     private var active: [RunID: ActiveRun] = [:]
     private var activeOf: [String: Int] = [:]
     private var waiters: [RunID: [Waiter]] = [:]
+    private var confirmations = Meetings<RunID, StoreError?>()
     private var phase = Phase.serving
     private var whenIdle: [@Reactor () -> Void] = []
+
+    // Of those who are answered with an earlier run (RunService+Earlier.swift).
+    var keys = RecentKeys()
+    var keyMeetings = Meetings<RecentKeys.Name, Result<KeyUse, SubmissionError>>()
+    var shared = SharedRuns()
+    var cacheMeetings = Meetings<SharedRuns.Name, Result<Run, SubmissionError>>()
 
     private enum Phase {
         case serving
@@ -81,11 +88,13 @@ public final class RunService {
     /// - Parameters:
     ///   - specification: what to run.
     ///   - principal: whose it is.
+    ///   - key: the key that stands for it from then on.
     /// - Returns: the run.
     /// - Throws: why it is not accepted.
     public func submit(
         _ specification: RunSpecification,
-        of principal: String = ""
+        of principal: String = "",
+        key: IdempotencyKey? = nil
     ) throws(SubmissionError) -> Run {
         guard phase == .serving, launcher.isRunning else { throw .notAccepting }
         if let failure = store.failure { throw .notStored(failure) }
@@ -111,7 +120,9 @@ public final class RunService {
             enforcement: enforcement(of: specification),
             createdAt: now
         )
-        store.insert(new, specification, of: principal)
+        store.insert(new, specification, of: principal, key: key.map { KeyUse($0, for: run.id, since: now) })
+        // At once, so that it is not run again should this service be killed while it runs.
+        if key != nil { confirm(run.id) { _ in } }
         enqueue(run)
         startWaiting()
         return store.run(run.id)?.run ?? new
@@ -123,10 +134,13 @@ public final class RunService {
     ///   - id: the run.
     ///   - completion: called with why it cannot be remembered; the run is not one then.
     public func confirm(_ id: RunID, _ completion: @escaping @Reactor (StoreError?) -> Void) {
+        guard confirmations.isFirst(id, otherwise: completion) else { return }
         store.confirm(id) { [self] error in
             Task { @Reactor in
+                // Whoever waits for it hears of that as long as this is not over.
                 if error != nil { abandon(id) }
                 completion(error)
+                for listener in confirmations.end(id) { listener(error) }
             }
         }
     }
@@ -350,6 +364,7 @@ public final class RunService {
             logger.error("a run failed inside the service", metadata: ["run": "\(id)", "error": "\(failure)"])
         }
         change(id) { $0.finish(Run.Result(outcome: outcome, usage: usage, finishedAt: .now)) }
+        shared.remove(id)
         let waiting = waiters.removeValue(forKey: id) ?? []
         let run = store.run(id)?.run
         for waiter in waiting { waiter.complete(run) }
@@ -361,6 +376,8 @@ public final class RunService {
         if let run = queue.remove(of: stored.principal, where: { $0.id == id }) { queuedBytes -= run.bytes }
         active[id]?.execution?.cancel()
         store.abandon(id)
+        keys.remove(of: id)
+        shared.remove(id)
         for waiter in waiters.removeValue(forKey: id) ?? [] { waiter.complete(nil) }
     }
 
@@ -372,7 +389,7 @@ public final class RunService {
         store.update(run)
     }
 
-    private func enforcement(of specification: RunSpecification) -> Enforcement {
+    func enforcement(of specification: RunSpecification) -> Enforcement {
         enforcement.with(specification.network)
     }
 }

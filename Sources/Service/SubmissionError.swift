@@ -1,3 +1,4 @@
+public import Runs
 public import Store
 
 /// Why a run was not accepted.
@@ -8,4 +9,8 @@ public enum SubmissionError: Error, Sendable, Hashable {
     case notAccepting
     /// It cannot be remembered: the disk is full, most often.
     case notStored(StoreError)
+    /// Its key came with another body before.
+    case keyTaken
+    /// The run that its key stands for has been forgotten.
+    case keyForgotten(RunID)
 }

@@ -6,6 +6,8 @@ struct RunChange: Sendable {
     var principal: String
     /// What it takes to run it, of a run that is new.
     var request: RunSpecification?
+    /// The key that its client has for it, of a run that is new.
+    var key: KeyUse?
     /// Nothing is remembered of it yet.
     var isNew: Bool { request != nil }
     /// Who waits until it is remembered: called with what went wrong.

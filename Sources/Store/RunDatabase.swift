@@ -1,3 +1,4 @@
+internal import Digests
 internal import Glibc
 internal import Runs
 
@@ -8,10 +9,13 @@ final class RunDatabase {
     private let connection: SQLiteConnection
     private let outputPath: String
     private let retention: Retention
+    private let keys: KeyTable
     private let insert: SQLiteStatement
+    private let update: SQLiteStatement
     private let label: SQLiteStatement
     private let count: SQLiteStatement
     private let select: SQLiteStatement
+    private let same: SQLiteStatement
     private let remove: SQLiteStatement
     private let removeLabels: SQLiteStatement
     private let oldest: SQLiteStatement
@@ -44,17 +48,32 @@ final class RunDatabase {
             PRAGMA synchronous = \(durability == .full ? "FULL" : "NORMAL")
             """
         )
+        keys = try KeyTable(connection)
         insert = try connection.prepare(
             """
-            INSERT INTO run (id, principal, state, outcome, finished, bytes, record, request)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            INSERT INTO run (id, principal, state, outcome, finished, bytes, record, request, digest)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
             ON CONFLICT (id) DO UPDATE SET state = ?3, outcome = ?4, finished = ?5, bytes = ?6, record = ?7,
                 request = CASE ?3 WHEN 2 THEN NULL ELSE request END
+            """
+        )
+        update = try connection.prepare(
+            """
+            UPDATE run SET state = ?2, outcome = ?3, finished = ?4, bytes = ?5, record = ?6,
+                request = CASE ?2 WHEN 2 THEN NULL ELSE request END
+            WHERE id = ?1 AND state < 2
             """
         )
         label = try connection.prepare("INSERT OR IGNORE INTO label VALUES (?1, ?2, ?3)")
         count = try connection.prepare("UPDATE total SET runs = ?1, bytes = ?2")
         select = try connection.prepare("SELECT \(Self.columns) FROM run WHERE id = ?1")
+        // The index of digests also has the order.
+        same = try connection.prepare(
+            """
+            SELECT \(Self.columns) FROM run WHERE digest = ?1 AND outcome = 'exited' AND +principal = ?2
+            ORDER BY sequence DESC LIMIT 1
+            """
+        )
         remove = try connection.prepare("DELETE FROM run WHERE id = ?1")
         removeLabels = try connection.prepare("DELETE FROM label WHERE id = ?1")
         oldest = try connection.prepare(
@@ -80,25 +99,37 @@ final class RunDatabase {
         let record = run.record
         let bytes = Int64(record.count + Self.fileBytes(run))
         let isFinished = run.state == .finished
-        try insert.run([
-            .bytes(run.id.bytes),
-            .text(change.principal),
+        let state: [SQLiteValue] = [
             .integer(Self.number(of: run.state)),
             run.result.map { .text($0.outcome.name) } ?? .null,
             .optional(run.result?.finishedAt.millisecondsSince1970),
             .integer(bytes),
             .bytes(record),
-            isFinished ? .null : change.request.map { .bytes($0.record) } ?? .null,
-        ])
+        ]
+        let id = SQLiteValue.bytes(run.id.bytes)
+        if let request = change.request {
+            try insert.run(
+                [id, .text(change.principal)] + state
+                    + [isFinished ? .null : .bytes(request.record), .bytes(request.digest.bytes)]
+            )
+        } else {
+            try update.run([id] + state)
+            // It is finished already, and nothing changes that; or its insertion was refused, and so is all that came of it.
+            guard connection.changes > 0 else { return }
+        }
         if isFinished {
             total.runs += 1
             total.bytes += bytes
         }
         guard change.isNew else { return }
         for (key, value) in run.specification.labels {
-            try label.run([.text(key), .text(value), .bytes(run.id.bytes)])
+            try label.run([.text(key), .text(value), id])
         }
+        if let key = change.key { try keys.write(key, of: change.principal) }
     }
+
+    /// Has a key stand for a run that is there already.
+    func write(_ use: KeyUse, of principal: String) throws(StoreError) { try keys.write(use, of: principal) }
 
     private static func fileBytes(_ run: Run) -> Int {
         [run.standardOutput, run.standardError].reduce(0) { sum, output in
@@ -165,6 +196,11 @@ final class RunDatabase {
         return forgotten
     }
 
+    /// Forgets keys that stand for nothing any more.
+    ///
+    /// - Returns: whether there may be more of them.
+    func pruneKeys(_ now: Timestamp) throws(StoreError) -> Bool { try keys.prune(now) }
+
     private func isTooMuch(_ total: (runs: Int64, bytes: Int64)) -> Bool {
         // The newest one is always kept: somebody is about to ask for it.
         total.runs > 1 && (total.runs > retention.runs || total.bytes > retention.bytes)
@@ -188,6 +224,18 @@ final class RunDatabase {
         defer { select.reset() }
         try select.bind([.bytes(id.bytes)])
         return try select.next() ? try row(select) : nil
+    }
+
+    /// What a client's key stands for, or stood for.
+    func use(of key: String, by principal: String) throws(StoreError) -> KeyUse? {
+        try keys.use(of: key, by: principal)
+    }
+
+    /// The newest run of a principal with this digest that exited.
+    func exited(_ digest: SHA256Digest, of principal: String) throws(StoreError) -> StoredRun? {
+        defer { same.reset() }
+        try same.bind([.bytes(digest.bytes), .text(principal)])
+        return try same.next() ? try row(same) : nil
     }
 
     /// The newest runs that a filter lets through.

@@ -31,7 +31,22 @@ enum RunSchema {
         CREATE INDEX label_run ON label (id);
         CREATE TABLE total (one INTEGER PRIMARY KEY CHECK (one = 1), runs INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
         INSERT INTO total VALUES (1, 0, 0);
+        """,
+        // Keys of clients, and what the very same run is found by.
         """
+        CREATE TABLE idempotency (
+            principal TEXT NOT NULL,
+            key TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            run BLOB NOT NULL,
+            created INTEGER NOT NULL,
+            cached INTEGER NOT NULL,
+            PRIMARY KEY (principal, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX idempotency_created ON idempotency (created);
+        ALTER TABLE run ADD COLUMN digest BLOB;
+        CREATE INDEX run_digest ON run (digest) WHERE outcome = 'exited';
+        """,
     ]
 
     /// Brings an open file to this version, and a new one too.

@@ -1,3 +1,4 @@
+public import Digests
 internal import Glibc
 public import Runs
 
@@ -91,9 +92,25 @@ public final class RunStore {
     ///   - run: the run.
     ///   - request: what it takes to run it.
     ///   - principal: whose it is.
-    public func insert(_ run: Run, _ request: RunSpecification, of principal: String) {
+    ///   - key: the key that stands for it from then on; both are remembered, or neither.
+    public func insert(_ run: Run, _ request: RunSpecification, of principal: String, key: KeyUse? = nil) {
         cache.insert(StoredRun(run: run, principal: principal))
-        thread.save(RunChange(run: run, principal: principal, request: request))
+        thread.save(RunChange(run: run, principal: principal, request: request, key: key))
+    }
+
+    /// Has a key stand for a run that is there already.
+    ///
+    /// - Parameters:
+    ///   - use: the key and the run.
+    ///   - principal: whose key it is.
+    ///   - completion: called on another thread with why it could not be written.
+    public func keep(_ use: KeyUse, of principal: String, _ completion: @escaping @Sendable (StoreError?) -> Void) {
+        thread.performAfterwards { database in
+            do throws(StoreError) {
+                try database.write(use, of: principal)
+                completion(nil)
+            } catch { completion(error) }
+        }
     }
 
     /// Replaces what is known of a run by something newer.
@@ -151,6 +168,38 @@ public final class RunStore {
     public func find(_ id: RunID, _ completion: @escaping @Sendable (Result<StoredRun?, StoreError>) -> Void) {
         thread.perform { database in
             completion(Result { () throws(StoreError) in try database.run(id) })
+        }
+    }
+
+    /// Looks up what a key stands for.
+    ///
+    /// - Parameters:
+    ///   - key: the client's name for it.
+    ///   - principal: whose key it is.
+    ///   - completion: called on another thread with its last use, which may be over.
+    public func findKey(
+        _ key: String,
+        of principal: String,
+        _ completion: @escaping @Sendable (Result<KeyUse?, StoreError>) -> Void
+    ) {
+        thread.performAfterwards { database in
+            completion(Result { () throws(StoreError) in try database.use(of: key, by: principal) })
+        }
+    }
+
+    /// Looks up a run that exited.
+    ///
+    /// - Parameters:
+    ///   - digest: its specification's.
+    ///   - principal: whose it is.
+    ///   - completion: called on another thread with the newest such run.
+    public func findExited(
+        _ digest: SHA256Digest,
+        of principal: String,
+        _ completion: @escaping @Sendable (Result<StoredRun?, StoreError>) -> Void
+    ) {
+        thread.performAfterwards { database in
+            completion(Result { () throws(StoreError) in try database.exited(digest, of: principal) })
         }
     }
 

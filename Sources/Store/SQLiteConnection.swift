@@ -46,6 +46,9 @@ final class SQLiteConnection {
         return try statement.next() ? statement.integer(0) : 0
     }
 
+    /// How many rows the last statement has written or removed.
+    var changes: Int { Int(sqlite3_changes(handle)) }
+
     /// Does all of it or nothing.
     func transaction(_ body: () throws(StoreError) -> Void) throws(StoreError) {
         try execute("BEGIN IMMEDIATE")

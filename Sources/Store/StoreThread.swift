@@ -244,6 +244,9 @@ final class StoreThread: @unchecked Sendable {
     }
 
     private func prune(_ database: RunDatabase) {
+        while (try? database.pruneKeys(.now)) == true {
+            if withLock({ !waiting.isEmpty }) { return }
+        }
         while let ids = try? database.prune(.now), !ids.isEmpty {
             let tell = withLock { forgotten }
             tell(ids)

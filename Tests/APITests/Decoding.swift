@@ -4,7 +4,7 @@ import Runs
 @testable import API
 
 func decode(_ body: String, _ maxima: RequestMaxima = RequestMaxima()) throws(Problem) -> RunSpecification {
-    try RunRequest.decode(Array(body.utf8), maxima: maxima)
+    try RunRequest.decode(Array(body.utf8), maxima: maxima).specification
 }
 
 /// What answers a body, or `nil` if it is accepted.

@@ -89,6 +89,11 @@ import Testing
         #expect(RunDocument.isLarge(run))
     }
 
+    @Test func `an earlier run that answers for another says so, and no other does`() throws {
+        #expect(try JSONParser.parse(RunDocument.render(.make(), isCached: true))["cached"] == .bool(true))
+        #expect(try render(.make())["cached"] == nil)
+    }
+
     private func render(_ run: Run) throws -> JSONValue { try JSONParser.parse(RunDocument.render(run)) }
 }
 

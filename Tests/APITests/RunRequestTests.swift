@@ -1,3 +1,4 @@
+import JSON
 import Runs
 import Testing
 
@@ -68,6 +69,34 @@ import Testing
         let run = try decode(#"{"command": ["x"], "image": "python", "network": "host"}"#, maxima)
         #expect(run.image == "python")
         #expect(run.network == .host)
+    }
+
+    @Test(arguments: [("true", true), ("false", false)])
+    func `an earlier run will do if the body says so`(value: String, usesCache: Bool) throws {
+        let order = try RunRequest.decode(
+            Array(#"{"cache": \#(value), "command": ["x"]}"#.utf8),
+            maxima: RequestMaxima()
+        )
+        #expect(order.usesCache == usesCache)
+        #expect(order.specification == RunSpecification(command: ["x"]))
+    }
+
+    @Test func `no earlier run will do unless the body says so`() throws {
+        #expect(try !RunRequest.decode(Array(#"{"command": ["x"]}"#.utf8), maxima: RequestMaxima()).usesCache)
+    }
+
+    @Test(arguments: ["null", "1", #""true""#, "[]"])
+    func `whether an earlier run will do is true or false`(value: String) {
+        #expect(pointers(#"{"cache": \#(value), "command": ["x"]}"#) == ["/cache"])
+    }
+
+    @Test func `no earlier run will do for one that sees the host's network`() {
+        var maxima = RequestMaxima()
+        maxima.allowsHostNetwork = true
+        let error = #expect(throws: Problem.self) {
+            try decode(#"{"cache": true, "network": "host", "command": ["x"]}"#, maxima)
+        }
+        #expect(error?.faults.map(\.pointer.description) == ["/cache"])
     }
 
     @Test func `a path is absolute by its bytes`() throws {

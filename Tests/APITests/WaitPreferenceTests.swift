@@ -58,6 +58,13 @@ import Testing
         #expect(wait.headers == [])
     }
 
+    @Test func `what is left of a wait is less of it, and never less than nothing`() throws {
+        let wait = try #require(try preference(prefer: ["wait=2"]))
+        #expect(wait.left(after: .seconds(1)).duration == .seconds(1))
+        #expect(wait.left(after: .seconds(3)).duration == .zero)
+        #expect(wait.left(after: .seconds(1)).headers == wait.headers)
+    }
+
     private func preference(query: String? = nil, prefer: [String] = []) throws(Problem) -> WaitPreference? {
         let headers = prefer.map { HeaderField("Prefer", $0) }
         let target = "/runs" + (query.map { "?" + $0 } ?? "")

@@ -51,6 +51,7 @@ struct RunReply: Decodable {
     let exitCode: Int?
     let signal: Signal?
     let timedOut: Bool
+    let cached: Bool?
     let error: Failure?
     let stdout: Stream
     let stderr: Stream

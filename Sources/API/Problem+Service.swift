@@ -1,0 +1,43 @@
+internal import HTTPServer
+internal import Service
+internal import Store
+
+extension Problem {
+    /// Why there is no run for a request.
+    init(_ error: SubmissionError) {
+        let retry = [HeaderField("Retry-After", "1")]
+        switch error {
+        case .queueFull(let waiting):
+            self.init(
+                status: 503,
+                detail: "\(waiting) runs are waiting already. Try again later.",
+                headers: retry
+            )
+        case .notAccepting: self.init(status: 503, detail: "The server is being stopped.", headers: retry)
+        case .notStored(let error): self.init(error)
+        case .keyTaken:
+            self.init(
+                status: 422,
+                detail: "This Idempotency-Key came with another body before. Use a new key for another request."
+            )
+        case .keyForgotten(let run):
+            self.init(
+                status: 409,
+                detail:
+                    "This Idempotency-Key stands for run \(run), which has been forgotten. Use a new key to run it again."
+            )
+        }
+    }
+
+    /// Why runs cannot be read or written.
+    init(_ error: StoreError) {
+        let isFull = error.isOutOfSpace
+        self.init(
+            status: isFull ? 507 : 503,
+            detail: isFull
+                ? "The server's disk is full: runs cannot be remembered. Try again when there is room."
+                : "The server cannot reach its runs at the moment. Try again later.",
+            headers: [HeaderField("Retry-After", "5")]
+        )
+    }
+}
