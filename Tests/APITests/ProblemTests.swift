@@ -1,10 +1,10 @@
 import HTTPServer
 import JSON
 import Service
-@testable import Store
 import Testing
 
 @testable import API
+@testable import Store
 
 @Suite struct ProblemTests {
     @Test func `each reason for which there is no run has its status, and some say when to try again`() {

@@ -22,7 +22,9 @@ struct RecentKeysTests {
     @Test func `all keys of a run that has never been are free, and no others`() {
         var (keys, ids) = (RecentKeys(), RunIDGenerator())
         let (refused, other) = (ids.next(now: .now), ids.next(now: .now))
-        for (text, run) in [("a", refused), ("b", other), ("c", refused)] { keys.insert(use(text, run), of: name(text)) }
+        for (text, run) in [("a", refused), ("b", other), ("c", refused)] {
+            keys.insert(use(text, run), of: name(text))
+        }
         keys.remove(of: refused)
         #expect(keys[name("a")] == nil && keys[name("c")] == nil && keys[name("b")]?.run == other)
     }
