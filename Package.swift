@@ -139,7 +139,7 @@ let package = Package(
         ),
         .testTarget(
             name: "APITests",
-            dependencies: ["API", "JSON", "HTTPServer", "Runs", "Store", "Sandbox", "TestSupport"],
+            dependencies: ["API", "JSON", "HTTPServer", "Runs", "Service", "Store", "Sandbox", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),

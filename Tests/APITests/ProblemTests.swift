@@ -1,10 +1,26 @@
 import HTTPServer
 import JSON
+import Service
 import Testing
 
 @testable import API
+@testable import Store
 
 @Suite struct ProblemTests {
+    @Test func `each reason for which there is no run has its status, and some say when to try again`() {
+        let broken = StoreError(operation: "write", path: "/x", number: 5, detail: "Input/output error")
+        let full = StoreError(operation: "write", path: "/x", number: 28, detail: "No space left on device")
+        let reasons: [(SubmissionError, Int, Bool)] = [
+            (.queueFull(waiting: 3), 503, true), (.notAccepting, 503, true), (.notStored(broken), 503, true),
+            (.notStored(full), 507, true), (.keyTaken, 422, false), (.keyForgotten(.none), 409, false),
+        ]
+        for (reason, status, mayRetry) in reasons {
+            let problem = Problem(reason)
+            #expect(problem.status == status)
+            #expect(problem.headers.contains { $0.name == "Retry-After" } == mayRetry, "\(reason)")
+        }
+    }
+
     @Test func `a problem is what RFC 9457 says`() throws {
         let response = Problem(status: 404, detail: "It is \"not\" here.").response
         #expect(response.status == 404)
