@@ -34,6 +34,8 @@ final class APIHandler {
     }
 
     func handle(_ exchange: Exchange) {
+        // All but waiting for a run's end takes no longer than the store does.
+        exchange.answersSoon = true
         do throws(Problem) {
             try route(exchange)
         } catch {
@@ -121,11 +123,10 @@ final class APIHandler {
                 return respond(exchange, run, status: 201, wait?.headers ?? [])
             }
             service.confirm(id) { [self] error in
-                if let error {
-                    exchange.respond(Self.problem(.notStored(error)).response)
-                } else {
-                    respond(exchange, service.run(id) ?? run, status: 202, wait?.headers ?? [])
+                guard let error else {
+                    return respondSettled(exchange, service.run(id) ?? run, status: 202, wait?.headers ?? [])
                 }
+                exchange.respond(Self.problem(.notStored(error)).response)
                 answered()
             }
         }
@@ -191,10 +192,7 @@ final class APIHandler {
         }
         try withRun(exchange, id) { [self] run in
             answer(exchange, run, wait) { [self] run in
-                service.settle(run) { [self] in
-                    respond(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
-                    answered()
-                }
+                respondSettled(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
             }
         }
     }
@@ -252,18 +250,11 @@ final class APIHandler {
         guard let id, let name = RunID(id) else { throw Self.unknown(id) }
         service.cancel(name) { [self] result in
             switch result {
-            case .success(.accepted(let run)): respondSettled(exchange, run, status: 202)
-            case .success(.finished(let run)): respondSettled(exchange, run, status: 200)
+            case .success(.accepted(let run)): respondSettled(exchange, run, status: 202, [])
+            case .success(.finished(let run)): respondSettled(exchange, run, status: 200, [])
             case .success(.unknown): exchange.respond(Self.unknown(id).response)
             case .failure(let error): exchange.respond(Self.problem(error).response)
             }
-            answered()
-        }
-    }
-
-    private func respondSettled(_ exchange: Exchange, _ run: Run, status: Int) {
-        service.settle(run) { [self] in
-            respond(exchange, run, status: status, [])
             answered()
         }
     }
@@ -311,14 +302,31 @@ final class APIHandler {
         guard let wait, wait.duration > .zero else { return answerNow(run) }
         let waiter = service.wait(for: id, atMost: wait.duration) { [self] finished in
             exchange.onDisconnect = nil
+            exchange.answersSoon = true
             answerNow(finished ?? service.run(id) ?? run)
             answered()
         }
         guard let waiter else { return answerNow(service.run(id) ?? run) }
+        exchange.answersSoon = false
         // The run goes on without its client. One that only closed its sending side still gets an answer.
         exchange.onDisconnect = { [self] in
             waiter.cancel()
+            exchange.answersSoon = true
             answerNow(service.run(id) ?? run)
+        }
+    }
+
+    /// Answers with a run once its end, if it has one, is remembered: a client that has been told of it may rely on it.
+    private func respondSettled(
+        _ exchange: Exchange,
+        _ run: Run,
+        status: Int,
+        _ headers: [HeaderField],
+        unless condition: Request? = nil
+    ) {
+        service.settle(run) { [self] in
+            respond(exchange, run, status: status, headers, unless: condition)
+            answered()
         }
     }
 

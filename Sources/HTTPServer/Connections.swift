@@ -72,7 +72,7 @@ final class Connections {
     func settleHangUps() {
         guard !unsettled.isEmpty else { return }
         for socket in unsettled {
-            if let exchange = waiting.removeValue(forKey: socket) {
+            if let exchange = waiting[socket] {
                 unsettled.remove(socket)
                 exchange.clientHungUp()
             } else if !hasUnreadBytes(socket) {
