@@ -105,9 +105,13 @@ class Clients:
             answer = connection.getresponse()
             text = answer.read()
             if answer.status == 202:
-                id = json.loads(text)["id"]
-                self.accepted[id] = number
-                self.unseen.append(id)
+                run = json.loads(text)
+                self.accepted[run["id"]] = number
+                # Some have ended by the time that they are committed.
+                if run["state"] == "finished":
+                    self.seen[run["id"]] = end(run)
+                else:
+                    self.unseen.append(run["id"])
             elif answer.status != 503:
                 self.faults.append(f"POST /runs: {answer.status}: {text[:200]!r}")
 

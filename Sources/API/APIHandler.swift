@@ -35,6 +35,8 @@ final class APIHandler {
     }
 
     func handle(_ exchange: Exchange) {
+        // All but waiting for a run's end takes no longer than the store does.
+        exchange.answersSoon = true
         do throws(Problem) {
             try route(exchange)
         } catch {
@@ -120,7 +122,6 @@ final class APIHandler {
     }
 
     private func submit(_ submission: Submission, _ exchange: Exchange, _ wait: WaitPreference?) {
-        keepForAnswer(exchange)
         service.submit(submission) { [self] result in
             switch result {
             case .failure(let error): exchange.respond(Problem(error).response)
@@ -156,22 +157,17 @@ final class APIHandler {
         let status = run.state == .finished && wait != nil ? 201 : 202
         let headers = wait?.headers ?? []
         if status == 201, !mustLast { return respond(exchange, run, status: status, headers, isCached: isCached) }
-        keepForAnswer(exchange)
         service.confirm(run.id) { [self] error in
             if let error {
                 exchange.respond(Problem(.notStored(error)).response)
-            } else {
-                let run = status == 201 ? run : service.run(run.id) ?? run
-                respond(exchange, run, status: status, headers, isCached: isCached)
+                return answered()
             }
-            answered()
+            let run = status == 201 ? run : service.run(run.id) ?? run
+            service.settle(run) { [self] in
+                respond(exchange, run, status: status, headers, isCached: isCached)
+                answered()
+            }
         }
-    }
-
-    /// The answer comes soon, also to one who has hung up: that may have been his sending side alone.
-    private func keepForAnswer(_ exchange: Exchange) {
-        exchange.willAnswer()
-        exchange.onDisconnect = { exchange.willAnswer() }
     }
 
     // MARK: GET /runs
@@ -207,10 +203,7 @@ final class APIHandler {
         }
         try withRun(exchange, id) { [self] run in
             answer(exchange, run, wait) { [self] run in
-                service.settle(run) { [self] in
-                    respond(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
-                    answered()
-                }
+                respondSettled(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
             }
         }
     }
@@ -268,18 +261,11 @@ final class APIHandler {
         guard let id, let name = RunID(id) else { throw Self.unknown(id) }
         service.cancel(name) { [self] result in
             switch result {
-            case .success(.accepted(let run)): respondSettled(exchange, run, status: 202)
-            case .success(.finished(let run)): respondSettled(exchange, run, status: 200)
+            case .success(.accepted(let run)): respondSettled(exchange, run, status: 202, [])
+            case .success(.finished(let run)): respondSettled(exchange, run, status: 200, [])
             case .success(.unknown): exchange.respond(Self.unknown(id).response)
             case .failure(let error): exchange.respond(Problem(error).response)
             }
-            answered()
-        }
-    }
-
-    private func respondSettled(_ exchange: Exchange, _ run: Run, status: Int) {
-        service.settle(run) { [self] in
-            respond(exchange, run, status: status, [])
             answered()
         }
     }
@@ -327,14 +313,31 @@ final class APIHandler {
         guard let wait, wait.duration > .zero else { return answerNow(run) }
         let waiter = service.wait(for: id, atMost: wait.duration) { [self] finished in
             exchange.onDisconnect = nil
+            exchange.answersSoon = true
             answerNow(finished ?? service.run(id) ?? run)
             answered()
         }
         guard let waiter else { return answerNow(service.run(id) ?? run) }
+        exchange.answersSoon = false
         // The run goes on without its client. One that only closed its sending side still gets an answer.
         exchange.onDisconnect = { [self] in
             waiter.cancel()
+            exchange.answersSoon = true
             answerNow(service.run(id) ?? run)
+        }
+    }
+
+    /// Answers with a run once its end, if it has one, is remembered: a client that has been told of it may rely on it.
+    private func respondSettled(
+        _ exchange: Exchange,
+        _ run: Run,
+        status: Int,
+        _ headers: [HeaderField],
+        unless condition: Request? = nil
+    ) {
+        service.settle(run) { [self] in
+            respond(exchange, run, status: status, headers, unless: condition)
+            answered()
         }
     }
 

@@ -72,7 +72,7 @@ final class Connections {
     func settleHangUps() {
         guard !unsettled.isEmpty else { return }
         for socket in unsettled {
-            if let exchange = waiting.removeValue(forKey: socket) {
+            if let exchange = waiting[socket] {
                 unsettled.remove(socket)
                 exchange.clientHungUp()
             } else if !hasUnreadBytes(socket) {
@@ -91,11 +91,6 @@ final class Connections {
         waiting[socket] = exchange
         if halfClosed.contains(socket) { unsettled.insert(socket) }
         return true
-    }
-
-    /// Goes on waiting for the answer of one whose client has hung up.
-    func keep(_ exchange: Exchange) {
-        waiting[MicroHTTPD.socket(of: exchange.connection)] = exchange
     }
 
     /// Makes an answer, or the one that says that this answer cannot be sent.

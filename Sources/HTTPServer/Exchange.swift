@@ -8,7 +8,7 @@ public final class Exchange {
         case handling
         /// The handler has returned without an answer; MHD leaves the connection alone.
         case waiting
-        /// The client hung up while we waited, and `onDisconnect` is being called.
+        /// The client hung up while we waited, and `onDisconnect` is being called, or the answer comes in a moment.
         case hungUp
         /// It was answered, or there is nobody left to answer.
         case over
@@ -19,8 +19,12 @@ public final class Exchange {
     /// Called, at most once, when the client hung up before it was answered.
     ///
     /// A client that only closed its sending side looks the same and still reads: an answer given
-    /// inside this call reaches it, and so does one that `willAnswer()` announces. Without either the connection is closed.
+    /// inside this call reaches it. Without one the connection is closed, unless `answersSoon` is set.
     public var onDisconnect: (() -> Void)?
+    /// Whether the answer comes in a moment, so that the connection is kept for it although the client hung up.
+    ///
+    /// May be set at any time, also inside `onDisconnect`.
+    public var answersSoon = false
 
     /// The C library's connection; valid until `over`.
     let connection: OpaquePointer
@@ -65,15 +69,6 @@ public final class Exchange {
         }
     }
 
-    /// Says, inside `onDisconnect`, that the answer comes all the same, and soon.
-    ///
-    /// The connection is kept until then.
-    public func willAnswer() {
-        guard case .hungUp = state else { return }
-        state = .waiting
-        connections.keep(self)
-    }
-
     /// Takes note that the handler returned; true if the connection has to be suspended.
     func handlerReturned() -> Bool {
         guard case .handling = state else { return false }
@@ -87,7 +82,7 @@ public final class Exchange {
         guard case .waiting = state else { return }
         state = .hungUp
         onDisconnect?()
-        guard case .hungUp = state else { return }
+        guard case .hungUp = state, !answersSoon else { return }
         end()
         connections.resume(self)
     }

@@ -126,11 +126,12 @@ struct HTTPTests {
         }
     }
 
-    @Test func `a client that has closed its sending side gets its answer`() throws {
+    @Test(arguments: ["", "?wait=60"])
+    func `a client that has closed its sending side gets its answer`(query: String) throws {
         try withServer { server in
             let client = try server.client()
             let body = try ServerProcess.body(["sh", "-c", "exit 6"])
-            try client.request("POST", "/runs?wait=60", ["Content-Type: application/json"], body: body)
+            try client.request("POST", "/runs\(query)", ["Content-Type: application/json"], body: body)
             client.finishSending()
             let answer = try client.answer()
             #expect(answer.status == 201 || answer.status == 202)

@@ -129,6 +129,41 @@ extension ServerTests {
             try server.stop()
         }
 
+        @Test(arguments: [true, false])
+        func `a client that closed its sending side gets an answer that comes in a moment`(isLate: Bool) throws {
+            let server = try ServerThread { exchange, desk in
+                exchange.answersSoon = !isLate
+                exchange.onDisconnect = {
+                    exchange.answersSoon = true
+                    desk.waiting.append(exchange)
+                }
+            }
+            let client = try Client(server)
+            try client.get("/")
+            client.finishSending()
+            try server.wait { _, desk in desk.waiting.count == 1 }
+            try server.perform { _, desk in
+                #expect(desk.waiting[0].isOpen)
+                desk.waiting[0].respond(.make("written"))
+            }
+            #expect(try client.answer().body == "written")
+            #expect(try client.isClosed())
+            try server.wait { server, _ in server.openConnections == 0 }
+            try server.stop()
+        }
+
+        @Test func `a server is stopped although it owes an answer to a client that hung up`() throws {
+            let server = try ServerThread { exchange, desk in
+                exchange.answersSoon = true
+                exchange.onDisconnect = { desk.waiting.append(exchange) }
+            }
+            let client = try Client(server)
+            try client.get("/")
+            client.finishSending()
+            try server.wait { _, desk in desk.waiting.count == 1 }
+            try server.stop()
+        }
+
         @Test func `all requests sent before the sending side was closed get an answer`() throws {
             let server = try ServerThread { exchange, _ in
                 exchange.onDisconnect = { exchange.respond(.make(exchange.request.path)) }
