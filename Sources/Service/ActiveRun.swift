@@ -20,6 +20,8 @@ final class ActiveRun {
     private let standardOutput: OutputRecorder
     private let standardError: OutputRecorder
     private var flushTimer: Timer?
+    /// In which order it has written what is kept.
+    private(set) var order = OutputOrder()
 
     init(_ run: QueuedRun, standardOutput: OutputRecorder, standardError: OutputRecorder) {
         principal = run.principal
@@ -34,6 +36,7 @@ final class ActiveRun {
     func keep(_ part: UnsafeRawBufferPointer, of stream: OutputStream) -> SinkAnswer {
         let recorder = stream == .standardOutput ? standardOutput : standardError
         recorder.append(part)
+        if recorder.failure == nil { order.append(part.count, of: stream, at: .now) }
         if recorder.isInMemory, flushTimer == nil {
             flushTimer = Reactor.schedule(at: .now.advanced(by: Self.inMemory)) { [weak self] in self?.flush() }
         }

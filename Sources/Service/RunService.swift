@@ -354,16 +354,16 @@ public final class RunService {
         run?.end()
         var usage = conclusion.usage
         usage?.queued = run?.queued
-        finish(id, conclusion.outcome, usage: usage)
+        finish(id, conclusion.outcome, usage: usage, order: run?.order)
         startWaiting()
         reportIdle()
     }
 
-    private func finish(_ id: RunID, _ outcome: Outcome, usage: Usage?) {
+    private func finish(_ id: RunID, _ outcome: Outcome, usage: Usage?, order: OutputOrder? = nil) {
         if case .internalError(let failure) = outcome {
             logger.error("a run failed inside the service", metadata: ["run": "\(id)", "error": "\(failure)"])
         }
-        change(id) { $0.finish(Run.Result(outcome: outcome, usage: usage, finishedAt: .now)) }
+        change(id, order: order) { $0.finish(Run.Result(outcome: outcome, usage: usage, finishedAt: .now)) }
         shared.remove(id)
         let waiting = waiters.removeValue(forKey: id) ?? []
         let run = store.run(id)?.run
@@ -383,10 +383,10 @@ public final class RunService {
 
     private func forget(_ ids: [RunID]) { store.drop(ids) }
 
-    private func change(_ id: RunID, _ body: (inout Run) -> Void) {
+    private func change(_ id: RunID, order: OutputOrder? = nil, _ body: (inout Run) -> Void) {
         guard var run = store.run(id)?.run else { return }
         body(&run)
-        store.update(run)
+        store.update(run, order: order ?? OutputOrder())
     }
 
     func enforcement(of specification: RunSpecification) -> Enforcement {

@@ -8,6 +8,8 @@ struct RunChange: Sendable {
     var request: RunSpecification?
     /// The key that its client has for it, of a run that is new.
     var key: KeyUse?
+    /// In which order it has written, of a run that is finished.
+    var order = OutputOrder()
     /// Nothing is remembered of it yet.
     var isNew: Bool { request != nil }
     /// Who waits until it is remembered: called with what went wrong.
@@ -19,6 +21,7 @@ struct RunChange: Sendable {
     /// Puts a later one over this.
     mutating func merge(_ later: RunChange) {
         run = later.run
+        if !later.order.pieces.isEmpty { order = later.order }
         completions += later.completions
     }
 }

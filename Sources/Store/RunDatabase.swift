@@ -12,6 +12,7 @@ final class RunDatabase {
     private let keys: KeyTable
     private let insert: SQLiteStatement
     private let update: SQLiteStatement
+    private let order: SQLiteStatement
     private let label: SQLiteStatement
     private let count: SQLiteStatement
     private let select: SQLiteStatement
@@ -22,7 +23,7 @@ final class RunDatabase {
     private var pages: [String: SQLiteStatement] = [:]
     private var total: (runs: Int64, bytes: Int64)
 
-    private static let columns = "id, principal, record"
+    private static let columns = "id, principal, record, output_order"
     /// So many runs are forgotten at once, so that nobody waits long for it.
     private static let pruned = 64
 
@@ -64,6 +65,7 @@ final class RunDatabase {
             WHERE id = ?1 AND state < 2
             """
         )
+        order = try connection.prepare("UPDATE run SET output_order = ?2 WHERE id = ?1")
         label = try connection.prepare("INSERT OR IGNORE INTO label VALUES (?1, ?2, ?3)")
         count = try connection.prepare("UPDATE total SET runs = ?1, bytes = ?2")
         select = try connection.prepare("SELECT \(Self.columns) FROM run WHERE id = ?1")
@@ -117,6 +119,7 @@ final class RunDatabase {
             // It is finished already, and nothing changes that; or its insertion was refused, and so is all that came of it.
             guard connection.changes > 0 else { return }
         }
+        if !change.order.pieces.isEmpty { try order.run([id, .bytes(change.order.bytes)]) }
         if isFinished {
             total.runs += 1
             total.bytes += bytes
@@ -268,7 +271,7 @@ final class RunDatabase {
         if let before = filter.before { add("\(order) < ?", .bytes(before.bytes)) }
         let condition = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
         let statement = try prepared(
-            "SELECT run.id, principal, record FROM \(table) \(condition) ORDER BY \(order) DESC LIMIT ?"
+            "SELECT run.id, principal, record, output_order FROM \(table) \(condition) ORDER BY \(order) DESC LIMIT ?"
         )
         defer { statement.reset() }
         try statement.bind(values + [.integer(Int64(limit))])
@@ -287,16 +290,16 @@ final class RunDatabase {
     /// Those that were not finished, the oldest first, with what it takes to run them.
     func unfinished() throws(StoreError) -> [(run: StoredRun, request: RunSpecification?)] {
         let statement = try connection.prepare(
-            "SELECT id, principal, record, request FROM run INDEXED BY run_unfinished WHERE state < 2 ORDER BY id"
+            "SELECT id, principal, record, output_order, request FROM run INDEXED BY run_unfinished WHERE state < 2 ORDER BY id"
         )
         defer { statement.reset() }
         var runs: [(run: StoredRun, request: RunSpecification?)] = []
         while try statement.next() {
             let request: RunSpecification?
-            if statement.isNull(3) {
+            if statement.isNull(4) {
                 request = nil
             } else {
-                var reader = RecordReader(statement.bytes(3))
+                var reader = RecordReader(statement.bytes(4))
                 request = try? RunSpecification(from: &reader)
             }
             runs.append((try row(statement), request))
@@ -322,7 +325,7 @@ final class RunDatabase {
                 detail: "the record of a run cannot be understood"
             )
         }
-        return StoredRun(run: run, principal: statement.text(1))
+        return StoredRun(run: run, principal: statement.text(1), order: OutputOrder(bytes: statement.bytes(3)))
     }
 
     private func path(_ id: RunID, _ stream: OutputStream) -> String { "\(outputPath)/\(id).\(stream.rawValue)" }

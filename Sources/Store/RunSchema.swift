@@ -47,6 +47,8 @@ enum RunSchema {
         ALTER TABLE run ADD COLUMN digest BLOB;
         CREATE INDEX run_digest ON run (digest) WHERE outcome = 'exited';
         """,
+        // In which order both streams were written.
+        "ALTER TABLE run ADD COLUMN output_order BLOB",
     ]
 
     /// Brings an open file to this version, and a new one too.

@@ -114,11 +114,15 @@ public final class RunStore {
     }
 
     /// Replaces what is known of a run by something newer.
-    public func update(_ run: Run) {
+    ///
+    /// - Parameters:
+    ///   - run: what is known now.
+    ///   - order: in which order it has written, of a run that has finished.
+    public func update(_ run: Run, order: OutputOrder = OutputOrder()) {
         guard let before = cache[run.id] else { return }
         if before.run.state == .queued, run.state == .running { running.insert(run.id) }
-        cache.insert(StoredRun(run: run, principal: before.principal))
-        thread.save(RunChange(run: run, principal: before.principal))
+        cache.insert(StoredRun(run: run, principal: before.principal, order: order))
+        thread.save(RunChange(run: run, principal: before.principal, order: order))
     }
 
     /// Waits until a run is remembered whatever becomes of the service.

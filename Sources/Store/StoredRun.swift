@@ -6,10 +6,13 @@ public struct StoredRun: Sendable, Hashable {
     public var run: Run
     /// Whose it is.
     public var principal: String
+    /// In which order both streams were written, as far as it is known.
+    public var order: OutputOrder
 
     /// A run and whose it is.
-    public init(run: Run, principal: String) {
+    public init(run: Run, principal: String, order: OutputOrder = OutputOrder()) {
         self.run = run
         self.principal = principal
+        self.order = order
     }
 }

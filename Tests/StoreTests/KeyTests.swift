@@ -82,6 +82,7 @@ struct KeyTests {
         try #require(mount("tmpfs", folder.path + "/small", "tmpfs", 0, "size=2m") == 0)
         defer { umount(folder.path + "/small") }
         let store = try RunStore(DataDirectory(path: folder.path + "/small/data"))
+        store.start()
         let filler = open(folder.path + "/small/filler", O_WRONLY | O_CREAT, 0o600)
         let zeros = [UInt8](repeating: 0, count: 4096)
         while write(filler, zeros, zeros.count) > 0 {}

@@ -31,6 +31,25 @@ struct RunStoreTests {
         second.close()
     }
 
+    @Test func `the order in which both streams were written is there after a restart`() async throws {
+        let folder = try ScratchFolder()
+        let first = try RunStore.open(folder)
+        let run = Run.make(1)
+        var order = OutputOrder()
+        for (index, stream) in [OutputStream.standardError, .standardOutput, .standardError].enumerated() {
+            order.append(index + 1, of: stream, at: Timestamp(millisecondsSince1970: Int64(index)))
+        }
+        first.insert(run)
+        first.update(run.finished(), order: order)
+        first.close()
+        let second = try RunStore.open(folder)
+        let found = try await withCheckedContinuation { continuation in
+            second.find(run.id) { continuation.resume(returning: $0) }
+        }.get()
+        #expect(found?.order.pieces == order.pieces && order.pieces.map(\.length) == [1, 2, 3])
+        second.close()
+    }
+
     @Test func `what had not begun is given back in its order, with all that it takes to run it`() async throws {
         let folder = try ScratchFolder()
         let first = try RunStore.open(folder)
