@@ -218,7 +218,7 @@ final class APIHandler {
                 do {
                     body = .file(try OpenFile(path: path), offset: 0, count: count)
                 } catch {
-                    throw Problem(status: 500, detail: "The output of this run cannot be read any more.")
+                    throw Problem(status: 404, detail: "The output of this run is not there any more.")
                 }
             }
             let headers = [

@@ -10,6 +10,8 @@ struct OutputDocument: JSONWritable {
         var kept = load()
         // What was cut by a limit may end within a character; what the command itself ended with is left as it is.
         let inlined = kept.count == output.keptBytes
+        // What was kept in a file is as good as not kept when that has been taken away.
+        let isMissing = kept.count < min(output.keptBytes, RunDocument.inlinedBytes)
         let isCut = output.truncated || !inlined
         let text = isCut ? kept.prefix(UTF8Validation.lengthOfWholeCharacters(prefix: kept)) : kept
         let isText = UTF8Validation.isValid(text)
@@ -22,7 +24,7 @@ struct OutputDocument: JSONWritable {
             }
             document.member("encoding", isText ? "utf-8" : "base64")
             document.member("bytes", output.totalBytes)
-            document.member("truncated", output.truncated)
+            document.member("truncated", output.truncated || isMissing)
             if !inlined { document.member("inlined", false) }
         }
     }

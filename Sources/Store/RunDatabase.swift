@@ -21,6 +21,8 @@ final class RunDatabase {
     private let removeLabels: SQLiteStatement
     private let oldest: SQLiteStatement
     private var pages: [String: SQLiteStatement] = [:]
+    /// What the last page has cost, for tests: it does not grow with the number of runs.
+    private(set) var stepsOfLastPage = 0
     private var total: (runs: Int64, bytes: Int64)
 
     private static let columns = "id, principal, record, output_order"
@@ -277,6 +279,7 @@ final class RunDatabase {
         try statement.bind(values + [.integer(Int64(limit))])
         var runs: [StoredRun] = []
         while try statement.next() { runs.append(try row(statement)) }
+        stepsOfLastPage = statement.takeSteps()
         return runs
     }
 

@@ -48,6 +48,9 @@ final class SQLiteStatement {
         sqlite3_clear_bindings(handle)
     }
 
+    /// How many instructions of the library's machine it has run since it was asked last: what it costs, whatever the clock says.
+    func takeSteps() -> Int { Int(sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_VM_STEP, 1)) }
+
     // MARK: The columns of a row
 
     func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }

@@ -51,6 +51,33 @@ struct DataDirectoryTests {
         try second.stop()
     }
 
+    @Test func `output whose file was taken away is said to be incomplete`() throws {
+        let data = try DataFolder()
+        let first = try data.server()
+        let run = try first.run(["head", "-c", "100000", "/dev/zero"])
+        try first.stop()
+        try FileManager.default.removeItem(atPath: data.path + "/output/\(run.id).stdout")
+        let second = try data.server()
+        let found = try second.get("/runs/\(run.id)").run()
+        #expect(found.end == .exited(0) && found.stdout.bytes == 100_000 && found.stdout.truncated)
+        #expect(found.stdout.text == "")
+        let answer = try second.get("/runs/\(run.id)/stdout")
+        #expect(answer.status == 404 && answer.headers["content-type"] == "application/problem+json")
+        try second.stop()
+    }
+
+    @Test func `under load only so many runs are kept, and none that runs is missed`() throws {
+        let data = try DataFolder()
+        let server = try data.server("--keep-runs", "20", "--concurrency", "4")
+        for _ in 0..<5 {
+            let runs = try server.runTogether(40, ["head", "-c", "9000", "/dev/zero"])
+            #expect(runs.allSatisfy { $0.end == .exited(0) && $0.stdout.bytes == 9000 })
+        }
+        try #require(eventually { try server.runs().count == 20 })
+        #expect(eventually { data.outputs.count == 20 })
+        try server.stop()
+    }
+
     @Test func `a run that is not finished is never forgotten`() throws {
         let data = try DataFolder()
         let server = try data.server("--keep-runs", "1", "--concurrency", "2")

@@ -67,4 +67,47 @@ struct RunListTests {
             #expect(try await store.listed(filter).isEmpty)
         }
     }
+
+    /// The file is closed when this is over.
+    private func insert(_ count: Int, into path: String) throws {
+        let made = try SQLiteConnection(path: path).prepare(
+            """
+            WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < \(count))
+            INSERT INTO run (id, principal, state, outcome, finished, bytes, record)
+            SELECT CAST(printf('%016d', n) AS BLOB), '', 2, iif(n % 1000 = 0, 'memory_limit', 'exited'), n, 1, ?1 FROM number
+            """
+        )
+        try made.run([.bytes(Run.make(1).finished().record)])
+    }
+
+    @Test func `a hundred thousand runs are listed page by page, each once, at the cost of a page`() async throws {
+        let folder = try ScratchFolder()
+        try RunStore.open(folder).close()
+        let path = folder.path + "/data/sandglass.sqlite"
+        let count = 100_000
+        try insert(count, into: path)
+        let database = try RunDatabase(
+            path: path,
+            outputPath: folder.path,
+            durability: .normal,
+            retention: Retention()
+        )
+        var filter = RunFilter()
+        var ids: [RunID] = []
+        var steps: Set<Int> = []
+        repeat {
+            let page = try database.page(filter, limit: 1000)
+            filter.before = page.last?.run.id
+            ids += page.map(\.run.id)
+            if page.count == 1000 { steps.insert(database.stepsOfLastPage / 100) }
+            if page.isEmpty { break }
+        } while true
+        #expect(ids.count == count && Set(ids).count == count && ids == ids.sorted(by: >))
+        // The first page has no cursor to compare with.
+        #expect(steps.count <= 2, "\(steps)")
+        filter.before = nil
+        filter.outcome = "memory_limit"
+        #expect(try database.page(filter, limit: 100).count == 100)
+        #expect(database.stepsOfLastPage < 10_000, "\(database.stepsOfLastPage)")
+    }
 }
