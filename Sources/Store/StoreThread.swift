@@ -24,7 +24,8 @@ final class StoreThread: @unchecked Sendable {
     /// The time between two looks at what has become too old.
     private static let pruneMilliseconds = 60_000
 
-    // SAFETY: all variables are reached under the mutex alone, and the database by the thread alone.
+    // SAFETY: all variables are reached under the mutex alone, but for these: `thread` and `isStarted` by the store's owner, who
+    // starts and closes it from one thread at a time, and the database by the thread, or by the owner where there is none.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var waiting = Work()
@@ -65,6 +66,7 @@ final class StoreThread: @unchecked Sendable {
                 guard let context else { return nil }
                 sandglass_name_thread("store")
                 sandglass_block_signals()
+                // SAFETY: see above.
                 Unmanaged<StoreThread>.fromOpaque(context).takeUnretainedValue().work()
                 return nil
             },
@@ -155,6 +157,7 @@ final class StoreThread: @unchecked Sendable {
         guard isStarted else { return work() }
         pthread_cond_signal(condition)
         pthread_join(thread, nil)
+        // SAFETY: what `start()` retained, once; the thread that used it is over.
         Unmanaged.passUnretained(self).release()
     }
 

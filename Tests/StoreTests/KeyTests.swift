@@ -77,30 +77,25 @@ struct KeyTests {
 
     @Test(.enabled(if: geteuid() == 0, "only root mounts a small file system"))
     func `a run that the disk refuses takes no key, and what comes of it later makes no row`() async throws {
-        let folder = try ScratchFolder()
-        #expect(mkdir(folder.path + "/small", 0o700) == 0)
-        try #require(mount("tmpfs", folder.path + "/small", "tmpfs", 0, "size=2m") == 0)
-        defer { umount(folder.path + "/small") }
-        let store = try RunStore(DataDirectory(path: folder.path + "/small/data"))
-        store.start()
-        let filler = open(folder.path + "/small/filler", O_WRONLY | O_CREAT, 0o600)
-        let zeros = [UInt8](repeating: 0, count: 4096)
-        while write(filler, zeros, zeros.count) > 0 {}
-        close(filler)
-        // Larger than what a log that is there already may still take.
-        let run = Run.make(
-            1,
-            RunSpecification(command: [String](repeating: String(repeating: "x", count: 8192), count: 300))
-        )
-        store.insert(run, run.specification, of: "", key: use(run))
-        #expect(await store.confirmed(run.id)?.isOutOfSpace == true)
-        #expect(unlink(folder.path + "/small/filler") == 0)
-        store.update(run.finished())
-        #expect(await store.confirmed(run.id) == nil)
-        store.abandon(run.id)
-        #expect(try await store.foundKey("k") == nil)
-        #expect(try await store.found(run.id) == nil)
-        store.close()
+        try await withSmallDisk { folder in
+            let store = try RunStore(DataDirectory(path: folder + "/data"))
+            store.start()
+            fill(folder + "/filler")
+            // Larger than what a log that is there already may still take.
+            let run = Run.make(
+                1,
+                RunSpecification(command: [String](repeating: String(repeating: "x", count: 8192), count: 300))
+            )
+            store.insert(run, run.specification, of: "", key: use(run))
+            #expect(await store.confirmed(run.id)?.isOutOfSpace == true)
+            #expect(unlink(folder + "/filler") == 0)
+            store.update(run.finished())
+            #expect(await store.confirmed(run.id) == nil)
+            store.abandon(run.id)
+            #expect(try await store.foundKey("k") == nil)
+            #expect(try await store.found(run.id) == nil)
+            store.close()
+        }
     }
 }
 

@@ -26,6 +26,22 @@ extension Run {
     }
 }
 
+/// Calls a test with a folder that has 2 MiB and no more, in a mount of its own.
+func withSmallDisk(_ body: (String) async throws -> Void) async throws {
+    let folder = try ScratchFolder()
+    try #require(mount("tmpfs", folder.path, "tmpfs", 0, "size=2m") == 0)
+    defer { umount(folder.path) }
+    try await body(folder.path)
+}
+
+/// Takes all the room that a file system has left, with one file.
+func fill(_ path: String) {
+    let filler = open(path, O_WRONLY | O_CREAT, 0o600)
+    let zeros = [UInt8](repeating: 0, count: 4096)
+    while write(filler, zeros, zeros.count) > 0 {}
+    close(filler)
+}
+
 extension RunStore {
     /// A store in a folder that stays.
     static func open(_ folder: ScratchFolder, retention: Retention = Retention()) throws -> RunStore {

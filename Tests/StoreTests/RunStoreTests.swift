@@ -178,35 +178,33 @@ struct RunStoreTests {
     @Test(.enabled(if: geteuid() == 0, "only root mounts a small file system"))
     func `a full disk refuses new runs, keeps the old ones, and takes new ones when there is room again`() async throws
     {
-        let folder = try ScratchFolder()
-        #expect(mkdir(folder.path + "/small", 0o700) == 0)
-        try #require(mount("tmpfs", folder.path + "/small", "tmpfs", 0, "size=2m") == 0)
-        defer { umount(folder.path + "/small") }
-        let store = try RunStore(DataDirectory(path: folder.path + "/small/data"))
-        store.start()
-        let before = Run.make(1)
-        store.insert(before)
-        #expect(await store.confirmed(before.id) == nil)
-        let filler = open(folder.path + "/small/filler", O_WRONLY | O_CREAT, 0o600)
-        let zeros = [UInt8](repeating: 0, count: 4096)
-        while write(filler, zeros, zeros.count) > 0 {}
-        close(filler)
-        var refused: StoreError?
-        for milliseconds in 2..<1000 where refused == nil {
-            let run = Run.make(Int64(milliseconds), RunSpecification(command: [String(repeating: "x", count: 8192)]))
-            store.insert(run)
-            refused = await store.confirmed(run.id)
-            if refused != nil { store.abandon(run.id) }
+        try await withSmallDisk { folder in
+            let store = try RunStore(DataDirectory(path: folder + "/data"))
+            store.start()
+            let before = Run.make(1)
+            store.insert(before)
+            #expect(await store.confirmed(before.id) == nil)
+            fill(folder + "/filler")
+            var refused: StoreError?
+            for milliseconds in 2..<1000 where refused == nil {
+                let run = Run.make(
+                    Int64(milliseconds),
+                    RunSpecification(command: [String(repeating: "x", count: 8192)])
+                )
+                store.insert(run)
+                refused = await store.confirmed(run.id)
+                if refused != nil { store.abandon(run.id) }
+            }
+            #expect(refused?.isOutOfSpace == true)
+            #expect(try await store.found(before.id) == before)
+            #expect(unlink(folder + "/filler") == 0)
+            let after = Run.make(2000)
+            store.insert(after)
+            #expect(await store.confirmed(after.id) == nil)
+            store.close()
+            let second = try RunStore(DataDirectory(path: folder + "/data"))
+            #expect(second.queued.first?.run.run.id == before.id && second.queued.last?.run.run.id == after.id)
+            second.close()
         }
-        #expect(refused?.isOutOfSpace == true)
-        #expect(try await store.found(before.id) == before)
-        #expect(unlink(folder.path + "/small/filler") == 0)
-        let after = Run.make(2000)
-        store.insert(after)
-        #expect(await store.confirmed(after.id) == nil)
-        store.close()
-        let second = try RunStore(DataDirectory(path: folder.path + "/small/data"))
-        #expect(second.queued.first?.run.run.id == before.id && second.queued.last?.run.run.id == after.id)
-        second.close()
     }
 }
