@@ -22,6 +22,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Heap for the reactor's deadlines, Deque for the queue of waiting runs.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        // Settings by flag, environment and file, in that order. Without its traits: its JSON reader accepts what ours refuses
+        // (a member that stands there twice), and it needs all of Foundation.
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         // What an operator reads on standard error.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
@@ -72,7 +75,7 @@ let package = Package(
         .target(
             name: "Service",
             dependencies: [
-                "Runs", "Reactor", "Sandbox", "Execution", "Store", "Digests",
+                "Runs", "Reactor", "Sandbox", "Execution", "Store", "Digests", "Identity",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -83,15 +86,24 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Runs", "Reactor", "Sandbox", "Service", "Store", "Digests", "JSON", "HTTPServer",
+                "Runs", "Reactor", "Sandbox", "Service", "Store", "Digests", "Identity", "JSON", "HTTPServer",
                 .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(name: "Identity", dependencies: ["Digests", "JSON"], swiftSettings: swiftSettings),
+        .target(
+            name: "Settings",
+            dependencies: [
+                "JSON", "Locks", "Reactor", .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: swiftSettings
         ),
         .executableTarget(
             name: "sandglass",
             dependencies: [
-                "API", "Service", "Store", "Execution", "Sandbox", "Reactor", "Runs", "CLinux",
+                "API", "HTTPServer", "Identity", "Settings", "Digests", "Service", "Store", "Execution", "Sandbox",
+                "Reactor", "Runs", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -132,16 +144,20 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "Service", "Store", "Sandbox", "Runs", "Digests", "Reactor", "TestSupport",
+                "Service", "Store", "Sandbox", "Runs", "Digests", "Identity", "Reactor", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "APITests",
-            dependencies: ["API", "JSON", "HTTPServer", "Runs", "Service", "Store", "Sandbox", "TestSupport"],
+            dependencies: [
+                "API", "Identity", "JSON", "HTTPServer", "Runs", "Service", "Store", "Sandbox", "TestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
+        .testTarget(name: "IdentityTests", dependencies: ["Identity", "Digests"], swiftSettings: swiftSettings),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6]

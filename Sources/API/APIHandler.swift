@@ -1,24 +1,22 @@
-internal import Digests
 internal import HTTPServer
+internal import Identity
 internal import Reactor
 internal import Runs
 internal import Service
-internal import Store
 
 /// Turns requests into calls of the service, and what comes of them into answers.
 @Reactor
 final class APIHandler {
-    /// A larger body is read away from the reactor's thread.
-    private static let largeBody = 64 << 10
-
-    private let service: RunService
-    private let maxima: RequestMaxima
+    let service: RunService
+    let maxima: RequestMaxima
     private let capabilities: CapabilitiesDocument
-    private var policy: RequestPolicy
+    private(set) var policy: RequestPolicy
+    /// Who there is.
+    var authentication = Authentication()
     private let router = Router(Endpoint.routes)
-    private var rendered = RenderedRuns()
+    var rendered = RenderedRuns()
     /// Called after an answer was given outside the server's own call.
-    private let answered: @Reactor () -> Void
+    let answered: @Reactor () -> Void
 
     init(
         service: RunService,
@@ -46,23 +44,16 @@ final class APIHandler {
 
     private func route(_ exchange: Exchange) throws(Problem) {
         let request = exchange.request
-        try policy.check(request)
+        if policy.variesByOrigin { exchange.headers.append(HeaderField("Vary", "Origin")) }
+        let crossOrigin = try policy.check(request)
+        if let crossOrigin { exchange.headers += crossOrigin.headers }
         switch router.match(request) {
         case .matched(let endpoint, let parameters):
+            let principal = try admit(request, to: endpoint)
             if let stray = request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
                 throw Problem(status: 400, detail: "The query's \"\(stray.name)\" is not known here.")
             }
-            switch endpoint {
-            case .createRun: try createRun(exchange, request)
-            case .listRuns: try listRuns(exchange, request)
-            case .readRun: try readRun(exchange, request, parameters["id"])
-            case .cancelRun: try cancelRun(exchange, parameters["id"])
-            case .deleteRun: try deleteRun(exchange, parameters["id"])
-            case .readOutput(let stream): try readOutput(exchange, parameters["id"], stream)
-            case .readiness: try checkReadiness(exchange)
-            case .capabilities: exchange.respond(Self.response(200, capabilities.render()))
-            case .health: exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
-            }
+            try answer(Call(exchange: exchange, principal: principal, parameters: parameters), endpoint)
         case .methodNotAllowed(let allow):
             let allowed = HeaderField("Allow", allow.joined(separator: ", "))
             guard request.method == "OPTIONS" else {
@@ -72,218 +63,38 @@ final class APIHandler {
                     headers: [allowed]
                 )
             }
-            exchange.respond(Response(status: 204, headers: [allowed]))
-        case .notFound: throw Problem(status: 404, detail: "There is nothing at \(request.path).")
+            let preflight = crossOrigin == nil ? [] : CrossOrigin.preflightHeaders(request, allow: allow)
+            exchange.respond(Response(status: 204, headers: [allowed] + preflight))
+        case .notFound:
+            if request.method == "OPTIONS", request.path == "*" { return exchange.respond(Response(status: 204)) }
+            _ = try authentication.principal(of: request)
+            throw Problem(status: 404, detail: "There is nothing at \(request.path).")
         }
     }
 
-    // MARK: POST /runs
-
-    private func createRun(_ exchange: Exchange, _ request: Request) throws(Problem) {
-        try policy.checkContentType(request)
-        let key = try IdempotencyKeyField.read(request)
-        let wait = try WaitPreference(request, atMost: maxima.wait)
-        if request.body.count <= Self.largeBody {
-            submit(try Self.read(request.body, key, maxima), exchange, wait)
-            return
-        }
-        let maxima = maxima
-        Task { @Reactor in
-            do throws(Problem) {
-                let submission = try await Self.readLarge(request.body, key, maxima)
-                submit(submission, exchange, wait)
-            } catch {
-                exchange.respond(error.response)
-            }
-            answered()
+    /// Finds out who asks, and whether that is somebody who may.
+    private func admit(_ request: Request, to endpoint: Endpoint) throws(Problem) -> Principal {
+        switch endpoint.access {
+        case .anybody: return .everybody
+        case .anybodyKnown: return try authentication.principal(of: request)
+        case .role(let role):
+            let principal = try authentication.principal(of: request)
+            try Authentication.require(role, of: principal)
+            return principal
         }
     }
 
-    private nonisolated static func read(
-        _ body: [UInt8],
-        _ key: String?,
-        _ maxima: RequestMaxima
-    ) throws(Problem) -> Submission {
-        let order = try RunRequest.decode(body, maxima: maxima)
-        return Submission(
-            order.specification,
-            key: key.map { IdempotencyKey($0, body: SHA256Digest(of: body)) },
-            cacheDigest: order.usesCache ? order.specification.digest : nil
-        )
-    }
-
-    @concurrent
-    private nonisolated static func readLarge(
-        _ body: [UInt8],
-        _ key: String?,
-        _ maxima: RequestMaxima
-    ) async throws(Problem) -> Submission {
-        try read(body, key, maxima)
-    }
-
-    private func submit(_ submission: Submission, _ exchange: Exchange, _ wait: WaitPreference?) {
-        service.submit(submission) { [self] result in
-            switch result {
-            case .failure(let error): exchange.respond(Problem(error).response)
-            case .success(let acceptance): accept(acceptance, of: submission, exchange, wait)
-            }
-            answered()
-        }
-    }
-
-    private func accept(
-        _ acceptance: Acceptance,
-        of submission: Submission,
-        _ exchange: Exchange,
-        _ wait: WaitPreference?
-    ) {
-        let since = MonotonicTime.now
-        answer(exchange, acceptance.run, wait) { [self] run in
-            // Somebody else's run that was under way and did not exit says nothing about this one, which runs by itself then. A
-            // key stands for the run already.
-            if acceptance.isCached, submission.key == nil, let wait, run.result.map({ !$0.outcome.isExit }) ?? false {
-                var alone = submission
-                alone.cacheDigest = nil
-                return submit(alone, exchange, wait.left(after: MonotonicTime.now.since(since)))
-            }
-            promise(run, isCached: acceptance.isCached, mustLast: submission.key != nil, exchange, wait)
-        }
-    }
-
-    /// A 202 is a promise, and so is every answer to a key: it leaves when the run is remembered.
-    ///
-    /// Another finished run's 201 waits for no disk.
-    private func promise(_ run: Run, isCached: Bool, mustLast: Bool, _ exchange: Exchange, _ wait: WaitPreference?) {
-        let status = run.state == .finished && wait != nil ? 201 : 202
-        let headers = wait?.headers ?? []
-        if status == 201, !mustLast { return respond(exchange, run, status: status, headers, isCached: isCached) }
-        service.confirm(run.id) { [self] error in
-            if let error {
-                exchange.respond(Problem(.notStored(error)).response)
-                return answered()
-            }
-            let run = status == 201 ? run : service.run(run.id) ?? run
-            service.settle(run) { [self] in
-                respond(exchange, run, status: status, headers, isCached: isCached)
-                answered()
-            }
-        }
-    }
-
-    // MARK: GET /runs
-
-    private func listRuns(_ exchange: Exchange, _ request: Request) throws(Problem) {
-        let query = try ListQuery(request)
-        // One more than is shown tells whether there is a next page.
-        service.list(query.filter, limit: query.limit + 1) { [self] result in
-            switch result {
-            case .failure(let error): exchange.respond(Problem(error).response)
-            case .success(let runs):
-                let shown = runs.prefix(query.limit)
-                let next = runs.count > query.limit ? shown.last?.id : nil
-                let link = next.map { HeaderField("Link", "</runs?\(query.next(after: $0))>; rel=\"next\"") }
-                let body = RunDocument.render(Array(shown), next: next)
-                exchange.respond(Self.response(200, body, link.map { [$0] } ?? []))
-            }
-            answered()
-        }
-    }
-
-    // MARK: GET /runs/{id}
-
-    private func readRun(_ exchange: Exchange, _ request: Request, _ id: String?) throws(Problem) {
-        let wait = try WaitPreference(request, atMost: maxima.wait)
-        let condition = request.headers["If-None-Match"] == nil ? nil : request
-        // What is kept has no header that tells of a preference.
-        if condition == nil, wait?.headers.isEmpty ?? true, let id, let name = RunID(id), let response = rendered[name]
-        {
-            // Finished: there is nothing to wait for.
-            if service.knows(name) { return exchange.respond(response) }
-            rendered.remove(name)
-        }
-        try withRun(exchange, id) { [self] run in
-            answer(exchange, run, wait) { [self] run in
-                respondSettled(exchange, run, status: 200, wait?.headers ?? [], unless: condition)
-            }
-        }
-    }
-
-    private func readOutput(_ exchange: Exchange, _ id: String?, _ stream: OutputStream) throws(Problem) {
-        try withRun(exchange, id) { run throws(Problem) in
-            let output = stream == .standardOutput ? run.standardOutput : run.standardError
-            let body: ResponseBody
-            switch output.content {
-            case .bytes(let bytes): body = .bytes(bytes)
-            case .file(let path, let count):
-                do {
-                    body = .file(try OpenFile(path: path), offset: 0, count: count)
-                } catch {
-                    throw Problem(status: 404, detail: "The output of this run is not there any more.")
-                }
-            }
-            let headers = [
-                HeaderField("Content-Type", "application/octet-stream"),
-                HeaderField("X-Content-Type-Options", "nosniff"),
-            ]
-            exchange.respond(Response(status: 200, headers: headers, body: body))
-        }
-    }
-
-    /// Does something with a run: at once when it is at hand, and once it has been read when it was finished long ago.
-    private func withRun(
-        _ exchange: Exchange,
-        _ id: String?,
-        _ body: @escaping @Reactor (Run) throws(Problem) -> Void
-    ) throws(Problem) {
-        guard let id, let name = RunID(id) else { throw Self.unknown(id) }
-        if let run = service.run(name) { return try body(run) }
-        service.find(name) { [self] result in
-            do throws(Problem) {
-                switch result {
-                case .success(let run?): try body(run)
-                case .success(nil): throw Self.unknown(id)
-                case .failure(let error): throw Problem(error)
-                }
-            } catch {
-                exchange.respond(error.response)
-            }
-            answered()
-        }
-    }
-
-    private static func unknown(_ id: String?) -> Problem {
-        Problem(status: 404, detail: "There is no run \(id ?? "") here, or not any more.")
-    }
-
-    // MARK: POST /runs/{id}/cancel, DELETE /runs/{id}
-
-    private func cancelRun(_ exchange: Exchange, _ id: String?) throws(Problem) {
-        guard let id, let name = RunID(id) else { throw Self.unknown(id) }
-        service.cancel(name) { [self] result in
-            switch result {
-            case .success(.accepted(let run)): respondSettled(exchange, run, status: 202, [])
-            case .success(.finished(let run)): respondSettled(exchange, run, status: 200, [])
-            case .success(.unknown): exchange.respond(Self.unknown(id).response)
-            case .failure(let error): exchange.respond(Problem(error).response)
-            }
-            answered()
-        }
-    }
-
-    private func deleteRun(_ exchange: Exchange, _ id: String?) throws(Problem) {
-        guard let id, let name = RunID(id) else { throw Self.unknown(id) }
-        service.forget(name) { [self] answer in
-            switch answer {
-            case .forgotten:
-                rendered.remove(name)
-                exchange.respond(Response(status: 204))
-            case .unfinished:
-                let detail = "Run \(id) is not finished. Cancel it first: POST /runs/\(id)/cancel."
-                exchange.respond(Problem(status: 409, detail: detail).response)
-            case .unknown: exchange.respond(Self.unknown(id).response)
-            case .failed(let error): exchange.respond(Problem(error).response)
-            }
-            answered()
+    private func answer(_ call: Call, _ endpoint: Endpoint) throws(Problem) {
+        switch endpoint {
+        case .createRun: try createRun(call)
+        case .listRuns: try listRuns(call)
+        case .readRun: try readRun(call)
+        case .cancelRun: try cancelRun(call)
+        case .deleteRun: try deleteRun(call)
+        case .readOutput(let stream): try readOutput(call, stream)
+        case .readiness: try checkReadiness(call.exchange)
+        case .capabilities: call.exchange.respond(Self.response(200, capabilities.render()))
+        case .health: call.exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
         }
     }
 
@@ -303,7 +114,7 @@ final class APIHandler {
     // MARK: Answers
 
     /// Answers with a run, when it is finished, the wait is over, or the client hangs up, whichever comes first.
-    private func answer(
+    func answer(
         _ exchange: Exchange,
         _ run: Run,
         _ wait: WaitPreference?,
@@ -328,7 +139,7 @@ final class APIHandler {
     }
 
     /// Answers with a run once its end, if it has one, is remembered: a client that has been told of it may rely on it.
-    private func respondSettled(
+    func respondSettled(
         _ exchange: Exchange,
         _ run: Run,
         status: Int,
@@ -341,7 +152,7 @@ final class APIHandler {
         }
     }
 
-    private func respond(
+    func respond(
         _ exchange: Exchange,
         _ run: Run,
         status: Int,
@@ -358,7 +169,7 @@ final class APIHandler {
                 unless: condition
             )
             // Only an answer to a plain GET is asked for again and again.
-            guard headers.isEmpty, status == 200, condition == nil, run.state == .finished,
+            guard headers.isEmpty, exchange.headers.isEmpty, status == 200, condition == nil, run.state == .finished,
                 let prepared = PreparedResponse(response)
             else { return exchange.respond(response) }
             rendered.keep(prepared, of: run)
@@ -376,7 +187,7 @@ final class APIHandler {
     }
 
     /// Whoever knows this very answer already (`condition`) is told just that.
-    private static func response(
+    static func response(
         _ status: Int,
         _ json: [UInt8],
         _ headers: [HeaderField] = [],

@@ -1,4 +1,5 @@
-internal import HTTPServer
+public import HTTPServer
+public import Identity
 public import Reactor
 public import Service
 
@@ -6,8 +7,20 @@ public import Service
 @Reactor
 public final class APIServer {
     private let server: HTTPServer
+    private let handler: APIHandler
+    private let service: RunService
     private let loop: ServerLoop
     private var watch: Watch?
+
+    /// Who may ask, or `nil` for everybody.
+    ///
+    /// May be changed at any time: the next request is looked up in the new ones.
+    public var tokens: TokenTable? {
+        didSet {
+            handler.authentication.tokens = tokens
+            service.admit(tokens?.principals ?? [])
+        }
+    }
 
     /// The address that it listens at.
     public var address: String { server.address }
@@ -17,26 +30,22 @@ public final class APIServer {
     /// Starts to listen.
     ///
     /// - Parameters:
-    ///   - address: an IPv4 or IPv6 literal, or `localhost`.
-    ///   - port: 0 takes a free one.
+    ///   - http: where, and how much it takes; how problems are told is put in here.
+    ///   - rules: whom it answers.
+    ///   - tokens: who may ask; `nil`: everybody, and nobody is told apart.
     ///   - maxima: the most that a request may ask for.
-    ///   - maximumBodyBytes: the largest body of a request.
-    ///   - maximumConnections: how many connections there may be at once; further ones wait.
     ///   - capabilities: what it says that it offers.
     ///   - service: what runs the commands.
     /// - Throws: why it cannot listen.
     public init(
-        address: String,
-        port: UInt16,
+        http: HTTPServerConfiguration,
+        rules: AccessRules,
+        tokens: TokenTable?,
         maxima: RequestMaxima,
-        maximumBodyBytes: Int,
-        maximumConnections: Int,
         capabilities: Capabilities,
         service: RunService
     ) throws(ListenError) {
-        var configuration = HTTPServerConfiguration(address: address, port: port)
-        configuration.maximumBodyBytes = maximumBodyBytes
-        configuration.maximumConnections = maximumConnections
+        var configuration = http
         configuration.problem = { status, detail in Problem(status: status, detail: detail).response }
         let loop = ServerLoop()
         let handler = APIHandler(
@@ -45,9 +54,9 @@ public final class APIServer {
             capabilities: CapabilitiesDocument(
                 capabilities: capabilities,
                 maxima: maxima,
-                maximumBodyBytes: maximumBodyBytes
+                maximumBodyBytes: http.maximumBodyBytes
             ),
-            policy: RequestPolicy(listeningAt: address),
+            policy: RequestPolicy(listeningAt: http.address, rules),
             answered: { loop.pump() }
         )
         do throws(HTTPServerError) {
@@ -57,7 +66,10 @@ public final class APIServer {
         } catch {
             throw ListenError(description: error.description)
         }
-        self.loop = loop
+        (self.loop, self.handler, self.service) = (loop, handler, service)
+        self.tokens = tokens
+        handler.authentication.tokens = tokens
+        service.admit(tokens?.principals ?? [])
         loop.server = server
         do {
             watch = try Reactor.watch(server.descriptor, for: .readable) { _ in loop.pump() }

@@ -71,7 +71,7 @@ struct CapabilitiesDocument {
         document.member("graceSeconds", 0)
         document.member("limits") { member in
             member.object { member in
-                member.member("cpuSeconds", limits.cpu.inSeconds)
+                member.member("cpuSeconds", min(limits.cpu, maxima.cpu).inSeconds)
                 member.member("memoryBytes", limits.memoryBytes)
                 member.member("processes", limits.processes)
                 member.member("outputBytes", limits.outputBytes)

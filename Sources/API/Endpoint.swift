@@ -1,4 +1,5 @@
 internal import HTTPServer
+internal import Identity
 internal import Runs
 
 /// What a route leads to.
@@ -36,5 +37,25 @@ enum Endpoint {
         case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
         case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities: []
         }
+    }
+
+    /// Who may use it; an admin may use all.
+    var access: Access {
+        switch self {
+        case .createRun, .cancelRun, .deleteRun: .role(.run)
+        case .listRuns, .readRun, .readOutput: .role(.read)
+        case .capabilities: .anybodyKnown
+        case .health, .readiness: .anybody
+        }
+    }
+
+    /// Who may use a route.
+    enum Access {
+        /// Whoever asks.
+        case anybody
+        /// Whoever has a token, where there are tokens.
+        case anybodyKnown
+        /// Whoever has this role.
+        case role(Role)
     }
 }

@@ -13,6 +13,14 @@ extension Problem {
                 detail: "\(waiting) runs are waiting already. Try again later.",
                 headers: retry
             )
+        case .tooManyWaiting(let most):
+            self.init(
+                status: 429,
+                detail: most == 0
+                    ? "As many of your runs as may are running, and none of them may wait. Try again later."
+                    : "\(most) of your runs are waiting already, and no more may. Try again later.",
+                headers: retry
+            )
         case .notAccepting: self.init(status: 503, detail: "The server is being stopped.", headers: retry)
         case .notStored(let error): self.init(error)
         case .keyTaken:

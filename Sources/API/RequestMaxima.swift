@@ -33,4 +33,14 @@ public struct RequestMaxima: Sendable {
 
     /// The defaults of the service.
     public init() {}
+
+    /// Lowers what a run gets that asks for nothing to what it may have.
+    public mutating func lowerDefaults() {
+        defaults.timeout = min(defaults.timeout, timeout)
+        defaults.memoryBytes = min(defaults.memoryBytes, memoryBytes)
+        defaults.processes = min(defaults.processes, processes)
+        defaults.outputBytes = min(defaults.outputBytes, outputBytes)
+        defaults.diskBytes = min(defaults.diskBytes, diskBytes)
+        defaults.openFiles = min(defaults.openFiles, openFiles)
+    }
 }

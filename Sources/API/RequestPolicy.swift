@@ -6,29 +6,53 @@ internal import HTTPServer
 /// here (DNS rebinding), or across origins.
 struct RequestPolicy {
     private let hostNames: Set<String>
+    private let origins: Set<String>
+    private let scheme: String
     /// The header that was accepted last: most clients send the same one all the time.
     private var accepted: String?
 
-    /// - Parameter address: where the server listens.
-    init(listeningAt address: String) {
-        hostNames = ["localhost", "127.0.0.1", "[::1]", address.contains(":") ? "[\(address)]" : address]
+    /// - Parameters:
+    ///   - address: where the server listens.
+    ///   - rules: whom else it answers.
+    init(listeningAt address: String, _ rules: AccessRules = AccessRules()) {
+        hostNames = Set(
+            ["localhost", "127.0.0.1", "[::1]", address.contains(":") ? "[\(address)]" : address]
+                + rules.hosts.map { $0.lowercased() }
+        )
+        origins = Set(rules.origins.map { $0.lowercased() })
+        scheme = rules.isEncrypted ? "https" : "http"
     }
 
     /// Refuses a request that is not meant for this server.
-    mutating func check(_ request: Request) throws(Problem) {
-        guard let host = request.headers["Host"] else { return }  // HTTP/1.0; without one HTTP/1.1 does not come here
-        guard host == accepted || Self.name(host).map({ hostNames.contains($0) }) == true else {
+    ///
+    /// - Returns: the origin of the page that sent it, if that is another server's that may.
+    mutating func check(_ request: Request) throws(Problem) -> CrossOrigin? {
+        let host = request.headers["Host"]
+        // Without one it is HTTP/1.0: of HTTP/1.1 none comes here.
+        if let host {
+            guard host == accepted || Self.name(host).map({ hostNames.contains($0) }) == true else {
+                throw Problem(
+                    status: 421,
+                    detail: "This server does not answer for the host \"\(host)\". Use a name that it was given "
+                        + "(--allow-host), or \(scheme)://127.0.0.1 or \(scheme)://localhost on its own machine."
+                )
+            }
+            accepted = host
+        }
+        guard let origin = request.headers["Origin"] else { return nil }
+        let lowercased = origin.lowercased()
+        if let host, lowercased == "\(scheme)://\(host.lowercased())" { return nil }
+        guard origins.contains(lowercased), request.headers.values(of: "Origin").count == 1 else {
             throw Problem(
-                status: 421,
-                detail:
-                    "This server does not answer for the host \"\(host)\". Use http://127.0.0.1 or http://localhost."
+                status: 403,
+                detail: "Requests from pages of the origin \"\(origin)\" are not allowed (--allow-origin allows them)."
             )
         }
-        accepted = host
-        if let origin = request.headers["Origin"], origin.lowercased() != "http://" + host.lowercased() {
-            throw Problem(status: 403, detail: "Requests from pages of the origin \"\(origin)\" are not allowed.")
-        }
+        return CrossOrigin(origin: origin)
     }
+
+    /// Whether answers differ by the origin of who asks, which caches have to know.
+    var variesByOrigin: Bool { !origins.isEmpty }
 
     /// Refuses a body that does not say that it is JSON.
     ///

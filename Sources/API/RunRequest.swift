@@ -76,6 +76,8 @@ struct RunRequest {
             default: refuseName(member.name, place, notOffered: Self.notOffered)
             }
         }
+        // What follows from the timeout may be more than the server allows.
+        if run.limits.cpu > maxima.cpu { run.limits.cpu = maxima.cpu }
         if object["command"] == nil { refuse(.root.appending("command"), "is required") }
         // What it hears there is not part of what it was asked for.
         if usesCache, run.network != .none {
@@ -261,6 +263,10 @@ struct RunRequest {
         return cpu
     }
 
+    private static func shortest(_ seconds: Double) -> String {
+        seconds == seconds.rounded() && seconds < 1e15 ? String(Int(seconds)) : String(seconds)
+    }
+
     /// A duration of at least 0.
     ///
     /// What is above 0 does not become 0 by rounding.
@@ -271,7 +277,7 @@ struct RunRequest {
         }
         let limit = maximum.inSeconds
         guard let seconds = number.double, seconds <= limit else {
-            refuse(place, "must be at most \(maximum.components.seconds), the most that this server allows")
+            refuse(place, "must be at most \(Self.shortest(limit)), the most that this server allows")
             return nil
         }
         guard seconds >= 0 else {

@@ -26,6 +26,9 @@ public final class Exchange {
     /// May be set at any time, also inside `onDisconnect`.
     public var answersSoon = false
 
+    /// Header fields that the answer gets beside its own, but for one that was prepared.
+    public var headers: [HeaderField] = []
+
     /// The C library's connection; valid until `over`.
     let connection: OpaquePointer
     private let connections: Connections
@@ -53,10 +56,13 @@ public final class Exchange {
     /// `HTTPServer.run()` the answer is sent by the next call of it; `HTTPServer.timeout` is zero until then.
     public func respond(_ response: Response) {
         guard isOpen else { return }
+        guard !headers.isEmpty else { return respond(connections.prepare(response)) }
+        var response = response
+        response.headers += headers
         respond(connections.prepare(response))
     }
 
-    /// Answers as `respond(_:)` does, with what was made before.
+    /// Answers as `respond(_:)` does, with what was made before, to which `headers` cannot be added any more.
     public func respond(_ response: PreparedResponse) {
         let before = state
         end()

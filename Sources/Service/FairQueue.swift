@@ -9,6 +9,9 @@ struct FairQueue<Element> {
     /// How many elements wait.
     private(set) var count = 0
 
+    /// How many of one owner's wait.
+    func count(of owner: String) -> Int { queues[owner]?.count ?? 0 }
+
     var isEmpty: Bool { count == 0 }
 
     mutating func append(_ element: Element, of owner: String) {

@@ -77,7 +77,7 @@ extension RunService {
     ) {
         guard let digest = submission.cacheDigest else { return completion(accepted(submission)) }
         let name = SharedRuns.Name(principal: submission.principal, digest: digest)
-        if let run = shared[name].flatMap(run) { return share(run, submission, completion) }
+        if let run = shared[name].flatMap({ run($0) }) { return share(run, submission, completion) }
         let isFirst = cacheMeetings.isFirst(name) { [self] result in
             switch result {
             case .success(let run): share(run, submission, completion)

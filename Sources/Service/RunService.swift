@@ -1,4 +1,5 @@
 internal import Execution
+public import Identity
 public import Logging
 public import Reactor
 public import Runs
@@ -22,6 +23,9 @@ public final class RunService {
     private var queuedBytes = 0
     private var active: [RunID: ActiveRun] = [:]
     private var activeOf: [String: Int] = [:]
+    /// What each principal may have, where that is not what everybody may.
+    private var principals: [String: PrincipalLimits] = [:]
+    private var rates = RateLimiter()
     private var waiters: [RunID: [Waiter]] = [:]
     private var confirmations = Meetings<RunID, StoreError?>()
     private var phase = Phase.serving
@@ -78,6 +82,25 @@ public final class RunService {
 
     // MARK: Clients
 
+    /// Takes note of who there is and what each may have; what runs or waits already is not touched.
+    public func admit(_ principals: [Principal]) {
+        self.principals = Dictionary(principals.map { ($0.name, $0.limits) }) { first, _ in first }
+        rates.keep(only: Set(self.principals.keys))
+        // Somebody may have more than before.
+        startWaiting()
+    }
+
+    /// Counts one more run that a principal asks for, whatever becomes of it; `nil` if it may ask for as many as it likes.
+    public func countRequest(of principal: Principal) -> RateState? {
+        guard let quota = limits(of: principal.name).runsPerMinute else { return nil }
+        return rates.take(of: principal.name, quota: quota, at: .now)
+    }
+
+    /// What a principal may have.
+    public func limits(of principal: String) -> PrincipalLimits {
+        (principals[principal] ?? PrincipalLimits()).over(limits.principal)
+    }
+
     /// Whether runs are accepted.
     public var isAccepting: Bool { phase == .serving && launcher.isRunning && store.failure == nil }
 
@@ -106,7 +129,12 @@ public final class RunService {
             since: .now,
             before: .zero
         )
-        let mustWait = active.count >= limits.concurrency
+        let own = limits(of: principal)
+        let mayStart = (activeOf[principal] ?? 0) < own.concurrency ?? .max
+        if !mayStart || active.count >= limits.concurrency, let most = own.queued, queue.count(of: principal) >= most {
+            throw .tooManyWaiting(most: most)
+        }
+        let mustWait = !mayStart || active.count >= limits.concurrency
         guard !mustWait || (queue.count < limits.queued && queuedBytes + run.bytes <= Self.queuedBytesLimit) else {
             throw .queueFull(waiting: queue.count)
         }
@@ -146,8 +174,14 @@ public final class RunService {
     }
 
     /// What is known of a run that is not finished or was not long ago; of one that is running also what it has written so far.
-    public func run(_ id: RunID) -> Run? {
-        guard var run = store.run(id)?.run else { return nil }
+    ///
+    /// - Parameters:
+    ///   - id: its name.
+    ///   - principal: who asks; somebody else's run is none.
+    /// - Returns: the run, if there is one.
+    public func run(_ id: RunID, for principal: Principal = .everybody) -> Run? {
+        guard let stored = store.run(id), Self.sees(principal, stored) else { return nil }
+        var run = stored.run
         active[id]?.showOutput(in: &run)
         return run
     }
@@ -156,12 +190,24 @@ public final class RunService {
     ///
     /// - Parameters:
     ///   - id: its name.
+    ///   - principal: who asks; somebody else's run is none.
     ///   - completion: called with the run, if there is one; at once when it is at hand.
-    public func find(_ id: RunID, _ completion: @escaping @Reactor (Result<Run?, StoreError>) -> Void) {
-        if let run = run(id) { return completion(.success(run)) }
+    public func find(
+        _ id: RunID,
+        for principal: Principal = .everybody,
+        _ completion: @escaping @Reactor (Result<Run?, StoreError>) -> Void
+    ) {
+        if let run = run(id, for: principal) { return completion(.success(run)) }
         store.find(id) { result in
-            Task { @Reactor in completion(result.map { $0?.run }) }
+            Task { @Reactor in
+                completion(result.map { stored in stored.flatMap { Self.sees(principal, $0) ? $0.run : nil } })
+            }
         }
+    }
+
+    /// Whether somebody may know of a run.
+    private static func sees(_ principal: Principal, _ run: StoredRun) -> Bool {
+        principal.may(.admin) || run.principal == principal.name
     }
 
     /// Waits until a run's end that is about to be told is remembered: once told, it is the end after any restart too.
@@ -191,8 +237,10 @@ public final class RunService {
         }
     }
 
-    /// Whether there is a run of that name at hand, without copying it.
-    public func knows(_ id: RunID) -> Bool { store.contains(id) }
+    /// Whether there is a run of that name at hand that somebody may know of, without copying it.
+    public func knows(_ id: RunID, for principal: Principal) -> Bool {
+        principal.may(.admin) ? store.contains(id) : store.run(id).map { Self.sees(principal, $0) } ?? false
+    }
 
     /// Waits for a run to finish.
     ///
@@ -219,10 +267,15 @@ public final class RunService {
     ///
     /// - Parameters:
     ///   - id: the run.
+    ///   - principal: who wants it; somebody else's run is none.
     ///   - completion: called with what came of it.
-    public func cancel(_ id: RunID, _ completion: @escaping @Reactor (Result<CancelAnswer, StoreError>) -> Void) {
-        guard let stored = store.run(id), stored.run.state != .finished else {
-            return find(id) { completion($0.map { $0.map(CancelAnswer.finished) ?? .unknown }) }
+    public func cancel(
+        _ id: RunID,
+        by principal: Principal = .everybody,
+        _ completion: @escaping @Reactor (Result<CancelAnswer, StoreError>) -> Void
+    ) {
+        guard let stored = store.run(id), Self.sees(principal, stored), stored.run.state != .finished else {
+            return find(id, for: principal) { completion($0.map { $0.map(CancelAnswer.finished) ?? .unknown }) }
         }
         if let execution = active[id]?.execution {
             execution.cancel()
@@ -237,9 +290,24 @@ public final class RunService {
     ///
     /// - Parameters:
     ///   - id: the run.
+    ///   - principal: who wants it; somebody else's run is none.
     ///   - completion: called with what came of it.
-    public func forget(_ id: RunID, _ completion: @escaping @Reactor (ForgetAnswer) -> Void) {
-        if let run = store.run(id)?.run, run.state != .finished { return completion(.unfinished) }
+    public func forget(
+        _ id: RunID,
+        by principal: Principal = .everybody,
+        _ completion: @escaping @Reactor (ForgetAnswer) -> Void
+    ) {
+        find(id, for: principal) { [self] result in
+            switch result {
+            case .failure(let error): completion(.failed(error))
+            case .success(nil): completion(.unknown)
+            case .success(let run?) where run.state != .finished: completion(.unfinished)
+            case .success: forgetFinished(id, completion)
+            }
+        }
+    }
+
+    private func forgetFinished(_ id: RunID, _ completion: @escaping @Reactor (ForgetAnswer) -> Void) {
         store.forget(id) { result in
             Task { @Reactor in
                 switch result {
@@ -307,7 +375,7 @@ public final class RunService {
     private func startWaiting() {
         // Without the launcher nothing begins any more: what waits is for the next start, and no failure.
         while phase == .serving, launcher.isRunning, active.count < limits.concurrency {
-            let next = queue.popFirst { (activeOf[$0] ?? 0) < limits.concurrencyPerPrincipal }
+            let next = queue.popFirst { (activeOf[$0] ?? 0) < limits(of: $0).concurrency ?? .max }
             guard let next else { return }
             queuedBytes -= next.bytes
             start(next)

@@ -5,6 +5,8 @@ public import Store
 public enum SubmissionError: Error, Sendable, Hashable {
     /// As many runs wait as may, or as much input for them.
     case queueFull(waiting: Int)
+    /// As many of the principal's own runs wait as may.
+    case tooManyWaiting(most: Int)
     /// The service is being stopped, or has lost its launcher.
     case notAccepting
     /// It cannot be remembered: the disk is full, most often.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Sandbox
+internal import Settings
 
 /// `sandglass doctor`.
 struct DoctorCommand: ParsableCommand {
@@ -14,17 +15,15 @@ struct DoctorCommand: ParsableCommand {
             """
     )
 
-    @Option(name: .customLong("require"), help: Requirements.help)
-    var requirements: [Requirements] = []
-
-    @Flag(help: "Print a JSON object. (environment: SANDGLASS_JSON)")
-    var json = false
+    @Option(help: .setting(SandboxSetting.require)) var require: [String] = []
+    @Flag(inversion: .prefixedNo, help: .setting(RunSetting.json)) var json: Bool?
 
     func run() throws {
-        let required = try Requirements.features(requirements)
-        DoctorSession(
-            required: required.union(HostFeature.indispensable),
-            json: try Setting.isOn(json, "SANDGLASS_JSON")
-        ).run()
+        let flags = SettingFlags.values(self)
+        let (required, json) = try ProgramSettings.read { () throws(SettingError) in
+            let sources = try ProgramSettings.command(flags: flags)
+            return (try SandboxSetting.required(sources), try sources.value(RunSetting.json) ?? false)
+        }
+        DoctorSession(required: required.union(HostFeature.indispensable), json: json).run()
     }
 }

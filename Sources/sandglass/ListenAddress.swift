@@ -1,7 +1,5 @@
-internal import ArgumentParser
-
 /// Where to listen: `127.0.0.1:8080`, `localhost:0`, `[::1]:8080`.
-struct ListenAddress: ExpressibleByArgument {
+struct ListenAddress: Sendable {
     static let standard = ListenAddress(host: "127.0.0.1", port: 8080)
 
     let host: String
@@ -12,7 +10,7 @@ struct ListenAddress: ExpressibleByArgument {
         self.port = port
     }
 
-    init?(argument: String) {
+    init?(_ argument: String) {
         guard let colon = argument.lastIndex(of: ":"), let port = UInt16(argument[argument.index(after: colon)...])
         else { return nil }
         var host = argument[..<colon]
@@ -27,4 +25,7 @@ struct ListenAddress: ExpressibleByArgument {
 
     /// Whether only this machine can reach it.
     var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+
+    /// Whether it is every address of this machine.
+    var isWildcard: Bool { host == "0.0.0.0" || host == "::" }
 }

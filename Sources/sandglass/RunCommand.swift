@@ -1,7 +1,7 @@
 internal import ArgumentParser
-internal import Glibc
 internal import Runs
 internal import Sandbox
+internal import Settings
 
 /// `sandglass run`.
 struct RunCommand: ParsableCommand {
@@ -22,26 +22,19 @@ struct RunCommand: ParsableCommand {
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "How long the command may run; fractions count. (default: 10; environment: SANDGLASS_TIMEOUT)",
-            valueName: "seconds"
-        )
-    )
-    var timeout: Seconds?
-
-    @Option(name: .customLong("require"), help: Requirements.help)
-    var requirements: [Requirements] = []
+    @Option(help: .setting(RunSetting.timeout)) var timeout: String?
+    @Option(help: .setting(SandboxSetting.require)) var require: [String] = []
 
     @Flag(
+        inversion: .prefixedNo,
         help: """
             Print the run as a JSON object when it is over, with what it wrote (up to 1 MiB a stream), instead of \
             passing its output through. (environment: SANDGLASS_JSON)
             """
     )
-    var json = false
+    var json: Bool?
 
-    @OptionGroup var view: ViewOptions
+    @Option(help: .setting(SandboxSetting.expose)) var expose: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -76,25 +69,34 @@ struct RunCommand: ParsableCommand {
         guard let program = command.first, !program.isEmpty else {
             throw ValidationError("There is no command. Put it behind two dashes: sandglass run -- echo hello")
         }
-        var images = Setting.list([], "SANDGLASS_IMAGE", separator: ",")
+        var flags = SettingFlags.values(self)
+        // Here it names the one to use.
+        flags[SandboxSetting.image.description.name] = nil
+        let session = try ProgramSettings.read { () throws(SettingError) -> RunSession in
+            try self.session(command, try ProgramSettings.command(flags: flags))
+        }
+        session.run()
+    }
+
+    private func session(_ command: [String], _ sources: SettingSources) throws(SettingError) -> RunSession {
+        var images = try sources.values(SandboxSetting.image)
         if let image, image.contains("=") { images.append(image) }
-        var sandbox = try view.configuration(images: images)
+        var sandbox = try SandboxSetting.sandbox(sources, images: images)
         let name = image.map { String($0.prefix { $0 != "=" }) } ?? SandboxImage.hostName
         guard name == SandboxImage.hostName || sandbox.images.contains(where: { $0.name == name }) else {
-            throw ValidationError("There is no image named '\(name)': give its path, --image \(name)=PATH")
+            throw SettingError("There is no image named '\(name)': give its path, --image \(name)=PATH")
         }
         // Who starts this program may use the network anyway.
         sandbox.allowsHostNetwork = network == .host
-        let session = RunSession(
+        return RunSession(
             command: command,
-            timeout: try Setting.value(timeout, "SANDGLASS_TIMEOUT")?.duration ?? .seconds(10),
-            json: try Setting.isOn(json, "SANDGLASS_JSON"),
+            timeout: try sources.value(RunSetting.timeout) ?? .seconds(10),
+            json: try sources.value(RunSetting.json) ?? false,
             sandbox: sandbox,
             image: name,
             network: network,
-            required: try Requirements.features(requirements)
+            required: try SandboxSetting.required(sources)
         )
-        session.run()
     }
 
     private static func network(_ name: String) throws -> RunNetwork {

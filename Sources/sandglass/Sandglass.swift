@@ -9,7 +9,7 @@ struct Sandglass: ParsableCommand {
         commandName: "sandglass",
         abstract: "Runs commands in a sandbox under a time limit and tells the truth about how they ended.",
         version: version,
-        subcommands: [ServeCommand.self, RunCommand.self, DoctorCommand.self]
+        subcommands: [ServeCommand.self, RunCommand.self, DoctorCommand.self, TokenCommand.self]
     )
 
     static let version = "0.1.0"

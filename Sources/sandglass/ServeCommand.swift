@@ -1,7 +1,5 @@
 internal import ArgumentParser
-internal import CLinux
-internal import Glibc
-internal import Sandbox
+internal import Settings
 
 /// `sandglass serve`.
 struct ServeCommand: ParsableCommand {
@@ -19,94 +17,26 @@ struct ServeCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Where to listen. Only loopback addresses are allowed, and port 0 takes a free port. \
-            (default: 127.0.0.1:8080; environment: SANDGLASS_LISTEN)
+            A file of settings: a JSON object with the names below in camelCase, such as {"dataDirectory": "/srv/runs"}. \
+            A flag counts before a variable of the environment, and that before the file. (environment: SANDGLASS_CONFIG)
             """,
-            valueName: "address:port"
+            valueName: "file"
         )
     )
-    var listen: ListenAddress?
+    var config: String?
 
-    @Option(
-        name: .customLong("data-directory"),
-        help: ArgumentHelp(
-            """
-            Where runs and their output are remembered, over a restart too; it is made if need be, and one server at a \
-            time may use it. (default: a temporary directory, removed at the end; environment: SANDGLASS_DATA_DIRECTORY)
-            """,
-            valueName: "directory"
-        )
-    )
-    var dataDirectory: String?
-
-    @Option(
-        help: ArgumentHelp(
-            """
-            How many commands run at once; others wait in order. \
-            (default: the number of processors; environment: SANDGLASS_CONCURRENCY)
-            """,
-            valueName: "number"
-        )
-    )
-    var concurrency: Int?
-
-    @OptionGroup var storage: StorageOptions
-
-    @OptionGroup var view: ViewOptions
-
-    @Option(name: .customLong("require"), help: Requirements.help)
-    var requirements: [Requirements] = []
-
-    @Option(
-        name: .customLong("image"),
-        help: ArgumentHelp(
-            """
-            A root file system that runs may choose by its name, read-only; it may be repeated. \
-            (environment: SANDGLASS_IMAGE, with commas between them)
-            """,
-            valueName: "name=path"
-        )
-    )
-    var images: [String] = []
-
-    @Flag(
-        name: .customLong("allow-host-network"),
-        help: """
-            Let a run that asks for it use this machine's network, this server included. \
-            (environment: SANDGLASS_ALLOW_HOST_NETWORK)
-            """
-    )
-    var allowsHostNetwork = false
+    @OptionGroup(title: "Who may reach it") var front: FrontOptions
+    @OptionGroup(title: "What a client may cost") var http: HTTPOptions
+    @OptionGroup(title: "What runs at once") var queue: QueueOptions
+    @OptionGroup(title: "What a run may ask for") var limits: LimitOptions
+    @OptionGroup(title: "What is remembered") var store: StoreOptions
+    @OptionGroup(title: "What commands see and what holds them") var sandbox: SandboxOptions
 
     func run() throws {
-        let address = try Setting.value(listen, "SANDGLASS_LISTEN") ?? .standard
-        guard address.isLoopback else {
-            throw ValidationError(
-                "\(address.host) can be reached from other machines, and this server cannot tell its users apart yet: "
-                    + "listen on 127.0.0.1, ::1 or localhost, behind a proxy that can."
-            )
+        let flags = SettingFlags.values(front, http, queue, limits, store, sandbox)
+        let configuration = try ProgramSettings.read { () throws(SettingError) in
+            try ServeConfiguration(try ProgramSettings.server(flags: flags, file: config))
         }
-        let concurrency = try Setting.value(concurrency, "SANDGLASS_CONCURRENCY") ?? Self.processors
-        guard (1...Server.maximumConcurrency).contains(concurrency) else {
-            throw ValidationError("--concurrency must be from 1 to \(Server.maximumConcurrency), not \(concurrency).")
-        }
-        var sandbox = try view.configuration(images: Setting.list(images, "SANDGLASS_IMAGE", separator: ","))
-        sandbox.allowsHostNetwork = try Setting.isOn(allowsHostNetwork, "SANDGLASS_ALLOW_HOST_NETWORK")
-        let server = Server(
-            address: address,
-            dataDirectory: try Setting.value(dataDirectory, "SANDGLASS_DATA_DIRECTORY"),
-            limits: try storage.limits(concurrency: concurrency),
-            drain: try storage.drain(),
-            durability: try storage.accepted(),
-            retention: try storage.retention(),
-            sandbox: sandbox,
-            required: try Requirements.features(requirements)
-        )
-        server.run()
-    }
-
-    /// How many processors this process may use: `taskset` counts, so does a container's cpuset.
-    private static var processors: Int {
-        min(max(Int(sandglass_processor_count()), 1), Server.maximumConcurrency)
+        Server(configuration: configuration).run()
     }
 }

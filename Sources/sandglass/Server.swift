@@ -1,10 +1,12 @@
 internal import API
 internal import Glibc
+internal import HTTPServer
 internal import Logging
 internal import Reactor
 internal import Runs
 internal import Sandbox
 internal import Service
+internal import Settings
 internal import Store
 
 /// The life of `sandglass serve`: put together, run, taken apart in the opposite order.
@@ -17,31 +19,20 @@ struct Server {
     /// Descriptors of the service itself, with some to spare for answers that are files.
     private static let ownDescriptors = 64
     private static let fewestConnections = 16
-    private static let mostConnections = 4096
 
-    /// The largest body of a request.
-    private static let maximumBodyBytes = 32 << 20
-
-    let address: ListenAddress
-    let dataDirectory: String?
-    let limits: ServiceLimits
-    let drain: Duration
-    let durability: Durability
-    let retention: Retention
-    let sandbox: SandboxConfiguration
-    let required: Set<HostFeature>
+    let configuration: ServeConfiguration
 
     /// Serves until it is told to stop.
     func run() -> Never {
-        var signals = StopSignals([SIGINT, SIGTERM])
+        var signals = StopSignals([SIGINT, SIGTERM, SIGHUP])
         let logger = Diagnostics.logger()
-        let concurrency = limits.concurrency
+        let concurrency = configuration.limits.concurrency
         // First of all: now the process is small and has no other thread.
         let facts = HostFacts.current()
         let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
         let launcher = SandboxStart.launcher(
-            .host(slots: slots, scratchBytes: Limits().diskBytes, configuration: sandbox),
-            required: required,
+            .host(slots: slots, scratchBytes: Limits().diskBytes, configuration: configuration.sandbox),
+            required: configuration.required,
             facts,
             orExitWith: 1
         )
@@ -58,15 +49,32 @@ struct Server {
         let everything = __priority_which_t(PRIO_PROCESS.rawValue)
         setpriority(everything, 0, getpriority(everything, 0) - 10)
 
+        var http = configuration.http
+        if configuration.limitsConnections, http.maximumConnections > connections {
+            let needed = http.maximumConnections + Self.ownDescriptors + concurrency * Self.descriptorsPerRun
+            Diagnostics.say(
+                "sandglass: \(http.maximumConnections) connections need \(needed) descriptors; allow more "
+                    + "(ulimit -n \(needed)) or choose a smaller --max-connections"
+            )
+            exit(1)
+        }
+        http.maximumConnections = min(http.maximumConnections, connections)
+        // While the file can be read: whom the server becomes may not.
+        let tokens = TokenSource(path: configuration.tokensPath)
+        let tokenFile = Self.orExit { () throws(SettingError) in try tokens?.read() }
         let store = openStore()
-        let parts = ServerParts()
-        start(parts, launcher, facts, store, min(connections, Self.mostConnections), logger)
-        let first = signals.next()
-        logger.info("stopping", metadata: ["signal": "\(first)"])
-        Task { @Reactor in parts.stop() }
+        let parts = ServerParts(configuration, http, tokens, tokenFile, logger)
+        start(parts, launcher, facts, store, logger)
+        var isStopping = false
         while true {
-            _ = signals.next()
-            Task { @Reactor in parts.stopNow() }
+            switch signals.next() {
+            case SIGHUP: Task { @Reactor in parts.reload() }
+            case let signal where !isStopping:
+                isStopping = true
+                logger.info("stopping", metadata: ["signal": "\(signal)"])
+                Task { @Reactor in parts.stop() }
+            default: Task { @Reactor in parts.stopNow() }
+            }
         }
     }
 
@@ -75,14 +83,14 @@ struct Server {
         _ launcher: consuming LauncherProcess,
         _ facts: HostFacts,
         _ store: sending RunStore,
-        _ connections: Int,
         _ logger: Logger
     ) {
         let handover = LauncherHandover(launcher)
         Task { @Reactor in
             do {
-                try await parts.start(self, handover.take(), facts, store, connections, logger)
-                Diagnostics.say("listening on http://\(parts.authority)")
+                try await parts.start(handover.take(), facts, store)
+                Diagnostics.say("listening on \(parts.url)")
+                ServiceNotification.ready()
                 if parts.recovered != (0, 0) {
                     logger.notice(
                         "an earlier server left runs behind",
@@ -106,13 +114,17 @@ struct Server {
         do {
             let user = Privileges.serviceUser
             let directory =
-                if let path = dataDirectory {
+                if let path = configuration.dataDirectory {
                     try DataDirectory(path: path)
                 } else {
-                    try DataDirectory(temporaryIn: Setting.text(of: "TMPDIR") ?? "/tmp", orOwnedBy: user)
+                    try DataDirectory(temporaryIn: Self.temporaryFolder, orOwnedBy: user)
                 }
             if let user { try directory.give(to: user) }
-            let store = try RunStore(directory, durability: durability, retention: retention)
+            let store = try RunStore(
+                directory,
+                durability: configuration.durability,
+                retention: configuration.retention
+            )
             try Privileges.drop()
             return store
         } catch {
@@ -133,11 +145,18 @@ struct Server {
         return Int(clamping: limit.rlim_cur)
     }
 
-    func maxima() -> (RequestMaxima, body: Int) {
-        var maxima = RequestMaxima()
-        maxima.images += sandbox.images.map(\.name)
-        maxima.allowsHostNetwork = sandbox.allowsHostNetwork
-        maxima.defaults.usualProcessors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2)
-        return (maxima, Self.maximumBodyBytes)
+    private static var temporaryFolder: String {
+        guard let path = getenv("TMPDIR"), path.pointee != 0 else { return "/tmp" }
+        return String(cString: path)
+    }
+
+    /// What is wrong with a file that was named at the start ends the start.
+    private static func orExit<Value>(_ body: () throws(SettingError) -> Value) -> Value {
+        do throws(SettingError) {
+            return try body()
+        } catch {
+            Diagnostics.say("sandglass: cannot start: \(error)")
+            exit(1)
+        }
     }
 }

@@ -1,11 +1,14 @@
 internal import API
 internal import Execution
 internal import Glibc
+internal import HTTPServer
+internal import Identity
 internal import Logging
 internal import Reactor
 internal import Runs
 internal import Sandbox
 internal import Service
+internal import Settings
 internal import Store
 
 /// What a running server consists of.
@@ -23,15 +26,33 @@ final class ServerParts {
     private var service: RunService?
     private var api: APIServer?
     private var exitStatus: Int32 = 0
-    private var drain = Duration.zero
-    private var keepsQueue = false
+    private let configuration: ServeConfiguration
+    private let http: HTTPServerConfiguration
+    private let tokens: TokenSource?
+    /// As it was read last.
+    private var tokenFile: TokenFile?
+    private var tokenWatch: Watch?
+    private let logger: Logger
 
-    nonisolated init() {}
+    nonisolated init(
+        _ configuration: ServeConfiguration,
+        _ http: HTTPServerConfiguration,
+        _ tokens: TokenSource?,
+        _ tokenFile: TokenFile?,
+        _ logger: Logger
+    ) {
+        self.configuration = configuration
+        self.http = http
+        self.tokens = tokens
+        self.tokenFile = tokenFile
+        self.logger = logger
+    }
 
-    /// Where it listens, as it stands in a URL.
-    var authority: String {
+    /// Where it listens.
+    var url: String {
         guard let api else { return "" }
-        return (api.address.contains(":") ? "[\(api.address)]" : api.address) + ":\(api.port)"
+        let host = api.address.contains(":") ? "[\(api.address)]" : api.address
+        return "\(configuration.rules.isEncrypted ? "https" : "http")://\(host):\(api.port)"
     }
 
     /// How many runs an earlier server left behind that had not begun, and that had.
@@ -41,24 +62,19 @@ final class ServerParts {
     private(set) var gaps: [Gap] = []
 
     func start(
-        _ server: Server,
         _ process: consuming LauncherProcess,
         _ facts: HostFacts,
-        _ store: RunStore,
-        _ maximumConnections: Int,
-        _ logger: Logger
+        _ store: RunStore
     ) async throws {
         self.store = store
         recovered = (store.queued.count, store.lostCount)
-        drain = server.drain
-        keepsQueue = server.dataDirectory != nil
-        let launcher = try Launcher(process, spares: min(server.limits.concurrency, Self.mostSpares))
+        let launcher = try Launcher(process, spares: min(configuration.limits.concurrency, Self.mostSpares))
         self.launcher = launcher
         if let failure = await launcher.probeOnce() { throw failure }
         let report = HostReport(facts, launcher.support)
         gaps = report.gaps
         launcher.refill()
-        launcher.onLoss = { [weak self] in
+        launcher.onLoss = { [weak self, logger] in
             logger.critical("the launcher has ended: no command can be run any more; exiting")
             self?.exitStatus = 1
             self?.stop()
@@ -66,28 +82,73 @@ final class ServerParts {
         let service = RunService(
             launcher: launcher,
             store: store,
-            limits: server.limits,
+            limits: configuration.limits,
             enforcement: launcher.support.enforcement,
             logger: logger
         )
         self.service = service
-        let (maxima, maximumBodyBytes) = server.maxima()
         api = try APIServer(
-            address: server.address.host,
-            port: server.address.port,
-            maxima: maxima,
-            maximumBodyBytes: maximumBodyBytes,
-            maximumConnections: maximumConnections,
-            capabilities: Capabilities(version: Sandglass.version, report: report, images: maxima.images),
+            http: http,
+            rules: configuration.rules,
+            tokens: tokenFile.map { TokenTable($0.entries) },
+            maxima: configuration.maxima,
+            capabilities: Capabilities(
+                version: Sandglass.version,
+                report: report,
+                images: configuration.maxima.images
+            ),
             service: service
         )
+        watchTokens()
+    }
+
+    // MARK: Who may ask
+
+    /// Reads again what may have changed: who may use the service.
+    func reload() {
+        guard tokens != nil else { return logger.notice("there is nothing to read again without --tokens") }
+        readTokens(logsIfSame: true)
+    }
+
+    private func readTokens(logsIfSame: Bool) {
+        guard let tokens else { return }
+        do throws(SettingError) {
+            let file = try tokens.read()
+            guard file != tokenFile || logsIfSame else { return }
+            tokenFile = file
+            api?.tokens = TokenTable(file.entries)
+            logger.notice("read the tokens again", metadata: ["principals": "\(file.entries.count)"])
+        } catch {
+            logger.error("the tokens stay as they were", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func watchTokens() {
+        guard let tokens else { return }
+        do {
+            guard let changes = tokens.changes else { throw SystemError("inotify_add_watch") }
+            tokenWatch = try Reactor.watch(changes, for: .readable) { [weak self] _ in
+                tokens.noteChanges()
+                self?.readTokens(logsIfSame: false)
+            }
+        } catch {
+            logger.warning("the tokens are read again at SIGHUP alone", metadata: ["error": "\(error)"])
+        }
+        // Whom the server has become may not be able to do what root could.
+        if case .failure(let error) = Result(catching: { () throws(SettingError) in try tokens.read() }) {
+            logger.warning(
+                "the tokens cannot be read again before a restart; let everybody read the file, it has no secrets",
+                metadata: ["error": "\(error)"]
+            )
+        }
     }
 
     /// Lets what runs go on for a while, answers everybody who waits, and ends the process.
     func stop() {
         guard let service, let api else { exitProcess(status: exitStatus) }
-        if drain == .zero { api.stopAccepting() }
-        service.stop(after: drain, keepsQueue: keepsQueue) { [self] in
+        ServiceNotification.stopping()
+        if configuration.drain == .zero { api.stopAccepting() }
+        service.stop(after: configuration.drain, keepsQueue: configuration.dataDirectory != nil) { [self] in
             api.stopAccepting()
             exitAfterLastAnswers()
         }
