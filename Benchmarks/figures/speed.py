@@ -5,6 +5,7 @@ import re
 import statistics
 import subprocess
 
+from . import nsjail
 from .bench import Failure, median_ratio
 from .containment import VIEW
 from .service import program_start
@@ -52,16 +53,24 @@ def throughput(bench):
 
 def beside_bubblewrap(bench):
     """runs per second, eight in flight, beside bubblewrap with the same read-only view"""
-    count, pairs = bench.choose(1000, 300), []
-    command = ["bwrap", *VIEW, "/bin/true"]
+    count, pairs, others = bench.choose(1000, 300), [], []
+    nsjail_program, note = nsjail.program(bench.programs)
     with bench.service(CONCURRENCY) as service:
         warm(bench, service)
         for _ in range(bench.choose(5, 3)):
             ours = bench.load(service, [TRUE], count, 8, "exited")["per_second"]
-            peer = bench.program("spawn", "--at-once", 8, "--count", count // 2, "--", *command)["per_second"]
-            pairs.append((ours, peer))
+            pairs.append((ours, peer_rate(bench, count, "bwrap", *VIEW)))
+            if nsjail_program:
+                others.append((ours, peer_rate(bench, count, nsjail_program, *nsjail.VIEW, "--")))
     ours, peer = (statistics.median(column) for column in zip(*pairs))
-    return [Row("P3", median_ratio(pairs), f"{ours:.0f}/s", f"{peer:.0f}/s")]
+    if others:
+        rate = statistics.median(rate for _, rate in others)
+        note = f"nsjail, the same way: {rate:.0f}/s, ratio {median_ratio(others):.2f}"
+    return [Row("P3", median_ratio(pairs), f"{ours:.0f}/s", f"{peer:.0f}/s", [note])]
+
+
+def peer_rate(bench, count, *command):
+    return bench.program("spawn", "--at-once", 8, "--count", count // 2, "--", *command, "/bin/true")["per_second"]
 
 
 def many_in_flight(bench):
