@@ -86,6 +86,8 @@ let package = Package(
                 "Runs", "Reactor", "Sandbox", "Service", "Store", "Digests", "JSON", "HTTPServer",
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
+            // In the program itself: there is nothing to install beside it, and nothing reads a bundle, which needs Foundation.
+            resources: [.embedInCode("openapi.json")],
             swiftSettings: swiftSettings
         ),
         .executableTarget(

@@ -17,6 +17,8 @@ final class APIHandler {
     private var policy: RequestPolicy
     private let router = Router(Endpoint.routes)
     private var rendered = RenderedRuns()
+    /// Made for the first who asks: most servers are never asked.
+    private lazy var description = PreparedDocument(OpenAPIDocument(capabilities).render())
     /// Called after an answer was given outside the server's own call.
     private let answered: @Reactor () -> Void
 
@@ -60,8 +62,9 @@ final class APIHandler {
             case .deleteRun: try deleteRun(exchange, parameters["id"])
             case .readOutput(let stream): try readOutput(exchange, parameters["id"], stream)
             case .readiness: try checkReadiness(exchange)
-            case .capabilities: exchange.respond(Self.response(200, capabilities.render()))
-            case .health: exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
+            case .capabilities: exchange.respond(Self.response(200, capabilities.render(), unless: request))
+            case .description: description.answer(exchange)
+            case .health: exchange.respond(Self.response(200, Self.ok, unless: request))
             }
         case .methodNotAllowed(let allow):
             let allowed = HeaderField("Allow", allow.joined(separator: ", "))
@@ -183,7 +186,7 @@ final class APIHandler {
                 let next = runs.count > query.limit ? shown.last?.id : nil
                 let link = next.map { HeaderField("Link", "</runs?\(query.next(after: $0))>; rel=\"next\"") }
                 let body = RunDocument.render(Array(shown), next: next)
-                exchange.respond(Self.response(200, body, link.map { [$0] } ?? []))
+                exchange.respond(Self.response(200, body, link.map { [$0] } ?? [], unless: request))
             }
             answered()
         }
@@ -297,10 +300,12 @@ final class APIHandler {
                 headers: [HeaderField("Retry-After", "1")]
             )
         }
-        exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
+        exchange.respond(Self.response(200, Self.ok, unless: exchange.request))
     }
 
     // MARK: Answers
+
+    private static let ok = Array("{\"status\":\"ok\"}\n".utf8)
 
     /// Answers with a run, when it is finished, the wait is over, or the client hangs up, whichever comes first.
     private func answer(
