@@ -89,6 +89,8 @@ let package = Package(
                 "Runs", "Reactor", "Sandbox", "Service", "Store", "Digests", "Identity", "JSON", "HTTPServer",
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
+            // In the program itself: there is nothing to install beside it, and nothing reads a bundle, which needs Foundation.
+            resources: [.embedInCode("openapi.json")],
             swiftSettings: swiftSettings
         ),
         .target(name: "Identity", dependencies: ["Digests", "JSON"], swiftSettings: swiftSettings),

@@ -23,7 +23,7 @@ extension APIHandler {
                 let next = runs.count > query.limit ? shown.last?.id : nil
                 let link = next.map { HeaderField("Link", "</runs?\(query.next(after: $0))>; rel=\"next\"") }
                 let body = RunDocument.render(Array(shown), next: next)
-                exchange.respond(Self.response(200, body, link.map { [$0] } ?? []))
+                exchange.respond(Self.response(200, body, link.map { [$0] } ?? [], unless: call.request))
             }
             answered()
         }

@@ -15,6 +15,8 @@ final class APIHandler {
     var authentication = Authentication()
     private let router = Router(Endpoint.routes)
     var rendered = RenderedRuns()
+    /// Made for the first who asks: most servers are never asked.
+    private lazy var description = PreparedDocument(OpenAPIDocument(capabilities).render())
     /// Called after an answer was given outside the server's own call.
     let answered: @Reactor () -> Void
 
@@ -93,8 +95,9 @@ final class APIHandler {
         case .deleteRun: try deleteRun(call)
         case .readOutput(let stream): try readOutput(call, stream)
         case .readiness: try checkReadiness(call.exchange)
-        case .capabilities: call.exchange.respond(Self.response(200, capabilities.render()))
-        case .health: call.exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
+        case .capabilities: call.exchange.respond(Self.response(200, capabilities.render(), unless: call.request))
+        case .description: description.answer(call.exchange)
+        case .health: call.exchange.respond(Self.response(200, Self.ok, unless: call.request))
         }
     }
 
@@ -108,10 +111,12 @@ final class APIHandler {
                 headers: [HeaderField("Retry-After", "1")]
             )
         }
-        exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
+        exchange.respond(Self.response(200, Self.ok, unless: exchange.request))
     }
 
     // MARK: Answers
+
+    private static let ok = Array("{\"status\":\"ok\"}\n".utf8)
 
     /// Answers with a run, when it is finished, the wait is over, or the client hangs up, whichever comes first.
     func answer(
