@@ -24,6 +24,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         // What an operator reads on standard error.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // How the parts count what they do, without knowing who reads it.
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     ],
     targets: [
         .systemLibrary(
@@ -46,6 +48,17 @@ let package = Package(
         .target(name: "Digests", dependencies: ["CNettle"], swiftSettings: swiftSettings),
         .target(name: "Runs", swiftSettings: swiftSettings),
         .target(name: "Locks", swiftSettings: swiftSettings),
+        // Its core only: the rest of swift-metrics needs Foundation.
+        .target(
+            name: "Prometheus",
+            dependencies: ["Locks", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Logs",
+            dependencies: ["Runs", "JSON", "Locks", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "Reactor",
             dependencies: ["CLinux", "Locks", .product(name: "HeapModule", package: "swift-collections")],
@@ -66,6 +79,7 @@ let package = Package(
             dependencies: [
                 "Runs", "Digests", "Locks", "CLinux", "CSQLite",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -75,6 +89,7 @@ let package = Package(
                 "Runs", "Reactor", "Sandbox", "Execution", "Store", "Digests",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -83,15 +98,17 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Runs", "Reactor", "Sandbox", "Service", "Store", "Digests", "JSON", "HTTPServer",
+                "Runs", "Reactor", "Sandbox", "Service", "Store", "Digests", "JSON", "HTTPServer", "Logs",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: swiftSettings
         ),
         .executableTarget(
             name: "sandglass",
             dependencies: [
-                "API", "Service", "Store", "Execution", "Sandbox", "Reactor", "Runs", "CLinux",
+                "API", "Service", "Store", "Execution", "Sandbox", "Reactor", "Runs", "CLinux", "Logs", "Prometheus",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -143,6 +160,16 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "PrometheusTests",
+            dependencies: ["Prometheus", "TestSupport", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "LogsTests",
+            dependencies: ["Logs", "JSON", "Runs", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
