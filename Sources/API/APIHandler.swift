@@ -17,6 +17,7 @@ final class APIHandler {
     private var policy: RequestPolicy
     private let router = Router(Endpoint.routes)
     private var rendered = RenderedRuns()
+    private let observer: RequestObserver
     /// Called after an answer was given outside the server's own call.
     private let answered: @Reactor () -> Void
 
@@ -25,18 +26,21 @@ final class APIHandler {
         maxima: RequestMaxima,
         capabilities: CapabilitiesDocument,
         policy: RequestPolicy,
+        observer: RequestObserver,
         answered: @escaping @Reactor () -> Void
     ) {
         self.service = service
         self.maxima = maxima
         self.capabilities = capabilities
         self.policy = policy
+        self.observer = observer
         self.answered = answered
     }
 
     func handle(_ exchange: Exchange) {
         // All but waiting for a run's end takes no longer than the store does.
         exchange.answersSoon = true
+        observer.received(exchange)
         do throws(Problem) {
             try route(exchange)
         } catch {
@@ -59,7 +63,8 @@ final class APIHandler {
             case .cancelRun: try cancelRun(exchange, parameters["id"])
             case .deleteRun: try deleteRun(exchange, parameters["id"])
             case .readOutput(let stream): try readOutput(exchange, parameters["id"], stream)
-            case .readiness: try checkReadiness(exchange)
+            case .readiness: checkReadiness(exchange)
+            case .metrics: exchange.respond(try observer.metricsResponse())
             case .capabilities: exchange.respond(Self.response(200, capabilities.render()))
             case .health: exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
             }
@@ -122,7 +127,9 @@ final class APIHandler {
     }
 
     private func submit(_ submission: Submission, _ exchange: Exchange, _ wait: WaitPreference?) {
-        service.submit(submission) { [self] result in
+        var submission = submission
+        observer.trace(&submission, of: exchange)
+        service.submit(submission) { [self, submission] result in
             switch result {
             case .failure(let error): exchange.respond(Problem(error).response)
             case .success(let acceptance): accept(acceptance, of: submission, exchange, wait)
@@ -194,8 +201,9 @@ final class APIHandler {
     private func readRun(_ exchange: Exchange, _ request: Request, _ id: String?) throws(Problem) {
         let wait = try WaitPreference(request, atMost: maxima.wait)
         let condition = request.headers["If-None-Match"] == nil ? nil : request
-        // What is kept has no header that tells of a preference.
-        if condition == nil, wait?.headers.isEmpty ?? true, let id, let name = RunID(id), let response = rendered[name]
+        // What is kept has no header that tells of a preference, or of the request's own name.
+        if condition == nil, exchange.note == nil, wait?.headers.isEmpty ?? true, let id, let name = RunID(id),
+            let response = rendered[name]
         {
             // Finished: there is nothing to wait for.
             if service.knows(name) { return exchange.respond(response) }
@@ -289,15 +297,12 @@ final class APIHandler {
 
     // MARK: GET /readyz
 
-    private func checkReadiness(_ exchange: Exchange) throws(Problem) {
-        guard service.isAccepting else {
-            throw Problem(
-                status: 503,
-                detail: "The server does not take runs: it is being stopped, or cannot remember any.",
-                headers: [HeaderField("Retry-After", "1")]
-            )
+    private func checkReadiness(_ exchange: Exchange) {
+        service.checkReadiness { [self] faults in
+            let ready = Self.response(200, Array("{\"status\":\"ok\"}\n".utf8))
+            exchange.respond(Problem(faults)?.response ?? ready)
+            answered()
         }
-        exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
     }
 
     // MARK: Answers
@@ -349,6 +354,8 @@ final class APIHandler {
         isCached: Bool = false,
         unless condition: Request? = nil
     ) {
+        let isNamed = exchange.note != nil
+        observer.note(run.id, of: exchange)
         let headers = status == 200 ? headers : [HeaderField("Location", "/runs/\(run.id)")] + headers
         guard RunDocument.isLarge(run) else {
             let response = Self.response(
@@ -358,7 +365,7 @@ final class APIHandler {
                 unless: condition
             )
             // Only an answer to a plain GET is asked for again and again.
-            guard headers.isEmpty, status == 200, condition == nil, run.state == .finished,
+            guard headers.isEmpty, status == 200, condition == nil, !isNamed, run.state == .finished,
                 let prepared = PreparedResponse(response)
             else { return exchange.respond(response) }
             rendered.keep(prepared, of: run)

@@ -24,6 +24,7 @@ public final class APIServer {
     ///   - maximumConnections: how many connections there may be at once; further ones wait.
     ///   - capabilities: what it says that it offers.
     ///   - service: what runs the commands.
+    ///   - observation: how it is watched.
     /// - Throws: why it cannot listen.
     public init(
         address: String,
@@ -32,13 +33,18 @@ public final class APIServer {
         maximumBodyBytes: Int,
         maximumConnections: Int,
         capabilities: Capabilities,
-        service: RunService
+        service: RunService,
+        observation: Observation = Observation()
     ) throws(ListenError) {
         var configuration = HTTPServerConfiguration(address: address, port: port)
         configuration.maximumBodyBytes = maximumBodyBytes
         configuration.maximumConnections = maximumConnections
         configuration.problem = { status, detail in Problem(status: status, detail: detail).response }
         let loop = ServerLoop()
+        let observer = RequestObserver(observation)
+        observer.openConnections = { loop.server?.openConnections ?? 0 }
+        configuration.onAnswer = RequestObserver.name
+        configuration.onCompletion = { request in Reactor.assumeIsolated { observer.completed(request) } }
         let handler = APIHandler(
             service: service,
             maxima: maxima,
@@ -48,6 +54,7 @@ public final class APIServer {
                 maximumBodyBytes: maximumBodyBytes
             ),
             policy: RequestPolicy(listeningAt: address),
+            observer: observer,
             answered: { loop.pump() }
         )
         do throws(HTTPServerError) {

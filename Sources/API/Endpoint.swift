@@ -12,6 +12,7 @@ enum Endpoint {
     case health
     case readiness
     case capabilities
+    case metrics
 
     /// The whole API is one table.
     static let routes: [Route<Endpoint>] = [
@@ -25,6 +26,7 @@ enum Endpoint {
         Route("GET", "/healthz", .health),
         Route("GET", "/readyz", .readiness),
         Route("GET", "/capabilities", .capabilities),
+        Route("GET", "/metrics", .metrics),
     ]
 
     /// The query items that it understands.
@@ -34,7 +36,7 @@ enum Endpoint {
         switch self {
         case .createRun, .readRun: ["wait"]
         case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
-        case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities: []
+        case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities, .metrics: []
         }
     }
 }

@@ -61,6 +61,8 @@ public final class Exchange {
     /// `HTTPServer.run()` the answer is sent by the next call of it; `HTTPServer.timeout` is zero until then.
     public func respond(_ response: Response) {
         guard isOpen else { return }
+        var response = response
+        connections.configuration.onAnswer?(&note, &response)
         respond(connections.prepare(response))
     }
 

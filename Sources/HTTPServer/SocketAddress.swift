@@ -26,8 +26,10 @@ struct SocketAddress {
 
     /// Copies what a system call or MHD gave; nil if it is neither IPv4 nor IPv6.
     init?(_ name: UnsafePointer<sockaddr>) {
-        let isIPv6 = name.pointee.sa_family == sa_family_t(AF_INET6)
-        guard isIPv6 || name.pointee.sa_family == sa_family_t(AF_INET) else { return nil }
+        // Its first member; by name it is not to be had here, where the C library's module may own the type.
+        let family = UnsafeRawPointer(name).loadUnaligned(as: sa_family_t.self)
+        let isIPv6 = family == sa_family_t(AF_INET6)
+        guard isIPv6 || family == sa_family_t(AF_INET) else { return nil }
         let size = isIPv6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
         length = socklen_t(size)
         // SAFETY: an address of that family has that many bytes.

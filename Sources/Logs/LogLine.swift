@@ -46,7 +46,9 @@ public struct LogLine: Sendable {
     /// The line with its end; one that would be too long is cut, and says so.
     public func bytes(_ format: LogFormat) -> [UInt8] {
         var line = render(format, Self.mostBytes, fields)
-        if line.count > Self.mostBytes { line = render(format, 256, fields.map { ($0, Self.cut($1)) }.prefix(8) + Self.isCut) }
+        if line.count > Self.mostBytes {
+            line = render(format, 256, fields.map { ($0, Self.cut($1)) }.prefix(8) + Self.isCut)
+        }
         if line.count > Self.mostBytes { line = render(format, 256, Self.isCut) }
         return line
     }

@@ -7,7 +7,11 @@ internal import Glibc
 public struct ProcessMetrics: Sendable {
     /// Their families.
     public static let families = [
-        MetricFamily("process_cpu_seconds_total", .counter, "Processor time of this process, user and system, in seconds."),
+        MetricFamily(
+            "process_cpu_seconds_total",
+            .counter,
+            "Processor time of this process, user and system, in seconds."
+        ),
         MetricFamily("process_max_fds", .gauge, "How many descriptors this process may have open."),
         MetricFamily("process_open_fds", .gauge, "How many descriptors this process has open."),
         MetricFamily("process_resident_memory_bytes", .gauge, "Memory of this process that is in RAM, in bytes."),
@@ -61,7 +65,8 @@ public struct ProcessMetrics: Sendable {
         // The second field is a name in parentheses, which may hold anything.
         let fields = ProcFile.text("/proc/self/stat").split(separator: ")").last?.split(separator: " ") ?? []
         let boot = ProcFile.text("/proc/stat").split(separator: "\n").first { $0.hasPrefix("btime ") }
-        guard fields.count > 19, let ticks = Double(fields[19]), let boot = boot.flatMap({ Double($0.dropFirst(6)) }) else {
+        guard fields.count > 19, let ticks = Double(fields[19]), let boot = boot.flatMap({ Double($0.dropFirst(6)) })
+        else {
             return 0
         }
         return boot + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))

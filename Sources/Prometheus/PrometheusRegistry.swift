@@ -87,7 +87,9 @@ public final class PrometheusRegistry: MetricsFactory {
         return entries.withLock { entries in
             var entry = entries[name] ?? Entry(family: MetricFamily(name, kind, ""))
             if let known = entry.series.first(where: { Self.areSame($0.labels, labels) }) {
-                guard let values = known.values as? Values else { preconditionFailure("the metric \(name) is another kind") }
+                guard let values = known.values as? Values else {
+                    preconditionFailure("the metric \(name) is another kind")
+                }
                 return values
             }
             let values = make(entry.family.kind)

@@ -48,7 +48,8 @@ public enum Outcome: Sendable, Hashable {
 
     /// The contract's names for all of them.
     public static let names = [
-        "exited", "signaled", "timed_out", "cpu_limit", "memory_limit", "output_limit", "cancelled", "lost", "start_failed",
+        "exited", "signaled", "timed_out", "cpu_limit", "memory_limit", "output_limit", "cancelled", "lost",
+        "start_failed",
         "internal_error",
     ]
 

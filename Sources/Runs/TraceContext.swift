@@ -45,7 +45,9 @@ public struct TraceContext: Sendable, Hashable {
         else { return nil }
         let (trace, parent) = (text[3..<35], text[36..<52])
         for name in [trace, parent] {
-            guard name.allSatisfy({ digit($0) != nil }), name.contains(where: { $0 != UInt8(ascii: "0") }) else { return nil }
+            guard name.allSatisfy({ digit($0) != nil }), name.contains(where: { $0 != UInt8(ascii: "0") }) else {
+                return nil
+            }
         }
         return (String(decoding: trace, as: UTF8.self), String(decoding: parent, as: UTF8.self), flags & 3)
     }
@@ -93,7 +95,8 @@ public struct TraceContext: Sendable, Hashable {
 
     private static func isKey(_ text: ArraySlice<UInt8>) -> Bool {
         func isLetterOrDigit(_ byte: UInt8) -> Bool {
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
         }
         guard (1...256).contains(text.count), let first = text.first, isLetterOrDigit(first) else { return false }
         return text.allSatisfy { isLetterOrDigit($0) || "_-*/@".utf8.contains($0) }

@@ -52,6 +52,8 @@ struct ServeCommand: ParsableCommand {
 
     @OptionGroup var storage: StorageOptions
 
+    @OptionGroup var log: LogOptions
+
     @OptionGroup var view: ViewOptions
 
     @Option(name: .customLong("require"), help: Requirements.help)
@@ -100,7 +102,8 @@ struct ServeCommand: ParsableCommand {
             durability: try storage.accepted(),
             retention: try storage.retention(),
             sandbox: sandbox,
-            required: try Requirements.features(requirements)
+            required: try Requirements.features(requirements),
+            log: try log.settings()
         )
         server.run()
     }

@@ -30,11 +30,13 @@ struct Server {
     let retention: Retention
     let sandbox: SandboxConfiguration
     let required: Set<HostFeature>
+    let log: LogSettings
+    let metrics = ServerMetrics()
 
     /// Serves until it is told to stop.
     func run() -> Never {
         var signals = StopSignals([SIGINT, SIGTERM])
-        let logger = Diagnostics.logger()
+        let logger = log.logger
         let concurrency = limits.concurrency
         // First of all: now the process is small and has no other thread.
         let facts = HostFacts.current()
@@ -83,6 +85,7 @@ struct Server {
             do {
                 try await parts.start(self, handover.take(), facts, store, connections, logger)
                 Diagnostics.say("listening on http://\(parts.authority)")
+                logger.info("started", metadata: started(at: parts.authority, without: parts.gaps))
                 if parts.recovered != (0, 0) {
                     logger.notice(
                         "an earlier server left runs behind",
@@ -101,6 +104,19 @@ struct Server {
         }
     }
 
+    /// What an operator wants to find in an old log.
+    private func started(at authority: String, without gaps: [Gap]) -> Logger.Metadata {
+        let missing = Set(gaps.flatMap(\.features))
+        let walls = Requirement.isolation.features.subtracting(missing).map(\.rawValue).sorted()
+        return [
+            "version": "\(Sandglass.version)",
+            "address": "\(authority)",
+            "data": "\(dataDirectory ?? "temporary")",
+            "concurrency": "\(limits.concurrency)",
+            "walls": "\(walls.joined(separator: ","))",
+        ]
+    }
+
     /// Opens the data directory while the server may still open any, and gives up what it is not needed for any more.
     private func openStore() -> RunStore {
         do {
@@ -112,7 +128,7 @@ struct Server {
                     try DataDirectory(temporaryIn: Setting.text(of: "TMPDIR") ?? "/tmp", orOwnedBy: user)
                 }
             if let user { try directory.give(to: user) }
-            let store = try RunStore(directory, durability: durability, retention: retention)
+            let store = try RunStore(directory, durability: durability, retention: retention, metrics: metrics.store)
             try Privileges.drop()
             return store
         } catch {

@@ -68,9 +68,18 @@ final class ServerParts {
             store: store,
             limits: server.limits,
             enforcement: launcher.support.enforcement,
-            logger: logger
+            logger: logger,
+            metrics: server.metrics.service
         )
         self.service = service
+        var observation = Observation()
+        observation.metrics = server.metrics.registry
+        observation.scrape = { [metrics = server.metrics] in
+            service.publishLevels()
+            return metrics.render()
+        }
+        observation.accessLog = server.log.accessLog
+        observation.passesTrace = server.log.passesTrace
         let (maxima, maximumBodyBytes) = server.maxima()
         api = try APIServer(
             address: server.address.host,
@@ -79,7 +88,8 @@ final class ServerParts {
             maximumBodyBytes: maximumBodyBytes,
             maximumConnections: maximumConnections,
             capabilities: Capabilities(version: Sandglass.version, report: report, images: maxima.images),
-            service: service
+            service: service,
+            observation: observation
         )
     }
 
