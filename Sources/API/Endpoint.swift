@@ -14,6 +14,7 @@ enum Endpoint {
     case readiness
     case capabilities
     case description
+    case metrics
 
     /// The whole API is one table.
     static let routes: [Route<Endpoint>] = [
@@ -28,6 +29,7 @@ enum Endpoint {
         Route("GET", "/readyz", .readiness),
         Route("GET", "/capabilities", .capabilities),
         Route("GET", "/openapi.json", .description),
+        Route("GET", "/metrics", .metrics),
     ]
 
     /// The query items that it understands.
@@ -37,7 +39,7 @@ enum Endpoint {
         switch self {
         case .createRun, .readRun: ["wait"]
         case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
-        case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities, .description: []
+        case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities, .description, .metrics: []
         }
     }
 
@@ -47,6 +49,7 @@ enum Endpoint {
         case .createRun, .cancelRun, .deleteRun: .role(.run)
         case .listRuns, .readRun, .readOutput: .role(.read)
         case .capabilities, .description: .anybodyKnown
+        case .metrics: .role(.admin)
         case .health, .readiness: .anybody
         }
     }

@@ -3,6 +3,8 @@ internal import CLinux
 internal import Glibc
 internal import HTTPServer
 internal import Identity
+internal import Logging
+internal import Logs
 internal import Runs
 internal import Sandbox
 internal import Service
@@ -25,6 +27,7 @@ struct ServeConfiguration {
     let retention: Retention
     let sandbox: SandboxConfiguration
     let required: Set<HostFeature>
+    let log: LogSettings
 
     /// Reads the sources.
     ///
@@ -45,6 +48,12 @@ struct ServeConfiguration {
         self.sandbox = sandbox
         maxima = try Self.maxima(sources, sandbox)
         required = try SandboxSetting.required(sources)
+        log = LogSettings(
+            level: try sources.value(LogSetting.logLevel) ?? .info,
+            format: try sources.value(LogSetting.logFormat) ?? .text,
+            logsRequests: try sources.value(LogSetting.accessLog) ?? false,
+            passesTrace: try sources.value(LogSetting.passTraceparent) ?? false
+        )
         try check(sources)
     }
 

@@ -57,3 +57,11 @@ struct SandboxOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: .setting(SandboxSetting.allowHostNetwork)) var allowHostNetwork: Bool?
     @Option(help: .setting(SandboxSetting.require)) var require: [String] = []
 }
+
+/// What is said of it.
+struct LogOptions: ParsableArguments {
+    @Option(help: .setting(LogSetting.logLevel)) var logLevel: String?
+    @Option(help: .setting(LogSetting.logFormat)) var logFormat: String?
+    @Flag(inversion: .prefixedNo, help: .setting(LogSetting.accessLog)) var accessLog: Bool?
+    @Flag(inversion: .prefixedNo, help: .setting(LogSetting.passTraceparent)) var passTraceparent: Bool?
+}

@@ -9,6 +9,7 @@ internal import Store
 enum ServeSetting {
     /// The settings, in the order of the help.
     static let all: [SettingDescription] = front + http + queue + limits + store + SandboxSetting.all
+        + LogSetting.all
 
     // MARK: Who may reach it
 
