@@ -118,7 +118,11 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]
         ),
         // Drives the built program, over HTTP and as a command.
-        .testTarget(name: "EndToEndTests", dependencies: ["sandglass", "CLinux"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["sandglass", "CLinux", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "CLinux"], swiftSettings: swiftSettings),
         // What several test targets need: pipes, folders, launchers, and counts of descriptors.
         .target(

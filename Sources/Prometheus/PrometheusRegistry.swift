@@ -45,14 +45,17 @@ public final class PrometheusRegistry: MetricsFactory {
 
     // MARK: MetricsFactory
 
+    /// A counter, or the one that has these labels already.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         series(label, dimensions, or: .counter) { _ in CounterSeries() }
     }
 
+    /// A gauge, or the one that has these labels already; of a family that is a counter, one that somebody else counts.
     public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         series(label, dimensions, or: .gauge) { _ in GaugeSeries() }
     }
 
+    /// A gauge that has the value that was recorded last.
     public func makeRecorder(
         label: String,
         dimensions: [(String, String)],
@@ -61,6 +64,7 @@ public final class PrometheusRegistry: MetricsFactory {
         series(label, dimensions, or: .gauge) { _ in GaugeSeries() }
     }
 
+    /// A histogram of durations, or the one that has these labels already.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         series(label, dimensions, or: .histogram(bounds: Self.usualBounds)) { kind -> HistogramSeries in
             guard case .histogram(let bounds) = kind else { preconditionFailure("the metric \(label) is no timer") }
@@ -68,10 +72,13 @@ public final class PrometheusRegistry: MetricsFactory {
         }
     }
 
-    // What was counted stays true when nobody counts it any more.
+    /// Keeps it: what was counted stays true when nobody counts it any more.
     public func destroyCounter(_ handler: any CounterHandler) {}
+    /// Keeps it.
     public func destroyMeter(_ handler: any MeterHandler) {}
+    /// Keeps it.
     public func destroyRecorder(_ handler: any RecorderHandler) {}
+    /// Keeps it.
     public func destroyTimer(_ handler: any TimerHandler) {}
 
     private static let usualBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

@@ -18,7 +18,7 @@ struct RefusalLog {
         var metadata: Logger.Metadata = ["reason": "\(error.reason)"]
         switch error {
         case .notStored(let failure): metadata["error"] = "\(failure)"
-        case .queueFull(let waiting): metadata["queued"] = "\(waiting)"
+        case .queueFull(let waiting): metadata["queued"] = .stringConvertible(waiting)
         case .keyForgotten(let run): metadata["run"] = "\(run)"
         case .notAccepting, .keyTaken: break
         }

@@ -432,7 +432,7 @@ public final class RunService {
     private static func logged(_ stored: StoredRun, _ usage: Usage?, _ traceID: String?) -> Logger.Metadata {
         var metadata: Logger.Metadata = ["run": "\(stored.run.id)"]
         metadata["outcome"] = stored.run.result.map { "\($0.outcome.name)" }
-        metadata["seconds"] = usage.map { "\(Double($0.wall.wholeNanoseconds) / 1e9)" }
+        metadata["seconds"] = usage.map { .stringConvertible($0.wall) }
         if !stored.principal.isEmpty { metadata["principal"] = "\(stored.principal)" }
         metadata["trace"] = traceID.map { "\($0)" }
         return metadata

@@ -112,7 +112,7 @@ struct Server {
             "version": "\(Sandglass.version)",
             "address": "\(authority)",
             "data": "\(dataDirectory ?? "temporary")",
-            "concurrency": "\(limits.concurrency)",
+            "concurrency": .stringConvertible(limits.concurrency),
             "walls": "\(walls.joined(separator: ","))",
         ]
     }
