@@ -45,27 +45,37 @@ public struct LogLine: Sendable {
 
     /// The line with its end; one that would be too long is cut, and says so.
     public func bytes(_ format: LogFormat) -> [UInt8] {
-        var line = render(format, Self.mostBytes, fields)
-        if line.count > Self.mostBytes {
-            line = render(format, 256, fields.map { ($0, Self.cut($1)) }.prefix(8) + Self.isCut)
+        // What cannot fit is not written out first.
+        if textBytes < Self.mostBytes {
+            let line = render(format, message, fields)
+            if line.count <= Self.mostBytes { return line }
         }
-        if line.count > Self.mostBytes { line = render(format, 256, Self.isCut) }
-        return line
+        let message = String(message.unicodeScalars.prefix(Self.cutScalars))
+        let line = render(format, message, fields.prefix(Self.cutFields).map { ($0, Self.cut($1)) } + Self.isCut)
+        return line.count <= Self.mostBytes ? line : render(format, message, Self.isCut)
     }
 
+    private var textBytes: Int {
+        fields.reduce(message.utf8.count) { sum, field in
+            if case .text(let text) = field.value { sum + text.utf8.count } else { sum }
+        }
+    }
+
+    /// What is left of a text: escaped, each scalar takes ten bytes at most.
+    private static let cutScalars = 64
+    private static let cutFields = 16
     private static let isCut: [(name: String, value: Value)] = [("cut", .integer(1))]
 
     private static func cut(_ value: Value) -> Value {
         guard case .text(let text) = value else { return value }
-        return .text(String(text.prefix(64)))
+        return .text(String(text.unicodeScalars.prefix(cutScalars)))
     }
 
     private func render(
         _ format: LogFormat,
-        _ mostOfMessage: Int,
+        _ message: String,
         _ fields: some Sequence<(name: String, value: Value)>
     ) -> [UInt8] {
-        let message = message.utf8.count > mostOfMessage ? String(message.prefix(mostOfMessage / 4)) : message
         switch format {
         case .json: return Self.json(time, level, message, fields)
         case .text: return Self.text(time, level, message, fields)

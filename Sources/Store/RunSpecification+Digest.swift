@@ -11,7 +11,7 @@ extension RunSpecification {
         same.labels = [:]
         same.trace = nil
         // One that is set to what it is anyway makes no difference.
-        same.environment = fullEnvironment
+        same.environment = same.fullEnvironment
         return SHA256Digest(of: same.record)
     }
 }

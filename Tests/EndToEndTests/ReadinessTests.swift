@@ -34,7 +34,7 @@ struct ReadinessTests {
         let data = try DataFolder()
         mkdir(data.path, 0o700)
         try #require(mount("tmpfs", data.path, "tmpfs", 0, "size=16m") == 0)
-        defer { umount2(data.path, Int32(MNT_DETACH.rawValue)) }
+        defer { umount2(data.path, Int32(MNT_DETACH)) }
         let server = try data.server()
         try #expect(isReady(server))
         let filler = data.path + "/filler"

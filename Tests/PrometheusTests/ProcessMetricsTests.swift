@@ -19,7 +19,7 @@ import Testing
         for descriptor in descriptors { close(descriptor) }
         try #expect(#require(after.value("process_open_fds")) == #require(before.value("process_open_fds")) + 7)
         let resident = try #require(after.value("process_resident_memory_bytes"))
-        #expect(resident > 1 << 20)
+        #expect(resident > 1_048_576)
         try #expect(#require(after.value("process_virtual_memory_bytes")) > resident)
         try #expect(
             #require(after.value("process_cpu_seconds_total")) >= #require(before.value("process_cpu_seconds_total"))

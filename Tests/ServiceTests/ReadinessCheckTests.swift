@@ -7,7 +7,7 @@ import Testing
 @testable import Service
 @testable import Store
 
-@Suite(.sandbox, .serialized) struct ReadinessCheckTests {
+@Suite(.needsSandbox, .timeLimit(.minutes(2))) struct ReadinessCheckTests {
     @Reactor
     private func verdict(_ check: ReadinessCheck) async -> [ReadinessFault] {
         await withCheckedContinuation { continuation in check.check { continuation.resume(returning: $0) } }

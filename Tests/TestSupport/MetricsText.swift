@@ -4,21 +4,29 @@
 public struct MetricsText {
     /// What is wrong with a line.
     public struct Fault: Error, CustomStringConvertible {
+        /// What, and where.
         public let description: String
     }
 
     /// A line with a value.
     public struct Sample {
+        /// The family's name, of a histogram with what it is of it.
         public let name: String
+        /// What tells it from the others of its name.
         public let labels: [String: String]
+        /// The value.
         public let value: Double
     }
 
     /// What stands below one TYPE line.
     public struct Family {
+        /// Its name.
         public let name: String
+        /// Its type: `counter`, `gauge` or `histogram`.
         public let kind: String
+        /// Its help text, as it stands there.
         public let help: String?
+        /// Its lines.
         public var samples: [Sample] = []
     }
 
