@@ -19,6 +19,7 @@ struct RefusalLog {
         switch error {
         case .notStored(let failure): metadata["error"] = "\(failure)"
         case .queueFull(let waiting): metadata["queued"] = .stringConvertible(waiting)
+        case .tooManyWaiting(let most): metadata["most"] = .stringConvertible(most)
         case .keyForgotten(let run): metadata["run"] = "\(run)"
         case .notAccepting, .keyTaken: break
         }

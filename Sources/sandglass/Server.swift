@@ -117,9 +117,9 @@ struct Server {
         let walls = Requirement.isolation.features.subtracting(missing).map(\.rawValue).sorted()
         return [
             "version": "\(Sandglass.version)",
-            "address": "\(authority)",
-            "data": "\(dataDirectory ?? "temporary")",
-            "concurrency": .stringConvertible(limits.concurrency),
+            "address": "\(url)",
+            "data": "\(configuration.dataDirectory ?? "temporary")",
+            "concurrency": .stringConvertible(configuration.limits.concurrency),
             "walls": "\(walls.joined(separator: ","))",
         ]
     }
