@@ -85,7 +85,6 @@ struct Server {
             do {
                 try await parts.start(self, handover.take(), facts, store, connections, logger)
                 Diagnostics.say("listening on http://\(parts.authority)")
-                logger.info("started", metadata: started(at: parts.authority, without: parts.gaps))
                 if parts.recovered != (0, 0) {
                     logger.notice(
                         "an earlier server left runs behind",
@@ -97,6 +96,7 @@ struct Server {
                     let isWall = gap.features.contains(where: Requirement.isolation.features.contains)
                     logger.log(level: isWall ? .warning : .notice, "\(gap)")
                 }
+                logger.info("started", metadata: started(at: parts.authority, without: parts.gaps))
             } catch {
                 Diagnostics.say("sandglass: cannot start: \(error)")
                 parts.exitProcess(status: 1)
