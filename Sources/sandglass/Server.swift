@@ -92,7 +92,6 @@ struct Server {
                 try await parts.start(handover.take(), facts, store)
                 Diagnostics.say("listening on \(parts.url)")
                 ServiceNotification.ready()
-                logger.info("started", metadata: started(at: parts.url, without: parts.gaps))
                 if parts.recovered != (0, 0) {
                     logger.notice(
                         "an earlier server left runs behind",
@@ -104,6 +103,7 @@ struct Server {
                     let isWall = gap.features.contains(where: Requirement.isolation.features.contains)
                     logger.log(level: isWall ? .warning : .notice, "\(gap)")
                 }
+                logger.info("started", metadata: started(at: parts.url, without: parts.gaps))
             } catch {
                 Diagnostics.say("sandglass: cannot start: \(error)")
                 parts.exitProcess(status: 1)
