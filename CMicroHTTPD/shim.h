@@ -59,6 +59,18 @@ static inline int sandglass_mhd_socket(struct MHD_Connection *connection) {
     return info == NULL ? -1 : info->connect_fd;
 }
 
+/// The client's address; its family says how long it is.
+static inline const struct sockaddr *sandglass_mhd_client_address(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info == NULL ? NULL : info->client_addr;
+}
+
+/// What the connection callback left for this connection.
+static inline void *sandglass_mhd_context(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
 /// Bytes from the first one of the request line to the end of the empty line.
 static inline size_t sandglass_mhd_header_bytes(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =

@@ -38,14 +38,16 @@ final class Connections {
     }
 
     /// A connection was accepted.
-    func opened(_ socket: Int32) {
+    func opened(_ connection: Connection) {
+        let socket = connection.socket
         // Edge-triggered: a hang-up is told once. A socket that cannot be watched is served like any other.
         var event = epoll_event(events: EPOLLRDHUP.rawValue | EPOLLET.rawValue, data: epoll_data(fd: socket))
         epoll_ctl(hangUps, EPOLL_CTL_ADD, socket, &event)
     }
 
     /// A connection is about to be closed, which ends its watch too.
-    func closing(_ socket: Int32) {
+    func closing(_ connection: Connection) {
+        let socket = connection.socket
         guard !halfClosed.isEmpty else { return }
         halfClosed.remove(socket)
         unsettled.remove(socket)
@@ -87,10 +89,16 @@ final class Connections {
     func handle(_ exchange: Exchange) -> Bool {
         handler(exchange)
         guard exchange.handlerReturned() else { return false }
-        let socket = MicroHTTPD.socket(of: exchange.connection)
+        let socket = exchange.connection.socket
         waiting[socket] = exchange
         if halfClosed.contains(socket) { unsettled.insert(socket) }
         return true
+    }
+
+    /// A request is over.
+    func completed(_ intake: Intake, isWhole: Bool) {
+        guard let onCompletion = configuration.onCompletion else { return }
+        if let request = intake.completed(isWhole: isWhole, at: MonotonicClock.now) { onCompletion(request) }
     }
 
     /// Makes an answer, or the one that says that this answer cannot be sent.
@@ -105,11 +113,11 @@ final class Connections {
 
     /// Lets MHD go on with a connection that waited.
     func resume(_ exchange: Exchange) {
-        let socket = MicroHTTPD.socket(of: exchange.connection)
+        let socket = exchange.connection.socket
         waiting[socket] = nil
         if halfClosed.contains(socket) { unsettled.insert(socket) }
         hasResumed = true
-        MicroHTTPD.resume(exchange.connection, configuration: configuration)
+        MicroHTTPD.resume(exchange.connection.handle, configuration: configuration)
     }
 
     /// Resumes all who wait, unanswered: MHD aborts the process if it is stopped while one is suspended.

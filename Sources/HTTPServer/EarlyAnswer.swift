@@ -3,6 +3,7 @@ internal import Glibc
 /// An answer that is written to a socket without MHD, as the last one on it.
 struct EarlyAnswer {
     private let text: [UInt8]
+    let given: GivenAnswer
 
     init(_ response: Response) {
         var body: [UInt8] = []
@@ -12,6 +13,7 @@ struct EarlyAnswer {
         for field in response.headers { head += "\(field.name): \(field.value)\r\n" }
         head += "Content-Length: \(body.count)\r\n\r\n"
         text = Array(head.utf8) + body
+        given = GivenAnswer(status: response.status, bodyBytes: body.count)
     }
 
     /// Writes what the socket takes without waiting, which is all, since nothing else is under way on it.

@@ -23,6 +23,8 @@ public struct HTTPServerConfiguration: Sendable {
     /// Called with the status (400, 413, 414, 431, or 500 when an answer of the handler's cannot be
     /// sent) and a sentence that says why.
     public var problem: @Sendable (_ status: Int, _ detail: String) -> Response
+    /// Called once for every request that is over, inside `HTTPServer.run()` or `stop()`; nil costs nothing.
+    public var onCompletion: (@Sendable (CompletedRequest) -> Void)?
 
     /// Creates a configuration with the defaults of a server on loopback.
     public init(address: String = "127.0.0.1", port: UInt16 = 0) {

@@ -79,8 +79,6 @@ struct MicroHTTPD {
         MHD_get_reason_phrase_for(UInt32(clamping: status)).map { String(cString: $0) } ?? ""
     }
 
-    static func socket(of connection: OpaquePointer) -> Int32 { sandglass_mhd_socket(connection) }
-
     /// Resumes a connection so that its answer is written before anything is read.
     ///
     /// MHD reads first, and would take the end of the stream, sent by a client that has closed its sending side

@@ -24,6 +24,17 @@ struct SocketAddress {
         }
     }
 
+    /// Copies what a system call or MHD gave; nil if it is neither IPv4 nor IPv6.
+    init?(_ name: UnsafePointer<sockaddr>) {
+        let isIPv6 = name.pointee.sa_family == sa_family_t(AF_INET6)
+        guard isIPv6 || name.pointee.sa_family == sa_family_t(AF_INET) else { return nil }
+        let size = isIPv6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
+        length = socklen_t(size)
+        // SAFETY: an address of that family has that many bytes.
+        let bytes = UnsafeRawBufferPointer(start: name, count: size)
+        withUnsafeMutableBytes(of: &storage) { $0.copyMemory(from: bytes) }
+    }
+
     var isIPv6: Bool { storage.ss_family == sa_family_t(AF_INET6) }
 
     var port: UInt16 {
@@ -42,6 +53,12 @@ struct SocketAddress {
             return inet_ntop(isIPv6 ? AF_INET6 : AF_INET, base + offset, &text, socklen_t(text.count)) != nil
         }
         return isReadable ? text.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" } : ""
+    }
+
+    /// The address of a client without the port; one of IPv4 is one, also on a socket for both families (RFC 4291, 2.5.5.2).
+    var clientLiteral: String {
+        let literal = literal
+        return literal.hasPrefix("::ffff:") && literal.contains(".") ? String(literal.dropFirst(7)) : literal
     }
 
     /// Gives it to a system call that reads one.
