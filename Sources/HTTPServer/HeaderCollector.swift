@@ -10,7 +10,7 @@ struct HeaderCollector {
     private var hosts = 0
     private var contentLengths = 0
     private var transferCodings = 0
-    private var isChunked = false
+    private(set) var isChunked = false
     private var fault: String?
 
     /// Begins with none.
@@ -44,7 +44,10 @@ struct HeaderCollector {
     }
 
     /// Refuses what could be read as another request by somebody else (RFC 9112, 6.1, 6.3, 3.2, 5.1).
-    func check(isHTTP11: Bool) throws(RequestRefusal) {
+    func check(isHTTP11: Bool, mostFields: Int) throws(RequestRefusal) {
+        guard headers.count <= mostFields else {
+            throw RequestRefusal(431, "There are more than \(mostFields) header fields.")
+        }
         if let fault { throw .malformed(fault) }
         if checksPlaces, places?.isOrderly != true {
             throw .malformed("The request's head has a NUL, a bare line feed, a folded line or too many spaces.")
@@ -61,12 +64,15 @@ struct HeaderCollector {
         guard transferCodings == 1, isChunked else { throw .malformed("The Transfer-Encoding is not chunked.") }
     }
 
+    /// Reads digits; what is more than an `Int` can be is the largest of them, which is over every limit.
     private static func number(_ text: UnsafeBufferPointer<UInt8>) -> Int? {
-        guard !text.isEmpty, text.count < 19 else { return nil }
+        guard !text.isEmpty else { return nil }
         var number = 0
         for byte in text {
             guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-            number = number * 10 + Int(byte - UInt8(ascii: "0"))
+            let (tens, isOver) = number.multipliedReportingOverflow(by: 10)
+            let (sum, isPast) = tens.addingReportingOverflow(Int(byte - UInt8(ascii: "0")))
+            number = isOver || isPast ? Int.max : sum
         }
         return number
     }

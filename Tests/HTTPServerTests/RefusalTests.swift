@@ -184,7 +184,7 @@ extension ServerTests {
             let server = try ServerThread { exchange, _ in exchange.respond(.make("\(exchange.request.headers.count)"))
             }
             let client = try Client(server)
-            let fields = (0..<100).map { index in
+            let fields = (0..<98).map { index in
                 "X-\(index):" + String(repeating: " ", count: index % 4) + (index % 3 == 0 ? "" : "v") + "\r\n"
             }
             try client.send("\r\nGET /a?b=c&d HTTP/1.1\r\nHost: a\r\n")
@@ -193,7 +193,7 @@ extension ServerTests {
                 try client.send(String(field.dropFirst(5)))
             }
             try client.send("Cookie: a=b; c=d\r\n\r\n")
-            #expect(try client.answer().body == "102")
+            #expect(try client.answer().body == "100")
             try server.stop()
         }
     }
