@@ -54,12 +54,16 @@ final class Acceptor {
     private func take(_ socket: Int32, from address: SocketAddress, at now: Duration) {
         let configuration = connections.configuration
         if connections.count >= configuration.maximumConnections {
-            return connections.turnAway(socket, from: address, 503, "There are too many connections.")
+            return connections.turnAway(
+                socket,
+                from: address,
+                RequestRefusal(503, "There are too many connections.")
+            )
         }
         let most = configuration.maximumConnectionsPerAddress
         if most > 0, connections.count(from: address) >= most {
-            let client = address.clientLiteral
-            return connections.turnAway(socket, from: address, 429, "There are too many connections from \(client).")
+            let detail = "There are too many connections from \(address.clientLiteral)."
+            return connections.turnAway(socket, from: address, RequestRefusal(429, detail))
         }
         daemon.add(socket, from: address)
     }

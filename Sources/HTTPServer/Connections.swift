@@ -11,6 +11,7 @@ final class Connections {
     /// An epoll descriptor with all sockets: readable when somebody has hung up or wants to come in.
     let poll: Int32
     private let handler: (Exchange) -> Void
+    private let times: TimeLimits
     /// By socket, whose number stays its own until MHD has told us of its end.
     private var open: [Int32: Connection] = [:]
     private var byAddress: [SocketAddress.Network: Int] = [:]
@@ -28,6 +29,8 @@ final class Connections {
     private(set) var now = MonotonicClock.now
     private var round = 0
     private var isStopping = false
+    /// The bytes of all bodies that have come and whose requests are not over.
+    private var bodyBytes = 0
     /// When somebody may have taken too long, at the earliest.
     private var nextLook: Duration?
 
@@ -37,6 +40,7 @@ final class Connections {
     ) throws(HTTPServerError) {
         self.configuration = configuration
         self.handler = handler
+        times = TimeLimits(configuration: configuration)
         poll = epoll_create1(Int32(EPOLL_CLOEXEC))
         farewells = Farewells(poll: poll, mostBytes: max(2 * min(configuration.maximumBodyBytes, Int.max / 2), 1 << 20))
         guard poll >= 0 else {
@@ -165,12 +169,10 @@ final class Connections {
         let count = recv(connection.socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
         // Had the client ended the stream, or broken it, that would be MHD's reason; unless there were bytes before.
         if count > 0 || (count < 0 && errno == EAGAIN) { return true }
-        return count == 0 && connection.requests == 0 && Self.hasReceived(connection.socket)
-    }
-
-    private static func hasReceived(_ socket: Int32) -> Bool {
+        guard count == 0, connection.requests == 0 else { return false }
         var progress = sandglass_tcp_progress()
-        return sandglass_tcp_progress(socket, &progress) == 0 && progress.received > 0
+        // The end counts as one byte, like everything that has a number in the stream.
+        return sandglass_tcp_progress(connection.socket, &progress) == 0 && progress.received > 1
     }
 
     /// Lets a socket go when its client has read what was written.
@@ -188,9 +190,15 @@ final class Connections {
         if connection.phase != .head { enter(.head, connection) }
     }
 
+    /// A piece of a body came; false if there is no room for it.
+    func takes(_ count: Int, of connection: Connection) -> Bool {
+        connection.bodyBytes += count
+        bodyBytes += count
+        return bodyBytes <= configuration.maximumBodyBytesInAll
+    }
+
     /// A head was read and accepted, and a body is to come.
     func awaitsBody(_ connection: Connection) {
-        connection.bodyBytes = 0
         enter(.body, connection)
     }
 
@@ -230,6 +238,8 @@ final class Connections {
     func completed(_ intake: Intake, isWhole: Bool) {
         let connection = intake.connection
         connection.intake = nil
+        bodyBytes -= connection.bodyBytes
+        connection.bodyBytes = 0
         connection.lastRound = round
         if let answer = connection.earlyAnswer {
             connection.earlyAnswer = nil
@@ -258,20 +268,18 @@ final class Connections {
         connection.hasLastWord = true
         guard !configuration.isEncrypted else { return }
         connection.lingers = true
-        let answer = EarlyAnswer(configuration.problem(refusal.status, refusal.detail))
+        let answer = EarlyAnswer(configuration.response(to: refusal))
         answer.write(to: connection.socket)
         connection.earlyAnswer = answer.given
     }
 
     /// Answers a client that is one too many, and lets it go.
-    func turnAway(_ socket: Int32, from address: SocketAddress, _ status: Int, _ detail: String) {
+    func turnAway(_ socket: Int32, from address: SocketAddress, _ refusal: RequestRefusal) {
         guard !configuration.isEncrypted else {
             close(socket)
             return
         }
-        var response = configuration.problem(status, detail)
-        response.headers.append(HeaderField("Retry-After", "1"))
-        let answer = EarlyAnswer(response)
+        let answer = EarlyAnswer(configuration.response(to: refusal))
         answer.write(to: socket)
         linger(socket)
         tell(answer.given, from: address.clientLiteral)
@@ -299,7 +307,7 @@ final class Connections {
         connection.lingers = true
         // MHD would send the head of an answer to a malformed Content-Length twice: better none.
         if headIsComplete, case .line = connection.intake?.stage { return false }
-        let page = prepare(configuration.problem(refusal.status, refusal.detail))
+        let page = prepare(configuration.response(to: refusal))
         connection.page = page
         connection.earlyAnswer = GivenAnswer(status: page.status, bodyBytes: page.bodyBytes)
         enter(.sending, connection)
@@ -317,10 +325,11 @@ final class Connections {
     }
 
     private func look(at connection: Connection) {
-        if connection.phase == .idle { noticeBytes(connection) }
-        if connection.phase == .sending { noticeProgress(connection) }
-        guard let due = due(connection) else { return }
-        guard due <= now else { return lookAgain(at: nextLook(at: connection, due: due)) }
+        times.update(connection, now: now)
+        guard let end = times.end(of: connection), end <= now else {
+            if let next = times.nextLook(at: connection, now: now) { lookAgain(at: next) }
+            return
+        }
         switch connection.phase {
         case .head: answerEarly(connection, RequestRefusal(408, "The request's head took too long."))
         case .body: answerEarly(connection, RequestRefusal(408, "The request's body took too long."))
@@ -329,60 +338,15 @@ final class Connections {
         connection.giveUp(resets: connection.phase == .sending || connection.phase == .draining)
     }
 
-    /// When a connection has taken too long; nil if it may take as long as it likes.
-    private func due(_ connection: Connection) -> Duration? {
-        let time: Duration
-        switch connection.phase {
-        case .handled: return nil
-        case .draining: time = Farewells.patience
-        case .head: time = configuration.headTimeout
-        case .idle: time = configuration.idleTimeout
-        case .sending: time = configuration.sendTimeout
-        case .body:
-            guard configuration.bodyTimeout > .zero else { return nil }
-            let earned = connection.bodyBytes / max(configuration.minimumBodyBytesPerSecond, 1)
-            return connection.since + configuration.bodyTimeout
-                + (configuration.minimumBodyBytesPerSecond > 0 ? .seconds(earned) : .zero)
-        }
-        return time > .zero ? connection.since + time : nil
-    }
-
-    /// An answer's progress and an idle connection's first byte are seen only by looking.
-    private func nextLook(at connection: Connection, due: Duration) -> Duration {
-        switch connection.phase {
-        case .sending: min(due, now + configuration.sendTimeout / 2)
-        case .idle where configuration.headTimeout > .zero: min(due, now + configuration.headTimeout / 2)
-        case .idle, .head, .body, .draining, .handled: due
-        }
-    }
-
     private func enter(_ phase: Connection.Phase, _ connection: Connection) {
         connection.enter(phase, at: now)
-        if let due = due(connection) { lookAgain(at: nextLook(at: connection, due: due)) }
+        if let next = times.nextLook(at: connection, now: now) { lookAgain(at: next) }
     }
 
     private func lookAgain(at time: Duration) {
         // Many that are due one after the other are dealt with together.
         let time = max(time, now + .milliseconds(20))
         if nextLook.map({ time < $0 }) ?? true { nextLook = time }
-    }
-
-    /// A kept connection on which bytes have come since the last answer has begun another request.
-    private func noticeBytes(_ connection: Connection) {
-        var progress = sandglass_tcp_progress()
-        guard sandglass_tcp_progress(connection.socket, &progress) == 0 else { return }
-        let last = now - .milliseconds(progress.milliseconds_since_data)
-        // Ten milliseconds: the kernel's clock is coarse, and the last request's own bytes must not count.
-        if last > connection.since + .milliseconds(10) { connection.enter(.head, at: last) }
-    }
-
-    private func noticeProgress(_ connection: Connection) {
-        var progress = sandglass_tcp_progress()
-        guard sandglass_tcp_progress(connection.socket, &progress) == 0,
-            progress.acknowledged != connection.acknowledgedBytes
-        else { return }
-        connection.acknowledgedBytes = progress.acknowledged
-        connection.enter(.sending, at: now)
     }
 
     // MARK: The end

@@ -8,6 +8,11 @@ public struct HTTPServerConfiguration: Sendable {
     public var port: UInt16
     /// The most bytes of a request's body; more is answered with 413.
     public var maximumBodyBytes: Int
+    /// The most bytes of all bodies together that have come and whose requests are not answered yet; who sends more is
+    /// answered with 503.
+    ///
+    /// Without it the connections' number would multiply what one body may have.
+    public var maximumBodyBytesInAll: Int
     /// The most bytes of a request's line and headers together; more is answered with 431.
     public var maximumHeaderBytes: Int
     /// The most header fields of a request; more is answered with 431.
@@ -67,6 +72,7 @@ public struct HTTPServerConfiguration: Sendable {
         self.address = address
         self.port = port
         maximumBodyBytes = 32 << 20
+        maximumBodyBytesInAll = 512 << 20
         maximumHeaderBytes = 16 << 10
         maximumTargetBytes = 8 << 10
         maximumConnections = 1_024
@@ -88,4 +94,13 @@ public struct HTTPServerConfiguration: Sendable {
 
     /// Whether what is written has to go through TLS.
     var isEncrypted: Bool { false }
+
+    /// What a client is told whose request is refused, as the last answer on its connection.
+    func response(to refusal: RequestRefusal) -> Response {
+        var response = problem(refusal.status, refusal.detail)
+        response.headers.append(HeaderField("Connection", "close"))
+        // Both pass by themselves (RFC 6585, 4; RFC 9110, 15.6.4).
+        if refusal.status == 429 || refusal.status == 503 { response.headers.append(HeaderField("Retry-After", "1")) }
+        return response
+    }
 }

@@ -6,8 +6,9 @@ struct HeaderCollector {
     /// Whether the places matter.
     private let checksPlaces: Bool
     private(set) var contentLength: Int?
-    private(set) var expectsContinue = false
+    private var expectsMore = false
     private var hosts = 0
+    private var hostIsValid = true
     private var contentLengths = 0
     private var transferCodings = 0
     private(set) var isChunked = false
@@ -29,9 +30,11 @@ struct HeaderCollector {
         if name.isEmpty || !name.allSatisfy(\.isTokenCharacter) { fault = "A header's name is not a token." }
         if !value.allSatisfy(\.isFieldCharacter) { fault = "A header has a control character." }
         switch name.count {
-        case 4 where name.equalsIgnoringCase("Host"): hosts += 1
+        case 4 where name.equalsIgnoringCase("Host"):
+            hosts += 1
+            hostIsValid = HostField.isValid(value)
         case 6 where name.equalsIgnoringCase("Expect"):
-            expectsContinue = expectsContinue || value.equalsIgnoringCase("100-continue")
+            if !value.equalsIgnoringCase("100-continue") { expectsMore = true }
         case 14 where name.equalsIgnoringCase("Content-Length"):
             contentLengths += 1
             contentLength = Self.number(value)
@@ -54,10 +57,17 @@ struct HeaderCollector {
         }
         guard hosts < 2 else { throw .malformed("There is more than one Host header.") }
         guard hosts == 1 || !isHTTP11 else { throw .malformed("There is no Host header.") }
+        guard hostIsValid else { throw .malformed("The Host is not a name or an address with a port.") }
         guard contentLengths < 2 else { throw .malformed("There is more than one Content-Length header.") }
         guard contentLengths == 0 || contentLength != nil else {
             throw .malformed("The Content-Length is not a number.")
         }
+        try checkTransferCoding(isHTTP11: isHTTP11)
+        // Last: it is the one thing that may be meant well (RFC 9110, 10.1.1).
+        guard !expectsMore else { throw RequestRefusal(417, "Nothing but 100-continue can be expected.") }
+    }
+
+    private func checkTransferCoding(isHTTP11: Bool) throws(RequestRefusal) {
         guard transferCodings > 0 else { return }
         guard contentLengths == 0 else { throw .malformed("There are both Content-Length and Transfer-Encoding.") }
         guard isHTTP11 else { throw .malformed("HTTP/1.0 has no Transfer-Encoding.") }

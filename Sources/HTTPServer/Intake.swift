@@ -7,9 +7,9 @@ final class Intake {
         case body(Exchange)
         /// It was refused with an answer that MHD sends.
         case refused(Refusal)
-        /// Its body is too long, which it has been told or will be told when all of it has come; so many more bytes are read
+        /// Its body is too much, which it has been told or will be told when all of it has come; so many more bytes are read
         /// and dropped.
-        case draining(Exchange, bytesLeft: Int)
+        case draining(Exchange, RequestRefusal, bytesLeft: Int)
         /// The handler has it.
         case handed(Exchange)
     }
@@ -48,7 +48,7 @@ final class Intake {
         let (method, path): (String?, String?) =
             switch stage {
             case .line(let target, _): (nil, try? target.get().target)
-            case .body(let exchange), .draining(let exchange, _), .handed(let exchange):
+            case .body(let exchange), .draining(let exchange, _, _), .handed(let exchange):
                 (exchange.request.method, exchange.request.target)
             case .refused(let refusal): (refusal.method, refusal.target)
             }
@@ -85,7 +85,7 @@ final class Intake {
         }
         switch stage {
         case .line(let target, _): return result(nil, try? target.get().target, nil, isWhole: false)
-        case .body(let exchange), .draining(let exchange, _):
+        case .body(let exchange), .draining(let exchange, _, _):
             return result(exchange.request.method, exchange.request.target, nil, isWhole: false)
         case .refused(let refusal):
             let isWhole = isWhole || refusal.isWritten

@@ -45,15 +45,15 @@ struct Reception {
     func receive(_ piece: UnsafeRawBufferPointer, into intake: Intake) {
         switch intake.stage {
         case .body(let exchange):
-            intake.connection.bodyBytes += piece.count
-            if piece.count > configuration.maximumBodyBytes - exchange.request.body.count {
-                exchange.request.body = []
-                refuseBody(exchange, intake)
-            } else {
-                exchange.request.body.append(contentsOf: piece)
+            guard piece.count <= configuration.maximumBodyBytes - exchange.request.body.count else {
+                return refuseBody(exchange, intake, bodyRefusal)
             }
-        case .draining(let exchange, let bytesLeft):
-            intake.stage = .draining(exchange, bytesLeft: bytesLeft - piece.count)
+            guard connections.takes(piece.count, of: intake.connection) else {
+                return refuseBody(exchange, intake, RequestRefusal(503, "The server has no room for more bodies."))
+            }
+            exchange.request.body.append(contentsOf: piece)
+        case .draining(let exchange, let refusal, let bytesLeft):
+            intake.stage = .draining(exchange, refusal, bytesLeft: bytesLeft - piece.count)
             if piece.count >= bytesLeft { intake.connection.giveUp(resets: true) }
         case .refused, .line, .handed: break
         }
@@ -65,9 +65,9 @@ struct Reception {
         case .body(let exchange):
             intake.stage = .handed(exchange)
             return connections.handle(exchange) ? .waits : .answered
-        case .draining(let exchange, _) where !intake.connection.hasLastWord:
+        case .draining(let exchange, let refusal, _) where !intake.connection.hasLastWord:
             let request = exchange.request
-            refuse(intake, bodyRefusal, method: request.method, target: request.target)
+            refuse(intake, refusal, method: request.method, target: request.target)
             return .answered
         case .line, .refused, .draining, .handed:
             // Handed and asked about again: it was resumed without an answer, for its client hung up.
@@ -81,7 +81,7 @@ struct Reception {
 
     /// Answers by way of MHD, which then closes the connection.
     private func refuse(_ intake: Intake, _ refusal: RequestRefusal, method: String, target: String?) {
-        let response = connections.prepare(configuration.problem(refusal.status, refusal.detail).closing)
+        let response = connections.prepare(configuration.response(to: refusal))
         let answer = GivenAnswer(status: response.status, bodyBytes: response.bodyBytes)
         intake.stage = .refused(Intake.Refusal(method: method, target: target, answer: answer))
         intake.connection.lingers = true
@@ -95,11 +95,13 @@ struct Reception {
     /// reset: the client, busy sending, would never see the answer. So the answer is written here, with
     /// the end of the stream after it, and what comes is read and dropped up to twice what a body may have. Into an
     /// encrypted stream nothing can be written here: there the answer comes when the whole body has.
-    private func refuseBody(_ exchange: Exchange, _ intake: Intake) {
-        if !configuration.isEncrypted { connections.answerEarly(intake.connection, bodyRefusal) }
+    private func refuseBody(_ exchange: Exchange, _ intake: Intake, _ refusal: RequestRefusal) {
+        exchange.request.body = []
+        if !configuration.isEncrypted { connections.answerEarly(intake.connection, refusal) }
         connections.drains(intake.connection)
         intake.stage = .draining(
             exchange,
+            refusal,
             bytesLeft: max(2 * min(configuration.maximumBodyBytes, Int.max / 2), 1 << 20)
         )
     }

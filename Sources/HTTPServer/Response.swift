@@ -17,11 +17,4 @@ public struct Response: Sendable {
         self.headers = headers
         self.body = body
     }
-
-    /// The same answer as the last one on its connection.
-    var closing: Response {
-        var response = self
-        response.headers.append(HeaderField("Connection", "close"))
-        return response
-    }
 }

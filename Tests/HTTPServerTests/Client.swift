@@ -85,6 +85,12 @@ final class Client {
         return poll(&polled, 1, time) > 0
     }
 
+    /// Whether another answer begins before the server closes.
+    func hasMore() -> Bool {
+        if !received.isEmpty { return true }
+        return ((try? receive()) ?? 0) > 0
+    }
+
     /// Reads and drops all that comes until the server closes; throws if it resets.
     func readToEnd() throws {
         var buffer = [UInt8](repeating: 0, count: 65_536)
