@@ -97,7 +97,13 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(name: "JSON", swiftSettings: swiftSettings),
-        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "CLinux"], swiftSettings: swiftSettings),
+        // What libmicrohttpd answers by itself, in our words; it links against the library like CMicroHTTPD.
+        .target(name: "CMicroHTTPDHooks", cSettings: cSettings, linkerSettings: [.linkedLibrary("microhttpd")]),
+        .target(
+            name: "HTTPServer",
+            dependencies: ["CMicroHTTPD", "CMicroHTTPDHooks", "CLinux"],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "API",
             dependencies: [

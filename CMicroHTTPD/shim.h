@@ -19,21 +19,23 @@ struct sandglass_mhd_callbacks {
 
 struct sandglass_mhd_limits {
     unsigned int connections;
-    unsigned int idle_seconds;
     size_t connection_bytes;
 };
 
 // Exists because MHD_start_daemon is variadic, which Swift does not import.
 //
 // The flags leave out MHD_USE_INTERNAL_POLLING_THREAD, so MHD starts no thread, and MHD_USE_ERROR_LOG,
-// so it writes nothing to standard error. MHD itself drops the MHD_USE_ITC that MHD_ALLOW_SUSPEND_RESUME
+// so it writes nothing to standard error; without a listening socket it accepts nobody, which our Acceptor does. With
+// MHD_USE_TURBO it tries to read before it is told that it can, and does not shut a socket down before it closes it: so the
+// last word can be ours where MHD says nothing. It has no timeout of its own: it counts each byte as a sign of life, in all
+// phases alike. MHD itself drops the MHD_USE_ITC that MHD_ALLOW_SUSPEND_RESUME
 // implies: without a thread of its own there is nobody to wake.
-static inline struct MHD_Daemon *sandglass_mhd_start(int listen_socket, struct sandglass_mhd_limits limits,
+static inline struct MHD_Daemon *sandglass_mhd_start(struct sandglass_mhd_limits limits,
                                                      struct sandglass_mhd_callbacks callbacks) {
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, callbacks.access,
-                            callbacks.context, MHD_OPTION_LISTEN_SOCKET, listen_socket,
-                            MHD_OPTION_CONNECTION_LIMIT, limits.connections, MHD_OPTION_CONNECTION_TIMEOUT,
-                            limits.idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.connection_bytes,
+    unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO;
+    return MHD_start_daemon(flags, 0, NULL, NULL, callbacks.access, callbacks.context,
+                            MHD_OPTION_CONNECTION_LIMIT, limits.connections,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.connection_bytes,
                             MHD_OPTION_NOTIFY_COMPLETED, callbacks.completed, callbacks.context,
                             MHD_OPTION_NOTIFY_CONNECTION, callbacks.connection, callbacks.context,
                             MHD_OPTION_URI_LOG_CALLBACK, callbacks.target, callbacks.context,
@@ -47,11 +49,6 @@ static inline struct MHD_Daemon *sandglass_mhd_start(int listen_socket, struct s
 static inline int sandglass_mhd_epoll_descriptor(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
     return info == NULL ? -1 : info->epoll_fd;
-}
-
-static inline unsigned int sandglass_mhd_open_connections(struct MHD_Daemon *daemon) {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info == NULL ? 0 : info->num_connections;
 }
 
 static inline int sandglass_mhd_socket(struct MHD_Connection *connection) {

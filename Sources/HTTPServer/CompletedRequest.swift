@@ -1,7 +1,7 @@
 /// How a request ended: what an access log and metrics need.
 ///
-/// There is one for every request whose line was received, whether it was answered by the handler, refused before it,
-/// or never answered at all.
+/// There is one for every request, whether it was answered by the handler, refused before it, or never answered at all, and
+/// for every connection that was answered although no request line could be read from it.
 public struct CompletedRequest: Sendable {
     /// The method as sent; nil if the request was refused before it could be read.
     public let method: String?
@@ -21,4 +21,21 @@ public struct CompletedRequest: Sendable {
     public let clientAddress: String
     /// What the handler left in ``Exchange/note``.
     public let note: (any Sendable)?
+}
+
+extension CompletedRequest {
+    /// A request of which not even the line was read.
+    init(unread answer: GivenAnswer, clientAddress: String) {
+        self.init(
+            method: nil,
+            target: nil,
+            status: answer.status,
+            bodyBytes: answer.bodyBytes,
+            isWhole: true,
+            wasRefused: true,
+            duration: .zero,
+            clientAddress: clientAddress,
+            note: nil
+        )
+    }
 }

@@ -9,7 +9,7 @@ struct EarlyAnswer {
         var body: [UInt8] = []
         if case .bytes(let bytes) = response.body { body = bytes }
         var head = "HTTP/1.1 \(response.status) \(MicroHTTPD.reason(of: response.status))\r\n"
-        head += "Date: \(Self.now())\r\nConnection: close\r\n"
+        head += "Date: \(Self.now())\r\n"
         for field in response.headers { head += "\(field.name): \(field.value)\r\n" }
         head += "Content-Length: \(body.count)\r\n\r\n"
         text = Array(head.utf8) + body

@@ -77,6 +77,7 @@ public final class Exchange {
         end()
         answer = GivenAnswer(status: response.status, bodyBytes: response.bodyBytes)
         MicroHTTPD.queue(response, on: connection.handle)
+        connections.answered(connection)
         if hadReturned { connections.resume(self) }
     }
 

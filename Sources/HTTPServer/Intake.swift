@@ -7,17 +7,20 @@ final class Intake {
         case body(Exchange)
         /// It was refused with an answer that MHD sends.
         case refused(Refusal)
-        /// It was refused with an answer that we wrote ourselves; so many more bytes are read and dropped.
-        case draining(Refusal, bytesLeft: Int)
+        /// Its body is too much, which it has been told or will be told when all of it has come; so many more bytes are read
+        /// and dropped.
+        case draining(Exchange, RequestRefusal, bytesLeft: Int)
         /// The handler has it.
         case handed(Exchange)
     }
 
     /// What is remembered of a request that was refused.
     struct Refusal {
-        let method: String
+        let method: String?
         let target: String?
         let answer: GivenAnswer
+        /// Whether it was written without MHD, and so as a whole.
+        var isWritten = false
     }
 
     let connection: Connection
@@ -38,6 +41,18 @@ final class Intake {
         } catch {
             stage = .line(.failure(error), targetBytes: target.count)
         }
+    }
+
+    /// Takes note of an answer that was not the handler's.
+    func refuse(with answer: GivenAnswer, isWritten: Bool) {
+        let (method, path): (String?, String?) =
+            switch stage {
+            case .line(let target, _): (nil, try? target.get().target)
+            case .body(let exchange), .draining(let exchange, _, _), .handed(let exchange):
+                (exchange.request.method, exchange.request.target)
+            case .refused(let refusal): (refusal.method, refusal.target)
+            }
+        stage = .refused(Refusal(method: method, target: path, answer: answer, isWritten: isWritten))
     }
 
     /// How the request ended; nil if nobody wants to know.
@@ -70,10 +85,11 @@ final class Intake {
         }
         switch stage {
         case .line(let target, _): return result(nil, try? target.get().target, nil, isWhole: false)
-        case .body(let exchange):
+        case .body(let exchange), .draining(let exchange, _, _):
             return result(exchange.request.method, exchange.request.target, nil, isWhole: false)
-        case .refused(let refusal): return result(refusal.method, refusal.target, refusal.answer, isWhole: isWhole)
-        case .draining(let refusal, _): return result(refusal.method, refusal.target, refusal.answer, isWhole: true)
+        case .refused(let refusal):
+            let isWhole = isWhole || refusal.isWritten
+            return result(refusal.method, refusal.target, refusal.answer, isWhole: isWhole)
         case .handed(let exchange):
             let (method, target) = (exchange.request.method, exchange.request.target)
             return result(method, target, exchange.answer, isWhole: isWhole, refused: false, note: exchange.note)

@@ -38,6 +38,7 @@ enum MicroHTTPDCallbacks {
             connection: connection,
             start: configuration.onCompletion == nil ? nil : MonotonicClock.now
         )
+        connections.began(intake, on: connection)
         if MicroHTTPD.keepsLinesInPlace { sandglass_mhd_hide_query(target) }
         // SAFETY: released by `completed`.
         return Unmanaged.passRetained(intake).toOpaque()
@@ -74,7 +75,8 @@ enum MicroHTTPDCallbacks {
             // SAFETY: MHD gives that many bytes, valid during this call.
             let piece = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
             uploadSize.pointee = 0
-            return reception.receive(piece, into: intake) ? .YES : .NO
+            reception.receive(piece, into: intake)
+            return .YES
         }
         switch reception.finish(intake) {
         case .answered: return .YES
@@ -103,7 +105,20 @@ enum MicroHTTPDCallbacks {
         exchange.end()
         guard exchange.hasWaited else { return }
         // See `MicroHTTPD.resume`.
-        sandglass_mhd_set_timeout(connection, UInt32(clamping: connections.configuration.idleTimeoutSeconds))
+        sandglass_mhd_set_timeout(connection, 0)
+    }
+
+    /// MHD is about to answer by itself; false if it shall not.
+    static func page(
+        _ handle: OpaquePointer?,
+        _ status: UInt32,
+        _ response: UnsafeMutablePointer<OpaquePointer?>?
+    ) -> Bool {
+        guard let handle, let connection = connection(handle) else { return true }
+        let isComplete = sandglass_mhd_header_bytes(handle) > 0
+        let may = connection.owner.mayQueuePage(status: Int(status), headIsComplete: isComplete, on: connection)
+        if let page = connection.page { response?.pointee = page.made }
+        return may
     }
 
     /// A connection was accepted, or is about to be closed.
@@ -120,11 +135,12 @@ enum MicroHTTPDCallbacks {
             let connection = Connection(
                 handle: handle,
                 socket: sandglass_mhd_socket(handle),
-                clientAddress: address?.clientLiteral ?? ""
+                clientAddress: address?.clientLiteral ?? "",
+                owner: connections
             )
             // SAFETY: released below.
             socketContext.pointee = Unmanaged.passRetained(connection).toOpaque()
-            connections.opened(connection)
+            connections.opened(connection, from: address)
         default:
             guard let pointer = socketContext.pointee else { return }
             socketContext.pointee = nil

@@ -77,6 +77,9 @@ struct ServeConfiguration {
                 "--durability full takes a --data-directory: what is in a temporary one ends with the server."
             )
         }
+        if http.maximumBodyBytes > http.maximumBodyBytesInAll {
+            throw SettingError("--max-body-bytes is more than --max-body-bytes-in-all: no such body could be taken.")
+        }
         if let own = limits.principal.concurrency, own > limits.concurrency {
             throw SettingError(
                 "--principal-concurrency \(own) is more than --concurrency, which is \(limits.concurrency)."
@@ -105,7 +108,15 @@ struct ServeConfiguration {
             http.maximumTargetBytes = bytes / 2
         }
         http.maximumConnections = try sources.value(ServeSetting.maxConnections) ?? 4096
-        if let seconds = try sources.value(ServeSetting.idleSeconds) { http.idleTimeoutSeconds = seconds }
+        if let bytes = try sources.value(ServeSetting.maxBodyBytesInAll) { http.maximumBodyBytesInAll = bytes }
+        if let number = try sources.value(ServeSetting.maxHeaders) { http.maximumHeaderFields = number }
+        http.maximumConnectionsPerAddress =
+            try sources.value(ServeSetting.maxConnectionsPerAddress) ?? (address.isLoopback ? 0 : 256)
+        if let time = try sources.value(ServeSetting.headSeconds) { http.headTimeout = time }
+        if let time = try sources.value(ServeSetting.bodySeconds) { http.bodyTimeout = time }
+        if let rate = try sources.value(ServeSetting.minBodyRate) { http.minimumBodyBytesPerSecond = rate }
+        if let time = try sources.value(ServeSetting.idleSeconds) { http.idleTimeout = time }
+        if let time = try sources.value(ServeSetting.sendSeconds) { http.sendTimeout = time }
         return http
     }
 

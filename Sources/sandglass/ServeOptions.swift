@@ -14,9 +14,16 @@ struct FrontOptions: ParsableArguments {
 /// What a client may cost.
 struct HTTPOptions: ParsableArguments {
     @Option(help: .setting(ServeSetting.maxBodyBytes)) var maxBodyBytes: String?
+    @Option(help: .setting(ServeSetting.maxBodyBytesInAll)) var maxBodyBytesInAll: String?
     @Option(help: .setting(ServeSetting.maxHeaderBytes)) var maxHeaderBytes: String?
+    @Option(help: .setting(ServeSetting.maxHeaders)) var maxHeaders: String?
     @Option(help: .setting(ServeSetting.maxConnections)) var maxConnections: String?
+    @Option(help: .setting(ServeSetting.maxConnectionsPerAddress)) var maxConnectionsPerAddress: String?
+    @Option(help: .setting(ServeSetting.headSeconds)) var headSeconds: String?
+    @Option(help: .setting(ServeSetting.bodySeconds)) var bodySeconds: String?
+    @Option(help: .setting(ServeSetting.minBodyRate)) var minBodyRate: String?
     @Option(help: .setting(ServeSetting.idleSeconds)) var idleSeconds: String?
+    @Option(help: .setting(ServeSetting.sendSeconds)) var sendSeconds: String?
 }
 
 /// What is run at once.
