@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// `GET /readyz` tries; each part of what it tries is taken away here.
@@ -12,6 +13,10 @@ struct ReadinessTests {
         #expect(answer.headers["content-type"] == "application/problem+json")
         #expect(answer.headers["retry-after"] != nil)
         return try answer.problem().detail
+    }
+
+    private func slotsReady(_ server: ServerProcess) throws -> Double {
+        try #require(MetricsText(server.get("/metrics").text).value("sandglass_slots_ready"))
     }
 
     /// It takes seconds: that long a launcher may take.
@@ -52,6 +57,8 @@ struct ReadinessTests {
     @Test func `asking all the time costs next to nothing, and leaves nothing`() throws {
         try withServer { server in
             let client = try server.client()
+            let spares = try slotsReady(server)
+            #expect(spares > 0)
             let before = monotonicSeconds()
             for _ in 0..<500 {
                 try client.request("GET", "/readyz")
@@ -61,6 +68,8 @@ struct ReadinessTests {
             let tries = monotonicSeconds() - before
             #expect(tries < 30)
             try #expect(server.runs().isEmpty)
+            // What is ready is for runs, and says nothing of a launcher that has stopped since.
+            try #expect(slotsReady(server) == spares)
             #expect(eventually { server.isIdle })
         }
     }
