@@ -129,6 +129,8 @@ struct OpenAPITests {
             note("GET", path, try server.get(path, ["Host: evil.example"]), 421)
             note("GET", path, try server.get(path + "?x=1"), 400)
         }
+        note("GET", "/metrics", try server.get("/metrics"), 200)
+        note("GET", "/metrics", try server.get("/metrics?x=1"), 400)
         let run = try server.run(["sh", "-c", "echo out; echo oops >&2"], ["labels": ["a": "b"]]).id
         for (command, members) in [
             (["sh", "-c", "kill -SEGV $$"], [:]), (["no-such-program"], [:]),
