@@ -26,8 +26,8 @@ extension ServerTests {
         @Test(arguments: ["", "GET / HT", "GET / HTTP/1.1\r\nHost: a\r\nX-A"])
         func `a head that does not come gets 408 and is closed`(part: String) throws {
             let server = try ServerThread(configuration { $0.headTimeout = Self.limit })
-            let client = try Client(server)
             let begin = ContinuousClock.now
+            let client = try Client(server)
             try client.send(part)
             let answer = try client.answer()
             #expect(ContinuousClock.now - begin >= Self.limit)
