@@ -31,8 +31,20 @@ struct sandglass_mhd_limits {
 // phases alike. MHD itself drops the MHD_USE_ITC that MHD_ALLOW_SUSPEND_RESUME
 // implies: without a thread of its own there is nobody to wake.
 static inline struct MHD_Daemon *sandglass_mhd_start(struct sandglass_mhd_limits limits,
-                                                     struct sandglass_mhd_callbacks callbacks) {
-    unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO;
+                                                     struct sandglass_mhd_callbacks callbacks, const void *certificate,
+                                                     const void *key) {
+    unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    // A TLS stream has an end of its own, which MHD_USE_TURBO would leave out (RFC 9112, 9.8).
+    flags |= key == NULL ? MHD_USE_TURBO : MHD_USE_TLS;
+    // No TLS before 1.2, no key exchange without forward secrecy, no CBC (RFC 9325, 4.1 and 4.2).
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0,
+         (void *)"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-AES-128-CBC:-AES-256-CBC:%SERVER_PRECEDENCE"},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(flags, 0, NULL, NULL, callbacks.access, callbacks.context,
                             MHD_OPTION_CONNECTION_LIMIT, limits.connections,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.connection_bytes,
@@ -41,7 +53,8 @@ static inline struct MHD_Daemon *sandglass_mhd_start(struct sandglass_mhd_limits
                             MHD_OPTION_URI_LOG_CALLBACK, callbacks.target, callbacks.context,
                             MHD_OPTION_UNESCAPE_CALLBACK, callbacks.unescape, callbacks.context,
                             // Without it MHD avoids sendfile(2), the one call that cannot be told MSG_NOSIGNAL.
-                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+                            MHD_OPTION_ARRAY, key == NULL ? none : tls, MHD_OPTION_END);
 }
 
 // Exist because MHD_get_daemon_info and MHD_get_connection_info are variadic.

@@ -6,6 +6,12 @@ public struct HTTPServerConfiguration: Sendable {
     public var address: String
     /// 0 takes a free port; `HTTPServer.port` says which.
     public var port: UInt16
+    /// With an identity the server speaks TLS, 1.2 or 1.3, and nothing else; nil is clear text.
+    ///
+    /// Into a TLS stream nothing can be written but by way of the library. So clients are closed without an answer where they
+    /// would get one in clear text: when they are one too many, when a head or a body takes too long, and after a malformed
+    /// `Content-Length` or a request line without a space.
+    public var tls: TLSIdentity?
     /// The most bytes of a request's body; more is answered with 413.
     public var maximumBodyBytes: Int
     /// The most bytes of all bodies together that have come and whose requests are not answered yet; who sends more is
@@ -96,7 +102,7 @@ public struct HTTPServerConfiguration: Sendable {
     }
 
     /// Whether what is written has to go through TLS.
-    var isEncrypted: Bool { false }
+    var isEncrypted: Bool { tls != nil }
 
     /// What a client is told whose request is refused, as the last answer on its connection.
     func response(to refusal: RequestRefusal) -> Response {

@@ -28,7 +28,13 @@ final class Intake {
     let start: Duration?
     var stage: Stage
 
-    init(target: UnsafeBufferPointer<UInt8>, mostBytes: Int, connection: Connection, start: Duration?) {
+    init(
+        target: UnsafeBufferPointer<UInt8>,
+        connection: Connection,
+        configuration: HTTPServerConfiguration,
+        start: Duration?
+    ) {
+        let mostBytes = configuration.maximumTargetBytes
         self.connection = connection
         self.start = start
         guard target.count <= mostBytes else {
@@ -37,7 +43,10 @@ final class Intake {
             return
         }
         do throws(RequestRefusal) {
-            stage = .line(.success(try RequestTarget(target)), targetBytes: target.count)
+            stage = .line(
+                .success(try RequestTarget(target, isEncrypted: configuration.isEncrypted)),
+                targetBytes: target.count
+            )
         } catch {
             stage = .line(.failure(error), targetBytes: target.count)
         }

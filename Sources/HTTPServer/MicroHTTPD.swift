@@ -22,8 +22,13 @@ struct MicroHTTPD {
             // after every request, so there is not too much.
             connection_bytes: 2 * configuration.maximumHeaderBytes
         )
-        guard let daemon = sandglass_mhd_start(limits, MicroHTTPDCallbacks.make(for: connections)) else {
-            throw HTTPServerError(operation: .start, subject: address, errno: errno)
+        let callbacks = MicroHTTPDCallbacks.make(for: connections)
+        guard let daemon = Self.start(limits, callbacks, configuration.tls) else {
+            guard configuration.isEncrypted else {
+                throw HTTPServerError(operation: .start, subject: address, errno: errno)
+            }
+            // GnuTLS's errors are not errno's, and MHD keeps them to itself.
+            throw HTTPServerError(operation: .useIdentity, subject: address, errno: 0)
         }
         self.daemon = daemon
         descriptor = sandglass_mhd_epoll_descriptor(daemon)
@@ -34,6 +39,20 @@ struct MicroHTTPD {
             let code = errno
             MHD_stop_daemon(daemon)
             throw HTTPServerError(operation: .watch, subject: address, errno: code)
+        }
+    }
+
+    private static func start(
+        _ limits: sandglass_mhd_limits,
+        _ callbacks: sandglass_mhd_callbacks,
+        _ identity: TLSIdentity?
+    ) -> OpaquePointer? {
+        guard let identity else { return sandglass_mhd_start(limits, callbacks, nil, nil) }
+        // MHD reads both as C strings, before this returns.
+        return (identity.certificateChain + [0]).withUnsafeBytes { certificate in
+            (identity.privateKey + [0]).withUnsafeBytes { key in
+                sandglass_mhd_start(limits, callbacks, certificate.baseAddress, key.baseAddress)
+            }
         }
     }
 

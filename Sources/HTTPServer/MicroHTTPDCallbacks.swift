@@ -34,8 +34,8 @@ enum MicroHTTPDCallbacks {
         let configuration = connections.configuration
         let intake = Intake(
             target: text(target),
-            mostBytes: configuration.maximumTargetBytes,
             connection: connection,
+            configuration: configuration,
             start: configuration.onCompletion == nil ? nil : MonotonicClock.now
         )
         connections.began(intake, on: connection)

@@ -91,6 +91,12 @@ final class Client {
         return ((try? receive()) ?? 0) > 0
     }
 
+    /// Reads until the server closes.
+    func textToTheEnd() throws -> String {
+        while try receive() > 0 {}
+        return String(decoding: received, as: UTF8.self)
+    }
+
     /// Reads and drops all that comes until the server closes; throws if it resets.
     func readToEnd() throws {
         var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -95,7 +95,7 @@ extension ServerTests {
                 try client.get("/")
                 _ = try client.answer()
                 let late = try Client(server)
-                _ = try server.perform { server, _ in server.openConnections }
+                try server.wait { server, _ in server.openConnections == 2 }
                 var limit = rlimit()
                 getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 let before = limit.rlim_cur

@@ -132,6 +132,15 @@ extension ServerTests {
             try server.stop()
         }
 
+        @Test(arguments: [(99, 200), (100, 431)])
+        func `more than a hundred header fields get 431`(others: Int, status: Int) throws {
+            let server = try ServerThread()
+            let client = try Client(server)
+            try client.get("/", headers: String(repeating: "a: b\r\n", count: others))
+            #expect(try client.answer().status == status)
+            try server.stop()
+        }
+
         @Test func `headers just under the limit are taken`() throws {
             let server = try ServerThread()
             let client = try Client(server)

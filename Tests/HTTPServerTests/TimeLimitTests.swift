@@ -26,8 +26,8 @@ extension ServerTests {
         @Test(arguments: ["", "GET / HT", "GET / HTTP/1.1\r\nHost: a\r\nX-A"])
         func `a head that does not come gets 408 and is closed`(part: String) throws {
             let server = try ServerThread(configuration { $0.headTimeout = Self.limit })
-            let client = try Client(server)
             let begin = ContinuousClock.now
+            let client = try Client(server)
             try client.send(part)
             let answer = try client.answer()
             #expect(ContinuousClock.now - begin >= Self.limit)
@@ -57,7 +57,7 @@ extension ServerTests {
             _ = try client.answer()
             // Longer ago than the kernel's clock is coarse, so that the next bytes cannot be the last request's.
             usleep(30_000)
-            let time = trickle(client, "GET / HTTP/1.1\r\nX-A: " + String(repeating: "a", count: 1_000))
+            let time = trickle(client, "GET /" + String(repeating: "a", count: 1_000))
             #expect(time < .seconds(8))
             #expect(try client.answer().status == 408)
             try server.stop()
