@@ -36,7 +36,8 @@ extension APIHandler {
         let wait = try WaitPreference(request, atMost: maxima.wait)
         let condition = request.headers["If-None-Match"] == nil ? nil : request
         // What is kept has no header that tells of a preference.
-        if condition == nil, exchange.headers.isEmpty, !observer.isNamed(exchange), wait?.headers.isEmpty ?? true, let name = call.runID,
+        if condition == nil, exchange.headers.isEmpty, !observer.isNamed(exchange), wait?.headers.isEmpty ?? true,
+            let name = call.runID,
             let response = rendered[name]
         {
             // Finished: there is nothing to wait for.

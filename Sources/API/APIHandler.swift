@@ -178,7 +178,8 @@ final class APIHandler {
                 unless: condition
             )
             // Only an answer to a plain GET is asked for again and again.
-            guard headers.isEmpty, exchange.headers.isEmpty, !observer.isNamed(exchange), status == 200, condition == nil, run.state == .finished,
+            guard headers.isEmpty, exchange.headers.isEmpty, !observer.isNamed(exchange), status == 200,
+                condition == nil, run.state == .finished,
                 let prepared = PreparedResponse(response)
             else { return exchange.respond(response) }
             rendered.keep(prepared, of: run)

@@ -13,7 +13,8 @@ enum LogSetting {
         valueName: "level",
         standard: "info",
         must: Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
-        help: "The least that is logged to standard error: trace, debug (each run's end), info, notice, warning, error or "
+        help:
+            "The least that is logged to standard error: trace, debug (each run's end), info, notice, warning, error or "
             + "critical.",
         read: { Logger.Level(rawValue: $0) }
     )
@@ -28,6 +29,7 @@ enum LogSetting {
     static let accessLog = Setting.toggle("accessLog", help: "Log a line for each request.")
     static let passTraceparent = Setting.toggle(
         "passTraceparent",
-        help: "Tell commands the trace of the request that asked for them (W3C Trace Context), as TRACEPARENT and TRACESTATE."
+        help:
+            "Tell commands the trace of the request that asked for them (W3C Trace Context), as TRACEPARENT and TRACESTATE."
     )
 }

@@ -15,6 +15,8 @@ internal import Store
 struct ServeConfiguration {
     let address: ListenAddress
     let tokensPath: String?
+    /// Where the certificates and the key are, if the server speaks TLS.
+    let tlsFiles: TLSFiles?
     let rules: AccessRules
     let http: HTTPServerConfiguration
     /// Whether somebody has said how many connections there may be.
@@ -35,7 +37,8 @@ struct ServeConfiguration {
     init(_ sources: SettingSources) throws(SettingError) {
         address = try sources.value(ServeSetting.listen) ?? .standard
         tokensPath = try sources.value(ServeSetting.tokens)
-        rules = try Self.rules(sources)
+        tlsFiles = try Self.tlsFiles(sources)
+        rules = try Self.rules(sources, isEncrypted: tlsFiles != nil)
         http = try Self.http(sources, address)
         limitsConnections = try sources.value(ServeSetting.maxConnections) != nil
         limits = try Self.limits(sources)
@@ -90,8 +93,20 @@ struct ServeConfiguration {
         }
     }
 
-    private static func rules(_ sources: SettingSources) throws(SettingError) -> AccessRules {
+    private static func tlsFiles(_ sources: SettingSources) throws(SettingError) -> TLSFiles? {
+        switch (try sources.value(ServeSetting.tlsCertificate), try sources.value(ServeSetting.tlsKey)) {
+        case (let certificate?, let key?): return TLSFiles(certificate: certificate, key: key)
+        case (nil, nil): return nil
+        case (.some, nil):
+            throw SettingError("--tls-certificate takes a --tls-key, the private key of the certificate.")
+        case (nil, .some):
+            throw SettingError("--tls-key takes a --tls-certificate, the certificate that the key is of.")
+        }
+    }
+
+    private static func rules(_ sources: SettingSources, isEncrypted: Bool) throws(SettingError) -> AccessRules {
         var rules = AccessRules()
+        rules.isEncrypted = isEncrypted
         rules.hosts = try sources.values(ServeSetting.allowHost)
         rules.origins = try sources.values(ServeSetting.allowOrigin)
         return rules

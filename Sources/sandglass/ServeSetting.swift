@@ -8,7 +8,8 @@ internal import Store
 /// All that `sandglass serve` can be told: each is a flag, a variable of the environment, and a member of the file.
 enum ServeSetting {
     /// The settings, in the order of the help.
-    static let all: [SettingDescription] = front + http + queue + limits + store + SandboxSetting.all
+    static let all: [SettingDescription] =
+        front + http + queue + limits + store + SandboxSetting.all
         + LogSetting.all
 
     // MARK: Who may reach it
@@ -115,14 +116,16 @@ enum ServeSetting {
         "bodySeconds",
         atMost: 86400,
         standard: "20",
-        help: "How long a body may take, beside the time that --min-body-rate gives for what has come of it; then it gets 408."
+        help:
+            "How long a body may take, beside the time that --min-body-rate gives for what has come of it; then it gets 408."
     )
     static let minBodyRate = Setting.number(
         "minBodyRate",
         0...(1 << 30),
         valueName: "bytes per second",
         standard: "1024",
-        help: "How fast a body has to come on average once --body-seconds are over; 0 makes them the time for the whole."
+        help:
+            "How fast a body has to come on average once --body-seconds are over; 0 makes them the time for the whole."
     )
     static let idleSeconds = Setting.seconds(
         "idleSeconds",

@@ -60,7 +60,8 @@ struct Server {
             exit(1)
         }
         http.maximumConnections = min(http.maximumConnections, connections)
-        // While the file can be read: whom the server becomes may not.
+        // While the files can be read: whom the server becomes may not.
+        http.tls = Self.orExit { () throws(SettingError) in try configuration.tlsFiles?.read() }
         let tokens = TokenSource(path: configuration.tokensPath)
         let tokenFile = Self.orExit { () throws(SettingError) in try tokens?.read() }
         let store = openStore()

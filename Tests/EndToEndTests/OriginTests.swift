@@ -80,7 +80,8 @@ struct OriginTests {
                 #expect((answer.headers["access-control-allow-origin"] != nil) == !headers.isEmpty)
                 #expect(answer.headers["vary"] == "Origin")
             }
-            for other in ["https://app.example.com:8443", "http://app.example.com", "https://app.example.com.evil.com"] {
+            for other in ["https://app.example.com:8443", "http://app.example.com", "https://app.example.com.evil.com"]
+            {
                 #expect(try get(server, ["Origin: \(other)"]).status == 403)
             }
         }
