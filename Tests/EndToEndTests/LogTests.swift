@@ -16,7 +16,7 @@ struct LogTests {
     @Test func `a server says how it started, and each request that it answered`() throws {
         let server = try ServerProcess(["--log-format", "json", "--access-log", "--concurrency", "3"])
         let started = try line(server, where: "message", is: "started")
-        #expect(started["address"] as? String == "127.0.0.1:\(server.port)")
+        #expect(started["address"] as? String == "http://127.0.0.1:\(server.port)")
         #expect(started["concurrency"] as? Int == 3)
         #expect(started["level"] as? String == "info")
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
