@@ -7,12 +7,55 @@ internal import Service
 extension APIHandler {
     func readOutput(_ call: Call, _ stream: OutputStream) throws(Problem) {
         let exchange = call.exchange
+        if try Self.follows(call.request) { return try followOutput(call, stream) }
         try withRun(call) { [self] run throws(Problem) in
             observer.note(run.id, of: exchange)
             let output = stream == .standardOutput ? run.standardOutput : run.standardError
             exchange.respond(try Self.answer(call.request, run, stream, output))
         }
     }
+
+    // MARK: ?follow=true
+
+    private static func follows(_ request: Request) throws(Problem) -> Bool {
+        let items = request.query.filter { $0.name == "follow" }
+        guard let item = items.first else { return false }
+        guard items.count == 1, item.value == "true" || item.value == "false" else {
+            throw Problem(status: 400, detail: "The query's \"follow\" must be true or false, once.")
+        }
+        guard item.value == "true" else { return false }
+        guard request.headers["Range"] == nil else {
+            throw Problem(status: 400, detail: "What is followed comes from its beginning: there is no Range of it.")
+        }
+        return true
+    }
+
+    private func followOutput(_ call: Call, _ stream: OutputStream) throws(Problem) {
+        try withFollowedRun(call) { [self] run in
+            let reader = OutputReader(run, stream, woken: pumpSoon)
+            let headers = Self.outputHeaders + Self.liveHeaders
+            call.exchange.respond(Response(status: 200, headers: headers), streaming: reader.makeBody())
+        }
+    }
+
+    /// Neither kept by caches nor gathered by proxies.
+    static let liveHeaders = [HeaderField("Cache-Control", "no-store"), HeaderField("X-Accel-Buffering", "no")]
+
+    /// Does something with a run that is to be followed.
+    func withFollowedRun(_ call: Call, _ body: @escaping @Reactor (FollowedRun) -> Void) throws(Problem) {
+        guard let name = call.runID else { throw Self.unknown(call) }
+        service.follow(name, for: call.principal) { [self] result in
+            observer.note(name, of: call.exchange)
+            switch result {
+            case .success(let run?): body(run)
+            case .success(nil): call.exchange.respond(Self.unknown(call).response)
+            case .failure(let error): call.exchange.respond(Problem(error).response)
+            }
+            answered()
+        }
+    }
+
+    // MARK: What is kept
 
     static let outputHeaders = [
         HeaderField("Content-Type", "application/octet-stream"),

@@ -8,7 +8,8 @@ import Testing
         arguments: [
             ("bytes=0-0", 0..<1), ("bytes=0-9", 0..<10), ("bytes=3-5", 3..<6), ("bytes=3-", 3..<10),
             ("bytes=3-10", 3..<10), ("bytes=9-99999999999999999999999", 9..<10), ("bytes=-1", 9..<10),
-            ("bytes=-10", 0..<10), ("bytes=-11", 0..<10), ("bytes=-99999999999999999999999", 0..<10), ("BYTES=1-1", 1..<2),
+            ("bytes=-10", 0..<10), ("bytes=-11", 0..<10), ("bytes=-99999999999999999999999", 0..<10),
+            ("BYTES=1-1", 1..<2),
         ] as [(String, Range<Int>)]
     )
     func `a range is a part of what there is`(field: String, bytes: Range<Int>) throws {
@@ -26,7 +27,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "bytes", "bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=1-b", "bytes=0x1-2", "bytes=0-1,3-4", "bytes=+1-2",
+        "", "bytes", "bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=1-b", "bytes=0x1-2", "bytes=0-1,3-4",
+        "bytes=+1-2",
         "bytes= 0-1", "lines=0-1", "bytes=--1", "bytes=1-2-3", "0-1",
     ])
     func `what cannot be read, and several ranges, are ignored`(field: String) {
