@@ -8,7 +8,7 @@ internal import Store
 @Reactor
 struct OutputCursor {
     /// The most bytes of one part.
-    static let mostBytes = 16 << 10
+    nonisolated static let mostBytes = 16 << 10
 
     /// Bytes of one stream.
     struct Part {

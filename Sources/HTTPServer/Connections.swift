@@ -244,6 +244,18 @@ final class Connections {
         MicroHTTPD.suspend(connection.handle)
     }
 
+    /// The answer of an exchange is cut; to be called while MHD asks for it.
+    ///
+    /// MHD closes the connection, but frees it only when it looks at it again, for which it waits for an event of a socket that has
+    /// none any more. It looks at those that are resumed.
+    func streamFails(_ exchange: Exchange) {
+        let handle = exchange.connection.handle
+        exchange.connection.hasLastWord = true
+        MicroHTTPD.suspend(handle)
+        MicroHTTPD.resumeAsItWas(handle)
+        hasResumed = true
+    }
+
     /// Lets the kernel send what it keeps back for more to come: the answer's head.
     private func push(_ connection: Connection) {
         var on: Int32 = 1

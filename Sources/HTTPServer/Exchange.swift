@@ -116,6 +116,7 @@ public final class Exchange {
     func streamFails() {
         // The end of an HTTP/1.0 connection looks like the end of the body.
         if request.version == "HTTP/1.0" { connection.resetsAtClose() }
+        connections.streamFails(self)
     }
 
     /// Takes note that the client hung up, or that the server stops, while its stream had nothing.

@@ -65,8 +65,8 @@ public final class ResponseStream {
 
     /// MHD wants more.
     func fill(_ buffer: UnsafeMutableRawBufferPointer) -> Part {
-        guard case .flowing = state, let exchange else { return .failure }
-        let part = read(buffer)
+        guard let exchange else { return .failure }
+        let part = if case .flowing = state { read(buffer) } else { Part.failure }
         switch part {
         case .bytes(let count):
             precondition(count > 0 && count <= buffer.count, "a part has a byte, and fits")

@@ -266,7 +266,9 @@ struct LiveOutputTests {
                 try client.request("GET", "/runs/\(run.id)/stdout?follow=true")
                 return client
             }
-            let whole = (1...16).flatMap { part in (0..<size / 64).flatMap { _ in [0, 0, 0, UInt8(part)] } }
+            let whole = (1...16).flatMap { (part: Int) -> [UInt8] in
+                (0..<size / 64).flatMap { _ -> [UInt8] in [0, 0, 0, UInt8(part)] }
+            }
             for client in clients { #expect(try client.answer().body == whole) }
         }
     }

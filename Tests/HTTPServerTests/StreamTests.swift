@@ -6,21 +6,42 @@ import Testing
 extension ServerTests {
     /// Bodies that are made while they are sent.
     @Suite struct StreamTests {
-        /// What a stream gives, and what became of it; used on the server's thread alone, but for the count.
+        /// What a stream gives, and how often it ended; bytes are so many times the letter x.
         private final class Source: Sendable {
-            let parts = Mutex<[ResponseStream.Part]>([])
-            let ends = Mutex(0)
+            enum Part {
+                case bytes(Int)
+                case end
+                case failure
+            }
 
-            /// Each part of so many bytes is that many times the letter x.
+            private let parts: Mutex<[Part]>
+            private let ends = Mutex(0)
+
+            init(_ parts: Part...) { self.parts = Mutex(parts) }
+
+            var endCount: Int { ends.withLock { $0 } }
+
+            func add(_ part: Part) { parts.withLock { $0.append(part) } }
+
+            func countEnd() { ends.withLock { $0 += 1 } }
+
             func read(_ buffer: UnsafeMutableRawBufferPointer) -> ResponseStream.Part {
-                parts.withLock { parts in
-                    guard !parts.isEmpty else { return .nothingYet }
-                    guard case .bytes(let count) = parts[0] else { return parts.removeFirst() }
-                    let taken = min(count, buffer.count)
-                    for index in 0..<taken { buffer[index] = UInt8(ascii: "x") }
-                    if taken == count { parts.removeFirst() } else { parts[0] = .bytes(count - taken) }
-                    return .bytes(taken)
+                let room = buffer.count
+                let part: ResponseStream.Part = parts.withLock { parts in
+                    guard let first = parts.first else { return .nothingYet }
+                    switch first {
+                    case .end: return .end
+                    case .failure: return .failure
+                    case .bytes(let count) where count <= room:
+                        parts.removeFirst()
+                        return .bytes(count)
+                    case .bytes(let count):
+                        parts[0] = .bytes(count - room)
+                        return .bytes(room)
+                    }
                 }
+                if case .bytes(let count) = part { for index in 0..<count { buffer[index] = UInt8(ascii: "x") } }
+                return part
             }
         }
 
@@ -36,15 +57,15 @@ extension ServerTests {
                 }
                 guard exchange.request.path == "/stream" else { return exchange.respond(.make("hello")) }
                 let stream = ResponseStream { source.read($0) }
-                stream.onEnd = { source.ends.withLock { $0 += 1 } }
+                stream.onEnd = { source.countEnd() }
                 desk.streams.append(stream)
                 let head = Response(status: 200, headers: [HeaderField("Content-Type", "text/plain")])
                 exchange.respond(head, streaming: stream)
             }
         }
 
-        private func add(_ parts: ResponseStream.Part..., to source: Source, on server: ServerThread) throws {
-            source.parts.withLock { $0 += parts }
+        private func add(_ parts: Source.Part..., to source: Source, on server: ServerThread) throws {
+            for part in parts { source.add(part) }
             try server.perform { _, desk in for stream in desk.streams { stream.wake() } }
         }
 
@@ -60,25 +81,24 @@ extension ServerTests {
                 var got = 0
                 while got < count { got += try client.chunk() }
             }
-            #expect(source.ends.withLock { $0 } == 0)
+            #expect(source.endCount == 0)
             try add(.end, to: source, on: server)
             #expect(try client.chunk() == 0)
-            try server.wait { _, _ in source.ends.withLock { $0 } == 1 }
+            try server.wait { _, _ in source.endCount == 1 }
             try client.get("/")
             #expect(try client.answer().body == "hello")
             try server.stop()
-            #expect(source.ends.withLock { $0 } == 1)
+            #expect(source.endCount == 1)
         }
 
         @Test func `a stream that fails is cut`() throws {
-            let source = Source()
-            source.parts.withLock { $0 = [.bytes(3), .failure] }
+            let source = Source(.bytes(3), .failure)
             let server = try server(source)
             let client = try Client(server)
             try client.get("/stream")
             let text = try client.textToTheEnd()
             #expect(text.hasSuffix("3\r\nxxx\r\n"))
-            try server.wait { server, _ in source.ends.withLock { $0 } == 1 && server.openConnections == 0 }
+            try server.wait { server, _ in source.endCount == 1 && server.openConnections == 0 }
             try server.stop()
         }
 
@@ -89,18 +109,17 @@ extension ServerTests {
             try client?.get("/stream")
             _ = try client?.head()
             client = nil
-            try server.wait { server, _ in source.ends.withLock { $0 } == 1 && server.openConnections == 0 }
+            try server.wait { server, _ in source.endCount == 1 && server.openConnections == 0 }
             try server.perform { _, desk in
                 #expect(!desk.streams[0].isOpen)
                 desk.streams[0].wake()
             }
             try server.stop()
-            #expect(source.ends.withLock { $0 } == 1)
+            #expect(source.endCount == 1)
         }
 
         @Test func `a client that closed its sending side gets what there is`() throws {
-            let source = Source()
-            source.parts.withLock { $0 = [.bytes(500_000), .end] }
+            let source = Source(.bytes(500_000), .end)
             let server = try server(source)
             let client = try Client(server)
             try client.get("/stream")
@@ -119,7 +138,7 @@ extension ServerTests {
             try flowing.get("/endless")
             _ = try flowing.head()
             try server.stop()
-            #expect(source.ends.withLock { $0 } == 10)
+            #expect(source.endCount == 10)
             for client in clients { #expect(try client.textToTheEnd().isEmpty) }
         }
 
@@ -144,8 +163,7 @@ extension ServerTests {
             let told = Told()
             var configuration = HTTPServerConfiguration()
             configuration.onCompletion = { told.add($0) }
-            let source = Source()
-            source.parts.withLock { $0 = [.bytes(70_000), .bytes(5), .end] }
+            let source = Source(.bytes(70_000), .bytes(5), .end)
             let server = try server(source, configuration)
             let client = try Client(server)
             try client.get("/stream")
