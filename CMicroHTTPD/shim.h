@@ -109,6 +109,12 @@ static inline struct MHD_Response *sandglass_mhd_create_stream(size_t bytes, MHD
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, bytes, read, context, done);
 }
 
+// Exists because MHD_set_response_options is variadic. A stream that answers HEAD: MHD would write the last chunk of a body that
+// it does not send. So it is told not to use chunks, and to close the connection.
+static inline void sandglass_mhd_answer_head(struct MHD_Response *response) {
+    (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
 static inline ssize_t sandglass_mhd_end_of_stream(void) { return MHD_CONTENT_READER_END_OF_STREAM; }
 
 static inline ssize_t sandglass_mhd_end_with_error(void) { return MHD_CONTENT_READER_END_WITH_ERROR; }

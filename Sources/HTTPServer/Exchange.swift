@@ -90,14 +90,15 @@ public final class Exchange {
     ///
     /// - Parameters:
     ///   - head: Status and header fields; its body does not count.
-    ///   - stream: The body, of this answer alone. It is not read for HEAD.
+    ///   - stream: The body, of this answer alone. It is not read for HEAD, after which the connection is closed.
     public func respond(_ head: Response, streaming stream: ResponseStream) {
         guard isOpen else { return }
         var head = head
         head.body = .bytes([])
         if !headers.isEmpty { head.headers += headers }
         connections.configuration.onAnswer?(&note, &head)
-        guard let prepared = PreparedResponse(head, streaming: stream) else {
+        let isToHead = request.method == "HEAD"
+        guard let prepared = PreparedResponse(head, streaming: stream, isToHead: isToHead) else {
             respond(connections.prepare(head))
             return stream.end()
         }

@@ -119,7 +119,7 @@ struct MicroHTTPD {
     }
 
     /// Makes MHD's own form of an answer whose body is made while it is sent; nil if it cannot be one.
-    static func make(_ head: Response, streaming stream: ResponseStream) -> OpaquePointer? {
+    static func make(_ head: Response, streaming stream: ResponseStream, isToHead: Bool) -> OpaquePointer? {
         guard (200...599).contains(head.status) else { return nil }
         // SAFETY: released by the response's end, which MHD tells once, also of one that was never sent.
         let context = Unmanaged.passRetained(stream).toOpaque()
@@ -134,6 +134,7 @@ struct MicroHTTPD {
             Unmanaged<ResponseStream>.fromOpaque(context).release()
             return nil
         }
+        if isToHead { sandglass_mhd_answer_head(made) }
         return complete(made, head.headers)
     }
 

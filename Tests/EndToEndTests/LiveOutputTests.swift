@@ -65,12 +65,12 @@ struct LiveOutputTests {
     @Test func `HEAD has the head alone, and follow is a boolean without a range`() throws {
         try withServer { server in
             let run = try server.submit(script("echo a; sleep 600"), ["timeoutSeconds": 600])
-            let client = try server.client()
-            for path in ["stdout?follow=true", "events", "stdout"] {
+            for path in ["stdout?follow=true", "events"] {
+                let client = try server.client()
                 try client.request("HEAD", "/runs/\(run.id)/\(path)")
                 #expect(try client.answer(toHead: true).status == 200)
+                #expect(client.rest().isEmpty)
             }
-            #expect(try client.health() == 200)
             for query in ["follow=1", "follow", "follow=", "follow=true&follow=true", "from=1"] {
                 #expect(try server.get("/runs/\(run.id)/stdout?\(query)").status == 400, "\(query)")
             }
@@ -308,7 +308,7 @@ struct LiveOutputTests {
             #expect(try server.finished(run).end == .exited(0))
             // The slow ones have all of it to come: 640 MiB.
             let grown = try #require(ProcessTable.memory("VmRSS", of: server.pid)) - memory
-            #expect(grown < 32 << 10)
+            #expect(grown < 32 << 20)
             #expect(try slow[0].answer().body.count == size)
         }
     }
@@ -317,7 +317,6 @@ struct LiveOutputTests {
     func `a reader that goes away is noticed although nothing is written`(resets: Bool) throws {
         try withServer { server in
             let run = try server.submit(script("sleep 600"), ["timeoutSeconds": 600])
-            let before = try ProcessTable.descriptors(of: server.pid).count
             for path in ["stdout?follow=true", "events"] {
                 var clients = try (0..<20).map { _ in
                     let client = try server.client()
@@ -326,10 +325,13 @@ struct LiveOutputTests {
                     if resets { client.resetAtEnd() }
                     return client
                 }
-                #expect(try ProcessTable.descriptors(of: server.pid).count >= before + 20)
+                // Each has a connection; those of the requests before may still be about to be closed.
+                let open = try ProcessTable.descriptors(of: server.pid).count
                 clients = []
                 #expect(
-                    eventually { (try? ProcessTable.descriptors(of: server.pid).count).map { $0 <= before } ?? false }
+                    eventually {
+                        (try? ProcessTable.descriptors(of: server.pid).count).map { $0 <= open - 20 } ?? false
+                    }
                 )
                 withExtendedLifetime(clients) {}
             }
