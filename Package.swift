@@ -181,7 +181,8 @@ let package = Package(
         .testTarget(
             name: "APITests",
             dependencies: [
-                "API", "Identity", "JSON", "HTTPServer", "Runs", "Service", "Store", "Sandbox", "TestSupport",
+                "API", "Identity", "JSON", "HTTPServer", "Runs", "Reactor", "Service", "Store", "Sandbox",
+                "TestSupport",
             ],
             swiftSettings: swiftSettings
         ),

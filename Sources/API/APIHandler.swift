@@ -20,6 +20,10 @@ final class APIHandler {
     let observer: RequestObserver
     /// Called after an answer was given outside the server's own call.
     let answered: @Reactor () -> Void
+    /// Called after a stream was woken, perhaps with many others: what they have is sent soon.
+    let pumpSoon: @Reactor () -> Void
+    /// After how long without an event a stream of events says something all the same.
+    let heartbeat: Duration
 
     init(
         service: RunService,
@@ -27,14 +31,18 @@ final class APIHandler {
         capabilities: CapabilitiesDocument,
         policy: RequestPolicy,
         observer: RequestObserver,
-        answered: @escaping @Reactor () -> Void
+        heartbeat: Duration,
+        answered: @escaping @Reactor () -> Void,
+        pumpSoon: @escaping @Reactor () -> Void
     ) {
         self.service = service
         self.maxima = maxima
         self.capabilities = capabilities
         self.policy = policy
         self.observer = observer
+        self.heartbeat = heartbeat
         self.answered = answered
+        self.pumpSoon = pumpSoon
     }
 
     func handle(_ exchange: Exchange) {
@@ -99,6 +107,7 @@ final class APIHandler {
         case .cancelRun: try cancelRun(call)
         case .deleteRun: try deleteRun(call)
         case .readOutput(let stream): try readOutput(call, stream)
+        case .readEvents: try readEvents(call)
         case .readiness: checkReadiness(call.exchange)
         case .metrics: call.exchange.respond(try observer.metricsResponse())
         case .capabilities: call.exchange.respond(Self.response(200, capabilities.render(), unless: call.request))

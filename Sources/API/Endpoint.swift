@@ -10,6 +10,7 @@ enum Endpoint {
     case cancelRun
     case deleteRun
     case readOutput(OutputStream)
+    case readEvents
     case health
     case readiness
     case capabilities
@@ -25,6 +26,7 @@ enum Endpoint {
         Route("POST", "/runs/{id}/cancel", .cancelRun),
         Route("GET", "/runs/{id}/stdout", .readOutput(.standardOutput)),
         Route("GET", "/runs/{id}/stderr", .readOutput(.standardError)),
+        Route("GET", "/runs/{id}/events", .readEvents),
         Route("GET", "/healthz", .health),
         Route("GET", "/readyz", .readiness),
         Route("GET", "/capabilities", .capabilities),
@@ -39,7 +41,8 @@ enum Endpoint {
         switch self {
         case .createRun, .readRun: ["wait"]
         case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
-        case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities, .description, .metrics: []
+        case .readOutput: ["follow"]
+        case .cancelRun, .deleteRun, .readEvents, .health, .readiness, .capabilities, .description, .metrics: []
         }
     }
 
@@ -47,7 +50,7 @@ enum Endpoint {
     var access: Access {
         switch self {
         case .createRun, .cancelRun, .deleteRun: .role(.run)
-        case .listRuns, .readRun, .readOutput: .role(.read)
+        case .listRuns, .readRun, .readOutput, .readEvents: .role(.read)
         case .capabilities, .description: .anybodyKnown
         case .metrics: .role(.admin)
         case .health, .readiness: .anybody

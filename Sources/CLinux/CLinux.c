@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -49,6 +51,9 @@ int sandglass_tcp_progress(int socket, struct sandglass_tcp_progress *progress) 
     progress->acknowledged = info.tcpi_bytes_acked;
     progress->received = info.tcpi_bytes_received;
     progress->milliseconds_since_data = info.tcpi_last_data_recv;
+    int waiting = 0;
+    if (ioctl(socket, SIOCOUTQ, &waiting) < 0) return -1;
+    progress->waiting = (uint32_t)waiting;
     return 0;
 }
 

@@ -234,12 +234,58 @@ final class Connections {
         MicroHTTPD.resume(exchange.connection.handle)
     }
 
+    /// The answer of an exchange has nothing to send; to be called while MHD asks for it.
+    func streamWaits(_ exchange: Exchange) {
+        let connection = exchange.connection
+        waiting[connection.socket] = exchange
+        if !connection.streamWaits { push(connection) }
+        connection.streamWaits = true
+        if halfClosed.contains(connection.socket) { unsettled.insert(connection.socket) }
+        MicroHTTPD.suspend(connection.handle)
+    }
+
+    /// The answer of an exchange is cut; to be called while MHD asks for it.
+    ///
+    /// MHD closes the connection, but frees it only when it looks at it again, for which it waits for an event of a socket that has
+    /// none any more. It looks at those that are resumed.
+    func streamFails(_ exchange: Exchange) {
+        let handle = exchange.connection.handle
+        exchange.connection.hasLastWord = true
+        MicroHTTPD.suspend(handle)
+        MicroHTTPD.resumeAsItWas(handle)
+        hasResumed = true
+    }
+
+    /// Lets the kernel send what it keeps back for more to come: the answer's head.
+    private func push(_ connection: Connection) {
+        var on: Int32 = 1
+        var off: Int32 = 0
+        setsockopt(connection.socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+        setsockopt(connection.socket, Int32(IPPROTO_TCP), TCP_CORK, &off, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// The answer of an exchange may have something to send again.
+    func resumeStream(_ exchange: Exchange) {
+        let connection = exchange.connection
+        waiting[connection.socket] = nil
+        connection.streamWaits = false
+        if connection.isDrained {
+            // The time without anything to send does not count.
+            connection.isDrained = false
+            connection.enter(.sending, at: MonotonicClock.now)
+        }
+        hasResumed = true
+        MicroHTTPD.resumeAsItWas(connection.handle)
+    }
+
     /// A request is over.
     func completed(_ intake: Intake, isWhole: Bool) {
         let connection = intake.connection
         connection.intake = nil
         bodyBytes -= connection.bodyBytes
         connection.bodyBytes = 0
+        connection.streamWaits = false
+        connection.isDrained = false
         connection.lastRound = round
         if let answer = connection.earlyAnswer {
             connection.earlyAnswer = nil
@@ -355,6 +401,10 @@ final class Connections {
     func abandonAll() {
         isStopping = true
         for exchange in waiting.values {
+            guard !exchange.hasStream else {
+                exchange.cutStream()
+                continue
+            }
             exchange.end()
             resume(exchange)
         }

@@ -87,6 +87,24 @@ enum MicroHTTPDCallbacks {
         }
     }
 
+    /// Reads what a stream has; its context is retained by the response.
+    static func read(
+        _ context: UnsafeMutableRawPointer?,
+        _ buffer: UnsafeMutablePointer<CChar>?,
+        _ count: Int
+    ) -> Int {
+        guard let context, let buffer else { return sandglass_mhd_end_with_error() }
+        // SAFETY: the response retains it, and MHD holds the response while it calls this.
+        let stream = Unmanaged<ResponseStream>.fromOpaque(context).takeUnretainedValue()
+        // SAFETY: MHD gives a buffer of that many bytes, to be written during this call.
+        switch stream.fill(UnsafeMutableRawBufferPointer(start: buffer, count: count)) {
+        case .bytes(let count): return count
+        case .nothingYet: return 0
+        case .end: return sandglass_mhd_end_of_stream()
+        case .failure: return sandglass_mhd_end_with_error()
+        }
+    }
+
     /// The request is over, answered or not.
     private static func completed(
         _ context: UnsafeMutableRawPointer?,
@@ -102,7 +120,7 @@ enum MicroHTTPDCallbacks {
         let intake = Unmanaged<Intake>.fromOpaque(pointer).takeRetainedValue()
         defer { connections.completed(intake, isWhole: reason == .REQUEST_TERMINATED_COMPLETED_OK) }
         guard case .handed(let exchange) = intake.stage else { return }
-        exchange.end()
+        exchange.complete()
         guard exchange.hasWaited else { return }
         // See `MicroHTTPD.resume`.
         sandglass_mhd_set_timeout(connection, 0)

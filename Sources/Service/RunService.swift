@@ -31,6 +31,8 @@ public final class RunService {
     private var principals: [String: PrincipalLimits] = [:]
     private var rates = RateLimiter()
     private var waiters: [RunID: [Waiter]] = [:]
+    /// Runs that somebody follows and that are not finished.
+    private var followed: [RunID: FollowedRun] = [:]
     private var confirmations = Meetings<RunID, StoreError?>()
     private var phase = Phase.serving
     private var whenIdle: [@Reactor () -> Void] = []
@@ -309,6 +311,47 @@ public final class RunService {
         return waiter
     }
 
+    /// Lets somebody follow what a run writes, from its beginning to its end, or read it when it is over.
+    ///
+    /// - Parameters:
+    ///   - id: its name.
+    ///   - principal: who asks; somebody else's run is none.
+    ///   - completion: called with the run, if there is one; at once when it is at hand and not finished.
+    public func follow(
+        _ id: RunID,
+        for principal: Principal = .everybody,
+        _ completion: @escaping @Reactor (Result<FollowedRun?, StoreError>) -> Void
+    ) {
+        if let followed = followed[id], let stored = store.run(id) {
+            return completion(.success(Self.sees(principal, stored) ? followed : nil))
+        }
+        guard let stored = store.run(id) else {
+            return store.find(id) { result in
+                Task { @Reactor in
+                    completion(
+                        result.map { stored in
+                            stored.flatMap { Self.sees(principal, $0) ? FollowedRun(finished: $0) : nil }
+                        }
+                    )
+                }
+            }
+        }
+        guard Self.sees(principal, stored) else { return completion(.success(nil)) }
+        guard stored.run.state != .finished else {
+            return settle(stored.run) { completion(.success(FollowedRun(finished: stored))) }
+        }
+        let run = FollowedRun(stored.run, source: .nothing)
+        if let active = active[id] { run.begin(active) }
+        run.onIdle = { [weak self] in self?.stopFollowing(id) }
+        followed[id] = run
+        completion(.success(run))
+    }
+
+    private func stopFollowing(_ id: RunID) {
+        followed[id] = nil
+        active[id]?.onOutput = nil
+    }
+
     /// Ends a run: one that waits at once, one that runs as at its deadline.
     ///
     /// - Parameters:
@@ -444,6 +487,7 @@ public final class RunService {
         metrics.queueWait.recordNanoseconds(run.queued.wholeNanoseconds)
         do {
             active[id] = run
+            followed[id]?.begin(run)
             activeOf[run.principal, default: 0] += 1
             run.execution = try Execution(queued.request, on: launcher, observer: observer)
         } catch {
@@ -489,6 +533,10 @@ public final class RunService {
         shared.remove(id)
         let waiting = waiters.removeValue(forKey: id) ?? []
         let stored = store.run(id)
+        if let followed = followed.removeValue(forKey: id) {
+            followed.onIdle = nil
+            if let stored { settle(stored.run) { followed.settle() } }
+        }
         if let stored {
             metrics.finished(outcome.name)
             logger.debug("run ended", metadata: Self.logged(stored, usage, traceID))
@@ -515,6 +563,7 @@ public final class RunService {
         keys.remove(of: id)
         shared.remove(id)
         for waiter in waiters.removeValue(forKey: id) ?? [] { waiter.complete(nil) }
+        followed.removeValue(forKey: id)?.vanish()
     }
 
     private func forget(_ ids: [RunID]) { store.drop(ids) }
@@ -523,6 +572,7 @@ public final class RunService {
         guard var run = store.run(id)?.run else { return }
         body(&run)
         store.update(run, order: order ?? OutputOrder())
+        if !followed.isEmpty { followed[id]?.change(to: run) }
     }
 
     func enforcement(of specification: RunSpecification) -> Enforcement {

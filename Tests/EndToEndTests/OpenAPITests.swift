@@ -156,7 +156,16 @@ struct OpenAPITests {
         for name in ["stdout", "stderr"] {
             note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)"), 200)
             note("GET", "/runs/{id}/\(name)", try server.get("/runs/x/\(name)"), 404)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)", ["Range: bytes=1-"]), 206)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)", ["Range: bytes=99-"]), 416)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)", ["If-None-Match: *"]), 304)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)?follow=true"), 200)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)?follow=1"), 400)
         }
+        note("GET", "/runs/{id}/events", try server.get("/runs/\(run)/events"), 200)
+        note("GET", "/runs/{id}/events", try server.get("/runs/\(run)/events", ["Last-Event-ID: 4-5-end"]), 204)
+        note("GET", "/runs/{id}/events", try server.get("/runs/\(run)/events", ["Last-Event-ID: x"]), 400)
+        note("GET", "/runs/{id}/events", try server.get("/runs/x/events"), 404)
         note("GET", "/runs/{id}", try server.get("/runs/x"), 404)
         note("GET", "/runs/{id}", try server.get("/runs/\(run)", ["If-None-Match: *"]), 304)
         let running = try server.submit(["sleep", "60"]).id

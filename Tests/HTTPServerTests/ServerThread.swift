@@ -8,6 +8,7 @@ import Testing
 /// What a test's handler keeps between its calls, on the server's thread.
 final class Desk {
     var waiting: [Exchange] = []
+    var streams: [ResponseStream] = []
     var prepared: PreparedResponse?
 }
 
@@ -121,6 +122,7 @@ final class ServerThread: Sendable {
         }
         server.stop()
         desk.waiting = []
+        desk.streams = []
     }
 }
 

@@ -12,12 +12,14 @@
 // accept4(2), close-on-exec and non-blocking.
 int sandglass_accept(int listener, void *address, uint32_t *length);
 
-// tcp(7), TCP_INFO: how many bytes the other side has acknowledged, how many came from it, and how many milliseconds ago the
+// tcp(7), TCP_INFO and SIOCOUTQ: how many bytes the other side has acknowledged, how many came from it, and how many milliseconds ago the
 // last of them came. 0, or -1 with errno.
 struct sandglass_tcp_progress {
     uint64_t acknowledged;
     uint64_t received;
     uint32_t milliseconds_since_data;
+    // Bytes that the other side has not acknowledged, sent or not (SIOCOUTQ, tcp(7)).
+    uint32_t waiting;
 };
 int sandglass_tcp_progress(int socket, struct sandglass_tcp_progress *progress);
 
