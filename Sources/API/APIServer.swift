@@ -67,9 +67,11 @@ public final class APIServer {
             answered: { loop.pump() }
         )
         do throws(HTTPServerError) {
-            server = try HTTPServer(configuration: configuration) { exchange in
-                Reactor.assumeIsolated { handler.handle(exchange) }
-            }
+            server = try HTTPServer(
+                configuration: configuration,
+                bodies: { exchange in Reactor.assumeIsolated { handler.decide(exchange) } },
+                handler: { exchange in Reactor.assumeIsolated { handler.handle(exchange) } }
+            )
         } catch {
             throw ListenError(description: error.description)
         }

@@ -5,6 +5,12 @@
 #include <nettle/version.h>
 #include <stddef.h>
 
+// Exist because nettle's names are macros, which Swift does not import.
+static inline void sandglass_sha256_init(struct sha256_ctx *context) { sha256_init(context); }
+static inline void sandglass_sha256_update(struct sha256_ctx *context, const void *bytes, size_t count) {
+    sha256_update(context, count, (const unsigned char *)bytes);
+}
+
 // Nettle 4 dropped the length of the digest.
 static inline void sandglass_sha256_digest(struct sha256_ctx *context, unsigned char digest[SHA256_DIGEST_SIZE]) {
 #if NETTLE_VERSION_MAJOR >= 4

@@ -9,12 +9,12 @@ public struct SHA256Hasher: Sendable {
     /// Nothing has come yet.
     public init() {
         context = sha256_ctx()
-        sha256_init(&context)
+        sandglass_sha256_init(&context)
     }
 
     /// Takes the next piece in.
     public mutating func update(_ piece: UnsafeRawBufferPointer) {
-        sha256_update(&context, piece.count, piece.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        sandglass_sha256_update(&context, piece.baseAddress, piece.count)
     }
 
     /// The digest of all that has come, after which it begins anew.

@@ -30,6 +30,10 @@ final class Connection {
     private(set) var since: Duration
     /// The bytes of the current body that have come.
     var bodyBytes = 0
+    /// The bytes of it that went on to a sink.
+    var passedBytes = 0
+    /// How much of its time the client had used when its body was paused.
+    var pausedAfter = Duration.zero
     /// The bytes that the client had acknowledged at the last look.
     var acknowledgedBytes: UInt64 = 0
     /// The request that is on it, from the end of its line to its end.
