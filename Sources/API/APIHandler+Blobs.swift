@@ -43,7 +43,11 @@ extension APIHandler {
         let exchange = call.exchange
         // An empty body never was one that had to be decided about.
         let upload: BlobUpload
-        if let sink = exchange.sink as? BlobSink { upload = sink.upload } else { upload = try self.upload(call, bytes: 0) }
+        if let sink = exchange.sink as? BlobSink {
+            upload = sink.upload
+        } else {
+            upload = try self.upload(call, bytes: 0)
+        }
         service.finish(upload) { [answered] result in
             let tag = HeaderField("ETag", EntityTag("sha256:\(upload.digest.hexadecimal)").text)
             switch result {

@@ -7,7 +7,10 @@ extension Problem {
     init(blob error: BlobError) {
         switch error {
         case .wrongDigest(let digest):
-            self.init(status: 422, detail: "What was sent is not this blob: its digest is sha256:\(digest.hexadecimal).")
+            self.init(
+                status: 422,
+                detail: "What was sent is not this blob: its digest is sha256:\(digest.hexadecimal)."
+            )
         case .overQuota(let bytes):
             self.init(
                 status: 507,

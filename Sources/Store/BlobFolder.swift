@@ -18,7 +18,9 @@ struct BlobFolder: Sendable {
         let incoming = path + "/incoming"
         // Where this fails every upload will, and say so.
         mkdir(incoming, 0o700)
-        for name in DataDirectory.names(in: incoming) where name != "." && name != ".." { unlink(incoming + "/" + name) }
+        for name in DataDirectory.names(in: incoming) where name != "." && name != ".." {
+            unlink(incoming + "/" + name)
+        }
     }
 
     /// Leaves the blobs that are remembered, and whose files are whole, and no others.

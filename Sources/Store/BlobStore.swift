@@ -42,7 +42,7 @@ public final class BlobStore: Sendable {
     private let metrics: StoreMetrics
     private let state: Lock<State>
 
-    /// - Parameter entries: those that are remembered.
+    /// A store of the blobs that are remembered.
     init(
         _ folder: BlobFolder,
         _ entries: [SHA256Digest: BlobEntry],
@@ -126,6 +126,7 @@ public final class BlobStore: Sendable {
             state.withLock { state in
                 guard bytes <= limits.bytes - state.room else { return false }
                 state.room += bytes
+                metrics.publish(state)
                 return true
             }
         }
@@ -138,9 +139,10 @@ public final class BlobStore: Sendable {
     func giveUp(_ file: IncomingBlob, _ reserved: Int) {
         file.closeFile()
         folder.removeIncoming(file.number)
-        state.withLock {
-            $0.room -= reserved
-            $0.uploads -= 1
+        state.withLock { state in
+            state.room -= reserved
+            state.uploads -= 1
+            metrics.publish(state)
         }
     }
 

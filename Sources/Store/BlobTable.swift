@@ -58,7 +58,9 @@ final class BlobTable {
         }
     }
 
-    /// All of them. Runs that are not remembered, because the service ended before they were, hold nothing.
+    /// All of them.
+    ///
+    /// Runs that are not remembered, because the service ended before they were, hold nothing.
     func all() throws(StoreError) -> [SHA256Digest: BlobEntry] {
         try connection.execute("DELETE FROM blob_use WHERE run NOT IN (SELECT id FROM run)")
         var entries: [SHA256Digest: BlobEntry] = [:]

@@ -62,6 +62,7 @@ public final class BlobUpload: Sendable {
     /// Takes the next piece of it.
     ///
     /// - Parameter piece: at most 128 KiB.
+    /// - Returns: what became of it.
     public func append(_ piece: UnsafeRawBufferPointer) -> Progress {
         // Of one whose length nobody has told.
         let missing = state.withLock { BlobEntry.room($0.bytes + piece.count) - $0.reserved }
