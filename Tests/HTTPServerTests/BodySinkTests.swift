@@ -48,6 +48,9 @@ extension ServerTests {
             let received = received
             return try ServerThread(
                 configuration,
+                handler: { exchange, _ in
+                    exchange.respond(.make("\(exchange.streamedBytes) \(exchange.request.body.count)"))
+                },
                 bodies: { exchange, desk in
                     guard exchange.request.method == "PUT" else { return .buffer }
                     guard exchange.request.path != "/no" else {
@@ -56,9 +59,6 @@ extension ServerTests {
                     }
                     desk.waiting = [exchange]
                     return .stream(TestSink(received), maximumBytes: maximumBytes)
-                },
-                handler: { exchange, _ in
-                    exchange.respond(.make("\(exchange.streamedBytes) \(exchange.request.body.count)"))
                 }
             )
         }

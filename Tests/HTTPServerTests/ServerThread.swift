@@ -35,8 +35,8 @@ final class ServerThread: Sendable {
 
     init(
         _ configuration: HTTPServerConfiguration = HTTPServerConfiguration(),
-        bodies: @escaping Bodies = { _, _ in .buffer },
-        handler: @escaping Handler = { exchange, _ in exchange.respond(.make("hello")) }
+        handler: @escaping Handler = { exchange, _ in exchange.respond(.make("hello")) },
+        bodies: @escaping Bodies = { _, _ in .buffer }
     ) throws {
         let shared = Shared()
         self.shared = shared

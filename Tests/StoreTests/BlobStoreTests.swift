@@ -103,8 +103,9 @@ struct BlobStoreTests {
     @Test func `uploads of one digest at the same time are one file`() async throws {
         let store = try open()
         let content = bytes(400_000)
+        let uploads = store.blobs
         let results = await withTaskGroup(of: Result<BlobArrival, BlobError>.self) { group in
-            for _ in 0..<8 { group.addTask { await store.put(content, of: "a") } }
+            for _ in 0..<8 { group.addTask { await uploads.put(content, of: "a") } }
             return await group.reduce(into: []) { $0.append($1) }
         }
         #expect(results.filter { $0 == .success(.created) }.count == 1)
@@ -323,14 +324,14 @@ extension BlobUpload {
     }
 }
 
-extension RunStore {
+extension BlobStore {
     fileprivate func put(
         _ bytes: [UInt8],
         as digest: SHA256Digest? = nil,
         of principal: String = ""
     ) async -> Result<BlobArrival, BlobError> {
         do throws(BlobError) {
-            let upload = try blobs.upload(digest ?? SHA256Digest(of: bytes), bytes: bytes.count, of: principal) {}
+            let upload = try upload(digest ?? SHA256Digest(of: bytes), bytes: bytes.count, of: principal) {}
             if let error = await upload.send(bytes) {
                 upload.cancel()
                 return .failure(error)
@@ -340,6 +341,14 @@ extension RunStore {
             return .failure(error)
         }
     }
+}
+
+extension RunStore {
+    fileprivate func put(
+        _ bytes: [UInt8],
+        as digest: SHA256Digest? = nil,
+        of principal: String = ""
+    ) async -> Result<BlobArrival, BlobError> { await blobs.put(bytes, as: digest, of: principal) }
 
     fileprivate func forgotten(_ id: RunID) async -> Bool {
         await withCheckedContinuation { continuation in
