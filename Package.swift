@@ -140,7 +140,7 @@ let package = Package(
         // Drives the built program, over HTTP and as a command.
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["sandglass", "CLinux", "TestSupport"],
+            dependencies: ["sandglass", "CLinux", "Digests", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "CLinux"], swiftSettings: swiftSettings),

@@ -56,19 +56,42 @@ final class APIHandler {
         }
     }
 
+    /// Where a request leads.
+    func match(_ request: Request) -> RouteMatch<Endpoint> { router.match(request) }
+
+    /// Refuses what is not for this server, and says so in a way that the page that has sent it may read.
+    private func checkPolicy(_ exchange: Exchange) throws(Problem) -> CrossOrigin? {
+        if policy.variesByOrigin { exchange.headers.append(HeaderField("Vary", "Origin")) }
+        let crossOrigin = try policy.check(exchange.request)
+        if let crossOrigin { exchange.headers += crossOrigin.headers }
+        return crossOrigin
+    }
+
+    /// Lets a request in whose body has not come yet.
+    func admit(_ exchange: Exchange, to endpoint: Endpoint, _ parameters: RouteParameters) throws(Problem) -> Call {
+        _ = try checkPolicy(exchange)
+        return try call(exchange, endpoint, parameters)
+    }
+
+    private func call(
+        _ exchange: Exchange,
+        _ endpoint: Endpoint,
+        _ parameters: RouteParameters
+    ) throws(Problem) -> Call {
+        let principal = try admit(exchange.request, to: endpoint)
+        observer.note(principal, of: exchange)
+        if let stray = exchange.request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
+            throw Problem(status: 400, detail: "The query's \"\(stray.name)\" is not known here.")
+        }
+        return Call(exchange: exchange, principal: principal, parameters: parameters)
+    }
+
     private func route(_ exchange: Exchange) throws(Problem) {
         let request = exchange.request
-        if policy.variesByOrigin { exchange.headers.append(HeaderField("Vary", "Origin")) }
-        let crossOrigin = try policy.check(request)
-        if let crossOrigin { exchange.headers += crossOrigin.headers }
+        let crossOrigin = try checkPolicy(exchange)
         switch router.match(request) {
         case .matched(let endpoint, let parameters):
-            let principal = try admit(request, to: endpoint)
-            observer.note(principal, of: exchange)
-            if let stray = request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
-                throw Problem(status: 400, detail: "The query's \"\(stray.name)\" is not known here.")
-            }
-            try answer(Call(exchange: exchange, principal: principal, parameters: parameters), endpoint)
+            try answer(try call(exchange, endpoint, parameters), endpoint)
         case .methodNotAllowed(let allow):
             let allowed = HeaderField("Allow", allow.joined(separator: ", "))
             guard request.method == "OPTIONS" else {
@@ -96,6 +119,10 @@ final class APIHandler {
             let principal = try authentication.principal(of: request)
             try Authentication.require(role, of: principal)
             return principal
+        case .readerOrRunner:
+            let principal = try authentication.principal(of: request)
+            if !principal.may(.run) { try Authentication.require(.read, of: principal) }
+            return principal
         }
     }
 
@@ -108,6 +135,8 @@ final class APIHandler {
         case .deleteRun: try deleteRun(call)
         case .readOutput(let stream): try readOutput(call, stream)
         case .readEvents: try readEvents(call)
+        case .putBlob: try putBlob(call)
+        case .readBlob: try readBlob(call)
         case .readiness: checkReadiness(call.exchange)
         case .metrics: call.exchange.respond(try observer.metricsResponse())
         case .capabilities: call.exchange.respond(Self.response(200, capabilities.render(), unless: call.request))

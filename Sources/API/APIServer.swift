@@ -72,9 +72,11 @@ public final class APIServer {
             pumpSoon: { loop.pumpSoon() }
         )
         do throws(HTTPServerError) {
-            server = try HTTPServer(configuration: configuration) { exchange in
-                Reactor.assumeIsolated { handler.handle(exchange) }
-            }
+            server = try HTTPServer(
+                configuration: configuration,
+                bodies: { exchange in Reactor.assumeIsolated { handler.decide(exchange) } },
+                handler: { exchange in Reactor.assumeIsolated { handler.handle(exchange) } }
+            )
         } catch {
             throw ListenError(description: error.description)
         }

@@ -11,6 +11,8 @@ enum Endpoint {
     case deleteRun
     case readOutput(OutputStream)
     case readEvents
+    case putBlob
+    case readBlob
     case health
     case readiness
     case capabilities
@@ -27,6 +29,8 @@ enum Endpoint {
         Route("GET", "/runs/{id}/stdout", .readOutput(.standardOutput)),
         Route("GET", "/runs/{id}/stderr", .readOutput(.standardError)),
         Route("GET", "/runs/{id}/events", .readEvents),
+        Route("PUT", "/blobs/sha256:{hex}", .putBlob),
+        Route("GET", "/blobs/sha256:{hex}", .readBlob),
         Route("GET", "/healthz", .health),
         Route("GET", "/readyz", .readiness),
         Route("GET", "/capabilities", .capabilities),
@@ -43,13 +47,15 @@ enum Endpoint {
         case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
         case .readOutput: ["follow"]
         case .cancelRun, .deleteRun, .readEvents, .health, .readiness, .capabilities, .description, .metrics: []
+        case .putBlob, .readBlob: []
         }
     }
 
     /// Who may use it; an admin may use all.
     var access: Access {
         switch self {
-        case .createRun, .cancelRun, .deleteRun: .role(.run)
+        case .createRun, .cancelRun, .deleteRun, .putBlob: .role(.run)
+        case .readBlob: .readerOrRunner
         case .listRuns, .readRun, .readOutput, .readEvents: .role(.read)
         case .capabilities, .description: .anybodyKnown
         case .metrics: .role(.admin)
@@ -65,5 +71,7 @@ enum Endpoint {
         case anybodyKnown
         /// Whoever has this role.
         case role(Role)
+        /// Whoever may read runs or create them: who uploads what runs need has to know whether it is there.
+        case readerOrRunner
     }
 }

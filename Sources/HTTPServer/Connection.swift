@@ -34,6 +34,10 @@ final class Connection {
     var streamWaits = false
     /// Whether, besides, the client had taken all there was, at the last look.
     var isDrained = false
+    /// The bytes of it that went on to a sink.
+    var passedBytes = 0
+    /// How much of its time the client had used when its body was paused.
+    var pausedAfter = Duration.zero
     /// The bytes that the client had acknowledged at the last look.
     var acknowledgedBytes: UInt64 = 0
     /// The request that is on it, from the end of its line to its end.

@@ -35,6 +35,13 @@ public final class Exchange {
     /// Header fields that the answer gets beside its own, but for one that was prepared.
     public var headers: [HeaderField] = []
 
+    /// How long its body is said to be; nil if that is not said.
+    public internal(set) var announcedBytes: Int?
+    /// What has taken its body in, if that was not kept in memory.
+    public internal(set) var sink: (any BodySink)?
+    /// The bytes that have gone there.
+    public internal(set) var streamedBytes = 0
+
     /// Its connection; the C library's is valid until `over`.
     let connection: Connection
     /// The answer, once there is one.
@@ -134,6 +141,11 @@ public final class Exchange {
         self.stream = nil
         stream.end()
     }
+
+    /// Has the piece of the body come again for which its sink had no room.
+    ///
+    /// Of no effect if none waits. Outside `HTTPServer.run()` that happens in the next call of it.
+    public func continueBody() { connections.unpause(self) }
 
     /// Takes note that the handler returned; true if the connection has to be suspended.
     func handlerReturned() -> Bool {

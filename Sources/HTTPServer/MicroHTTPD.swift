@@ -112,6 +112,9 @@ struct MicroHTTPD {
         MHD_resume_connection(connection)
     }
 
+    /// Resumes a connection whose body goes on.
+    static func resumeReading(_ connection: OpaquePointer) { MHD_resume_connection(connection) }
+
     /// Makes MHD's own form of an answer, to be released; nil if it cannot be one.
     static func make(_ response: Response) -> OpaquePointer? {
         guard (200...599).contains(response.status) else { return nil }

@@ -74,8 +74,11 @@ enum MicroHTTPDCallbacks {
         if uploadSize.pointee > 0 {
             // SAFETY: MHD gives that many bytes, valid during this call.
             let piece = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
+            guard reception.receive(piece, into: intake) else {
+                MHD_suspend_connection(connection)
+                return .YES
+            }
             uploadSize.pointee = 0
-            reception.receive(piece, into: intake)
             return .YES
         }
         switch reception.finish(intake) {
@@ -119,6 +122,7 @@ enum MicroHTTPDCallbacks {
         // SAFETY: see the type; this gives back what `readTarget` retained.
         let intake = Unmanaged<Intake>.fromOpaque(pointer).takeRetainedValue()
         defer { connections.completed(intake, isWhole: reason == .REQUEST_TERMINATED_COMPLETED_OK) }
+        intake.sink?.end()
         guard case .handed(let exchange) = intake.stage else { return }
         exchange.complete()
         guard exchange.hasWaited else { return }

@@ -16,7 +16,7 @@ struct TimeLimits {
         case .body:
             guard configuration.bodyTimeout > .zero else { return nil }
             let rate = configuration.minimumBodyBytesPerSecond
-            let earned = rate > 0 ? connection.bodyBytes / rate : 0
+            let earned = rate > 0 ? (connection.bodyBytes + connection.passedBytes) / rate : 0
             return connection.since + configuration.bodyTimeout + .seconds(earned)
         }
         return time > .zero ? connection.since + time : nil

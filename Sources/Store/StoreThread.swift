@@ -37,6 +37,7 @@ final class StoreThread: @unchecked Sendable {
     private var isClosing = false
     private var lastFailure: StoreError?
     private var forgotten: @Sendable ([RunID]) -> Void = { _ in }
+    private var tidy: @Sendable () -> Void = {}
     private var thread = pthread_t()
     private var isStarted = false
     /// `nil` once the thread is over: then the file is closed.
@@ -150,6 +151,9 @@ final class StoreThread: @unchecked Sendable {
     /// Who is told, on this thread, of runs that were forgotten because there were too many.
     func whenForgotten(_ body: @escaping @Sendable ([RunID]) -> Void) { withLock { forgotten = body } }
 
+    /// What else is looked at when this thread looks for what has become too old.
+    func whenPruning(_ body: @escaping @Sendable () -> Void) { withLock { tidy = body } }
+
     /// Writes what there is to write, and ends the thread.
     func close() {
         let isFirst = withLock {
@@ -260,6 +264,7 @@ final class StoreThread: @unchecked Sendable {
     }
 
     private func prune(_ database: RunDatabase) {
+        withLock { tidy }()
         defer { metrics.publish(database.total) }
         while (try? database.pruneKeys(.now)) == true {
             if withLock({ !waiting.isEmpty }) { return }
