@@ -4,7 +4,7 @@ BUILD := .build
 RELEASE := .build-release
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 
-.PHONY: help serve build test lint bench test-cgroup2 thread-sanitizer address-sanitizer image dependencies clean
+.PHONY: help serve build test lint bench fuzz-api fuzz-json test-cgroup2 thread-sanitizer address-sanitizer image dependencies clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 22
@@ -29,6 +29,12 @@ test-cgroup2: build ## Test control groups of version 2 in a small virtual machi
 bench: build ## Take the figures and print the table
 	Benchmarks/run
 
+fuzz-api: build ## Send a real server what its OpenAPI document allows, and what it does not (schemathesis)
+	Tests/fuzz/api
+
+fuzz-json: ## Feed the reader of bodies with what libFuzzer thinks of, for a minute (SECONDS=60)
+	Tests/fuzz/json $(or $(SECONDS),60)
+
 thread-sanitizer: dependencies ## Pass the process core's tests under the thread sanitizer
 	swift test --sanitize thread --scratch-path .build-thread --filter 'ReactorTests|SandboxTests|ExecutionTests|ServiceTests'
 
@@ -43,4 +49,4 @@ dependencies:
 	@./install-dependencies
 
 clean: ## Remove what was built
-	rm -rf $(BUILD) $(RELEASE) .build-thread .build-address .build-benchmarks
+	rm -rf $(BUILD) $(RELEASE) .build-thread .build-address .build-benchmarks .build-fuzz-api .build-fuzz-json

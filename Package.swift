@@ -27,6 +27,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         // What an operator reads on standard error.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // How the parts count what they do, without knowing who reads it.
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     ],
     targets: [
         .systemLibrary(
@@ -49,6 +51,17 @@ let package = Package(
         .target(name: "Digests", dependencies: ["CNettle"], swiftSettings: swiftSettings),
         .target(name: "Runs", swiftSettings: swiftSettings),
         .target(name: "Locks", swiftSettings: swiftSettings),
+        // Its core only: the rest of swift-metrics needs Foundation.
+        .target(
+            name: "Prometheus",
+            dependencies: ["Locks", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Logs",
+            dependencies: ["Runs", "JSON", "Locks", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "Reactor",
             dependencies: ["CLinux", "Locks", .product(name: "HeapModule", package: "swift-collections")],
@@ -69,6 +82,7 @@ let package = Package(
             dependencies: [
                 "Runs", "Digests", "Locks", "CLinux", "CSQLite",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -78,17 +92,27 @@ let package = Package(
                 "Runs", "Reactor", "Sandbox", "Execution", "Store", "Digests", "Identity",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: swiftSettings
         ),
         .target(name: "JSON", swiftSettings: swiftSettings),
-        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "CLinux"], swiftSettings: swiftSettings),
+        // What libmicrohttpd answers by itself, in our words; it links against the library like CMicroHTTPD.
+        .target(name: "CMicroHTTPDHooks", cSettings: cSettings, linkerSettings: [.linkedLibrary("microhttpd")]),
+        .target(
+            name: "HTTPServer",
+            dependencies: ["CMicroHTTPD", "CMicroHTTPDHooks", "CLinux"],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "API",
             dependencies: [
-                "Runs", "Reactor", "Sandbox", "Service", "Store", "Digests", "Identity", "JSON", "HTTPServer",
+                "Runs", "Reactor", "Sandbox", "Service", "Store", "Digests", "Identity", "JSON", "HTTPServer", "Logs",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
+            // In the program itself: there is nothing to install beside it, and nothing reads a bundle, which needs Foundation.
+            resources: [.embedInCode("openapi.json")],
             swiftSettings: swiftSettings
         ),
         .target(name: "Identity", dependencies: ["Digests", "JSON"], swiftSettings: swiftSettings),
@@ -103,7 +127,8 @@ let package = Package(
             name: "sandglass",
             dependencies: [
                 "API", "HTTPServer", "Identity", "Settings", "Digests", "Service", "Store", "Execution", "Sandbox",
-                "Reactor", "Runs", "CLinux",
+                "Reactor", "Runs", "CLinux", "Logs", "Prometheus",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -113,7 +138,11 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]
         ),
         // Drives the built program, over HTTP and as a command.
-        .testTarget(name: "EndToEndTests", dependencies: ["sandglass", "CLinux"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["sandglass", "CLinux", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "CLinux"], swiftSettings: swiftSettings),
         // What several test targets need: pipes, folders, launchers, and counts of descriptors.
         .target(
@@ -159,6 +188,16 @@ let package = Package(
         .testTarget(name: "IdentityTests", dependencies: ["Identity", "Digests"], swiftSettings: swiftSettings),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "PrometheusTests",
+            dependencies: ["Prometheus", "TestSupport", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "LogsTests",
+            dependencies: ["Logs", "JSON", "Runs", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

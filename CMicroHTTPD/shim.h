@@ -19,27 +19,42 @@ struct sandglass_mhd_callbacks {
 
 struct sandglass_mhd_limits {
     unsigned int connections;
-    unsigned int idle_seconds;
     size_t connection_bytes;
 };
 
 // Exists because MHD_start_daemon is variadic, which Swift does not import.
 //
 // The flags leave out MHD_USE_INTERNAL_POLLING_THREAD, so MHD starts no thread, and MHD_USE_ERROR_LOG,
-// so it writes nothing to standard error. MHD itself drops the MHD_USE_ITC that MHD_ALLOW_SUSPEND_RESUME
+// so it writes nothing to standard error; without a listening socket it accepts nobody, which our Acceptor does. With
+// MHD_USE_TURBO it tries to read before it is told that it can, and does not shut a socket down before it closes it: so the
+// last word can be ours where MHD says nothing. It has no timeout of its own: it counts each byte as a sign of life, in all
+// phases alike. MHD itself drops the MHD_USE_ITC that MHD_ALLOW_SUSPEND_RESUME
 // implies: without a thread of its own there is nobody to wake.
-static inline struct MHD_Daemon *sandglass_mhd_start(int listen_socket, struct sandglass_mhd_limits limits,
-                                                     struct sandglass_mhd_callbacks callbacks) {
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, callbacks.access,
-                            callbacks.context, MHD_OPTION_LISTEN_SOCKET, listen_socket,
-                            MHD_OPTION_CONNECTION_LIMIT, limits.connections, MHD_OPTION_CONNECTION_TIMEOUT,
-                            limits.idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.connection_bytes,
+static inline struct MHD_Daemon *sandglass_mhd_start(struct sandglass_mhd_limits limits,
+                                                     struct sandglass_mhd_callbacks callbacks, const void *certificate,
+                                                     const void *key) {
+    unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    // A TLS stream has an end of its own, which MHD_USE_TURBO would leave out (RFC 9112, 9.8).
+    flags |= key == NULL ? MHD_USE_TURBO : MHD_USE_TLS;
+    // No TLS before 1.2, no key exchange without forward secrecy, no CBC (RFC 9325, 4.1 and 4.2).
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0,
+         (void *)"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-AES-128-CBC:-AES-256-CBC:%SERVER_PRECEDENCE"},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    return MHD_start_daemon(flags, 0, NULL, NULL, callbacks.access, callbacks.context,
+                            MHD_OPTION_CONNECTION_LIMIT, limits.connections,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.connection_bytes,
                             MHD_OPTION_NOTIFY_COMPLETED, callbacks.completed, callbacks.context,
                             MHD_OPTION_NOTIFY_CONNECTION, callbacks.connection, callbacks.context,
                             MHD_OPTION_URI_LOG_CALLBACK, callbacks.target, callbacks.context,
                             MHD_OPTION_UNESCAPE_CALLBACK, callbacks.unescape, callbacks.context,
                             // Without it MHD avoids sendfile(2), the one call that cannot be told MSG_NOSIGNAL.
-                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+                            MHD_OPTION_ARRAY, key == NULL ? none : tls, MHD_OPTION_END);
 }
 
 // Exist because MHD_get_daemon_info and MHD_get_connection_info are variadic.
@@ -49,14 +64,21 @@ static inline int sandglass_mhd_epoll_descriptor(struct MHD_Daemon *daemon) {
     return info == NULL ? -1 : info->epoll_fd;
 }
 
-static inline unsigned int sandglass_mhd_open_connections(struct MHD_Daemon *daemon) {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info == NULL ? 0 : info->num_connections;
-}
-
 static inline int sandglass_mhd_socket(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info == NULL ? -1 : info->connect_fd;
+}
+
+/// The client's address; its family says how long it is.
+static inline const struct sockaddr *sandglass_mhd_client_address(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info == NULL ? NULL : info->client_addr;
+}
+
+/// What the connection callback left for this connection.
+static inline void *sandglass_mhd_context(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
 }
 
 /// Bytes from the first one of the request line to the end of the empty line.

@@ -62,7 +62,9 @@ extension APIHandler {
     }
 
     private func submit(_ submission: Submission, _ exchange: Exchange, _ wait: WaitPreference?) {
-        service.submit(submission) { [self] result in
+        var submission = submission
+        observer.trace(&submission, of: exchange)
+        service.submit(submission) { [self, submission] result in
             switch result {
             case .failure(let error): exchange.respond(Problem(error).response)
             case .success(let acceptance): accept(acceptance, of: submission, exchange, wait)

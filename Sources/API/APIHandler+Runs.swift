@@ -23,7 +23,7 @@ extension APIHandler {
                 let next = runs.count > query.limit ? shown.last?.id : nil
                 let link = next.map { HeaderField("Link", "</runs?\(query.next(after: $0))>; rel=\"next\"") }
                 let body = RunDocument.render(Array(shown), next: next)
-                exchange.respond(Self.response(200, body, link.map { [$0] } ?? []))
+                exchange.respond(Self.response(200, body, link.map { [$0] } ?? [], unless: call.request))
             }
             answered()
         }
@@ -36,7 +36,8 @@ extension APIHandler {
         let wait = try WaitPreference(request, atMost: maxima.wait)
         let condition = request.headers["If-None-Match"] == nil ? nil : request
         // What is kept has no header that tells of a preference.
-        if condition == nil, exchange.headers.isEmpty, wait?.headers.isEmpty ?? true, let name = call.runID,
+        if condition == nil, exchange.headers.isEmpty, !observer.isNamed(exchange), wait?.headers.isEmpty ?? true,
+            let name = call.runID,
             let response = rendered[name]
         {
             // Finished: there is nothing to wait for.

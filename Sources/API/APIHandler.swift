@@ -15,6 +15,9 @@ final class APIHandler {
     var authentication = Authentication()
     private let router = Router(Endpoint.routes)
     var rendered = RenderedRuns()
+    /// Made for the first who asks: most servers are never asked.
+    private lazy var description = PreparedDocument(OpenAPIDocument(capabilities).render())
+    let observer: RequestObserver
     /// Called after an answer was given outside the server's own call.
     let answered: @Reactor () -> Void
 
@@ -23,18 +26,21 @@ final class APIHandler {
         maxima: RequestMaxima,
         capabilities: CapabilitiesDocument,
         policy: RequestPolicy,
+        observer: RequestObserver,
         answered: @escaping @Reactor () -> Void
     ) {
         self.service = service
         self.maxima = maxima
         self.capabilities = capabilities
         self.policy = policy
+        self.observer = observer
         self.answered = answered
     }
 
     func handle(_ exchange: Exchange) {
         // All but waiting for a run's end takes no longer than the store does.
         exchange.answersSoon = true
+        observer.received(exchange)
         do throws(Problem) {
             try route(exchange)
         } catch {
@@ -50,6 +56,7 @@ final class APIHandler {
         switch router.match(request) {
         case .matched(let endpoint, let parameters):
             let principal = try admit(request, to: endpoint)
+            observer.note(principal, of: exchange)
             if let stray = request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
                 throw Problem(status: 400, detail: "The query's \"\(stray.name)\" is not known here.")
             }
@@ -92,26 +99,27 @@ final class APIHandler {
         case .cancelRun: try cancelRun(call)
         case .deleteRun: try deleteRun(call)
         case .readOutput(let stream): try readOutput(call, stream)
-        case .readiness: try checkReadiness(call.exchange)
-        case .capabilities: call.exchange.respond(Self.response(200, capabilities.render()))
-        case .health: call.exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
+        case .readiness: checkReadiness(call.exchange)
+        case .metrics: call.exchange.respond(try observer.metricsResponse())
+        case .capabilities: call.exchange.respond(Self.response(200, capabilities.render(), unless: call.request))
+        case .description: description.answer(call.exchange)
+        case .health: call.exchange.respond(Self.response(200, Self.ok, unless: call.request))
         }
     }
 
     // MARK: GET /readyz
 
-    private func checkReadiness(_ exchange: Exchange) throws(Problem) {
-        guard service.isAccepting else {
-            throw Problem(
-                status: 503,
-                detail: "The server does not take runs: it is being stopped, or cannot remember any.",
-                headers: [HeaderField("Retry-After", "1")]
-            )
+    private func checkReadiness(_ exchange: Exchange) {
+        service.checkReadiness { [self] faults in
+            let ready = Self.response(200, Self.ok, unless: exchange.request)
+            exchange.respond(Problem(faults)?.response ?? ready)
+            answered()
         }
-        exchange.respond(Self.response(200, Array("{\"status\":\"ok\"}\n".utf8)))
     }
 
     // MARK: Answers
+
+    private static let ok = Array("{\"status\":\"ok\"}\n".utf8)
 
     /// Answers with a run, when it is finished, the wait is over, or the client hangs up, whichever comes first.
     func answer(
@@ -160,6 +168,7 @@ final class APIHandler {
         isCached: Bool = false,
         unless condition: Request? = nil
     ) {
+        observer.note(run.id, of: exchange)
         let headers = status == 200 ? headers : [HeaderField("Location", "/runs/\(run.id)")] + headers
         guard RunDocument.isLarge(run) else {
             let response = Self.response(
@@ -169,7 +178,8 @@ final class APIHandler {
                 unless: condition
             )
             // Only an answer to a plain GET is asked for again and again.
-            guard headers.isEmpty, exchange.headers.isEmpty, status == 200, condition == nil, run.state == .finished,
+            guard headers.isEmpty, exchange.headers.isEmpty, !observer.isNamed(exchange), status == 200,
+                condition == nil, run.state == .finished,
                 let prepared = PreparedResponse(response)
             else { return exchange.respond(response) }
             rendered.keep(prepared, of: run)

@@ -36,6 +36,7 @@ public final class APIServer {
     ///   - maxima: the most that a request may ask for.
     ///   - capabilities: what it says that it offers.
     ///   - service: what runs the commands.
+    ///   - observation: how it is watched.
     /// - Throws: why it cannot listen.
     public init(
         http: HTTPServerConfiguration,
@@ -43,11 +44,16 @@ public final class APIServer {
         tokens: TokenTable?,
         maxima: RequestMaxima,
         capabilities: Capabilities,
-        service: RunService
+        service: RunService,
+        observation: Observation = Observation()
     ) throws(ListenError) {
         var configuration = http
         configuration.problem = { status, detail in Problem(status: status, detail: detail).response }
         let loop = ServerLoop()
+        let observer = RequestObserver(observation)
+        observer.openConnections = { loop.server?.openConnections ?? 0 }
+        configuration.onAnswer = RequestObserver.name
+        configuration.onCompletion = { request in Reactor.assumeIsolated { observer.completed(request) } }
         let handler = APIHandler(
             service: service,
             maxima: maxima,
@@ -57,6 +63,7 @@ public final class APIServer {
                 maximumBodyBytes: http.maximumBodyBytes
             ),
             policy: RequestPolicy(listeningAt: http.address, rules),
+            observer: observer,
             answered: { loop.pump() }
         )
         do throws(HTTPServerError) {

@@ -13,6 +13,8 @@ enum Endpoint {
     case health
     case readiness
     case capabilities
+    case description
+    case metrics
 
     /// The whole API is one table.
     static let routes: [Route<Endpoint>] = [
@@ -26,6 +28,8 @@ enum Endpoint {
         Route("GET", "/healthz", .health),
         Route("GET", "/readyz", .readiness),
         Route("GET", "/capabilities", .capabilities),
+        Route("GET", "/openapi.json", .description),
+        Route("GET", "/metrics", .metrics),
     ]
 
     /// The query items that it understands.
@@ -35,7 +39,7 @@ enum Endpoint {
         switch self {
         case .createRun, .readRun: ["wait"]
         case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
-        case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities: []
+        case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities, .description, .metrics: []
         }
     }
 
@@ -44,7 +48,8 @@ enum Endpoint {
         switch self {
         case .createRun, .cancelRun, .deleteRun: .role(.run)
         case .listRuns, .readRun, .readOutput: .role(.read)
-        case .capabilities: .anybodyKnown
+        case .capabilities, .description: .anybodyKnown
+        case .metrics: .role(.admin)
         case .health, .readiness: .anybody
         }
     }

@@ -5,14 +5,15 @@ internal import Store
 /// What `GET /runs` asks for.
 struct ListQuery {
     /// How many runs an answer has at most, and unless less are asked for.
-    private static let most = 100
+    static let most = 100
 
     /// Which runs.
     let filter: RunFilter
     /// How many.
     let limit: Int
 
-    private static let outcomes: Set = [
+    /// Every outcome by its name.
+    static let outcomes: Set = [
         "exited", "signaled", "timed_out", "cpu_limit", "memory_limit", "output_limit", "cancelled", "start_failed",
         "lost",
         "internal_error",
@@ -40,13 +41,15 @@ struct ListQuery {
                 }
                 filter.outcome = value
             case "label":
-                guard let colon = value.firstIndex(of: ":"), colon != value.startIndex else {
+                // By bytes: to a Swift string a colon with an accent behind it is another character.
+                guard let colon = value.utf8.firstIndex(of: UInt8(ascii: ":")), colon != value.startIndex else {
                     throw Self.fault("label", "a name, a colon and a value, such as label=branch:main")
                 }
                 let key = String(value[..<colon])
-                filter.label = RunFilter.Label(key: key, value: String(value[value.index(after: colon)...]))
+                filter.label = RunFilter.Label(key: key, value: String(value[value.utf8.index(after: colon)...]))
             case "limit":
-                guard let number = Int(value), (1...Self.most).contains(number) else {
+                // Written as a number usually is: `Int` would read `+7` and `007` too.
+                guard let number = Int(value), "\(number)" == value, (1...Self.most).contains(number) else {
                     throw Self.fault("limit", "a number from 1 to \(Self.most)")
                 }
                 limit = number

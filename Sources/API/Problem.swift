@@ -21,7 +21,7 @@ struct Problem: Error {
             problem.member("type", "about:blank")
             problem.member("title", Self.title(of: status))
             problem.member("status", status)
-            problem.member("detail", detail)
+            problem.member("detail", detail + unlisted)
             guard !faults.isEmpty else { return }
             problem.member("errors") { errors in
                 errors.array { errors in
@@ -41,6 +41,12 @@ struct Problem: Error {
         )
     }
 
+    /// That there are more faults than are listed.
+    private var unlisted: String {
+        faults.count > Self.listedFaults
+            ? " The first \(Self.listedFaults) of its \(faults.count) faults are listed." : ""
+    }
+
     /// The reason phrase, as the title of a problem without a type of its own has to be (RFC 9457, 4.2.1).
     private static func title(of status: Int) -> String {
         switch status {
@@ -53,11 +59,12 @@ struct Problem: Error {
         case 409: "Conflict"
         case 413: "Content Too Large"
         case 414: "URI Too Long"
+        case 417: "Expectation Failed"
         case 415: "Unsupported Media Type"
         case 421: "Misdirected Request"
         case 422: "Unprocessable Content"
-        case 431: "Request Header Fields Too Large"
         case 429: "Too Many Requests"
+        case 431: "Request Header Fields Too Large"
         case 500: "Internal Server Error"
         case 503: "Service Unavailable"
         case 507: "Insufficient Storage"

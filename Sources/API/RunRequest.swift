@@ -17,10 +17,13 @@ struct RunRequest {
     private static let longestLabel = 1024
 
     private let maxima: RequestMaxima
+    /// The members that are there more than once, of which has been told.
+    private let duplicates: Set<JSONPointer>
     private var faults: [JSONFault] = []
 
-    private init(maxima: RequestMaxima) {
+    private init(maxima: RequestMaxima, duplicates: Set<JSONPointer> = []) {
         self.maxima = maxima
+        self.duplicates = duplicates
     }
 
     /// The run that a body asks for.
@@ -42,10 +45,9 @@ struct RunRequest {
     /// The faults of a text whose members are not unique, and with them those that it has as a run.
     private static func allFaults(_ error: JSONParseError, maxima: RequestMaxima) -> [JSONFault] {
         guard let value = error.value else { return error.faults }
-        var request = RunRequest(maxima: maxima)
+        var request = RunRequest(maxima: maxima, duplicates: Set(error.faults.map(\.pointer)))
         _ = request.read(value)
-        let places = Set(error.faults.map(\.pointer.description))
-        return error.faults + request.faults.filter { !places.contains($0.pointer.description) }
+        return error.faults + request.faults
     }
 
     // MARK: The run
@@ -113,7 +115,9 @@ struct RunRequest {
                 refuse(place, "a variable's name must not be empty and must not hold '=' or NUL")
             }
             // JSON tells them apart by their bytes, a Swift string by what they mean: neither may be lost.
-            if environment[member.name] != nil { refuse(place, "another variable's name is the same to Unicode") }
+            if environment[member.name] != nil, !duplicates.contains(place) {
+                refuse(place, "another variable's name is the same to Unicode")
+            }
             environment[member.name] = kernelString(member.value, place) ?? ""
         }
         return environment
@@ -128,7 +132,8 @@ struct RunRequest {
         var labels: [String: String] = [:]
         for member in object.members {
             let place = place.appending(member.name)
-            if member.name.isEmpty || member.name.contains(":") {
+            // By bytes: to a Swift string a colon with an accent behind it is another character.
+            if member.name.isEmpty || member.name.utf8.contains(UInt8(ascii: ":")) {
                 refuse(place, "a label's name must not be empty and must not hold a colon")
             }
             guard case .string(let text) = member.value else {
@@ -139,7 +144,7 @@ struct RunRequest {
                 refuse(place, "name and value must have at most \(Self.longestLabel) bytes each")
             }
             if member.name.utf8.contains(0) || text.utf8.contains(0) { refuse(place, "must not hold a NUL character") }
-            if labels.updateValue(text, forKey: member.name) != nil {
+            if labels.updateValue(text, forKey: member.name) != nil, !duplicates.contains(place) {
                 refuse(place, "another label's name is the same to Unicode")
             }
         }
@@ -156,11 +161,10 @@ struct RunRequest {
         switch value {
         case .string(let text): return Array(text.utf8)
         case .object(let object):
-            guard let member = object.members.first, object.members.count == 1 else {
+            if object["base64"] == nil, object["blob"] == nil {
                 refuse(place, "must be a string or an object with the one member \"base64\"")
-                return []
             }
-            return encodedContent(member, place.appending(member.name))
+            return object.members.reduce(into: []) { $0 += encodedContent($1, place.appending($1.name)) }
         default:
             refuse(place, "must be a string or an object with the one member \"base64\", not \(value.typeName)")
             return []

@@ -1,4 +1,5 @@
 internal import HTTPServer
+internal import JSON
 
 /// How long a client is willing to wait for a run: `Prefer: wait=N` (RFC 7240) or `?wait=N`.
 struct WaitPreference {
@@ -11,8 +12,12 @@ struct WaitPreference {
     ///
     /// A preference that cannot be understood is ignored, as RFC 7240 has it; a query that cannot is an error.
     init?(_ request: Request, atMost maximum: Duration) throws(Problem) {
-        if let item = request.query.first(where: { $0.name == "wait" }) {
-            guard let text = item.value, let seconds = Double(text), seconds >= 0, seconds.isFinite else {
+        let items = request.query.filter { $0.name == "wait" }
+        if let item = items.first {
+            guard items.count == 1 else {
+                throw Problem(status: 400, detail: "The query has more than one \"wait\".")
+            }
+            guard let seconds = item.value.flatMap(Self.seconds), seconds >= 0 else {
                 throw Problem(status: 400, detail: "The query's \"wait\" must be a number of seconds, such as wait=30.")
             }
             duration = min(.seconds(min(seconds, maximum.inSeconds)), maximum)
@@ -31,6 +36,13 @@ struct WaitPreference {
         var rest = self
         rest.duration = max(duration - time, .zero)
         return rest
+    }
+
+    /// A number as JSON has it: `Double` would read `0x1p3` and `nan` too.
+    private static func seconds(_ text: String) -> Double? {
+        guard let number = JSONNumber(literal: text) else { return nil }
+        // What is over every double is over every maximum.
+        return number.double ?? (text.utf8.first == UInt8(ascii: "-") ? -.infinity : .infinity)
     }
 
     /// The first `wait` among the preferences; the others do not count (RFC 7240, section 2).

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -33,6 +35,21 @@ int sandglass_pipe(int ends[2], enum sandglass_pipe_end non_blocking) {
     close(ends[1]);
     errno = error;
     return -1;
+}
+
+int sandglass_accept(int listener, void *address, uint32_t *length) {
+    return accept4(listener, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+int sandglass_tcp_progress(int socket, struct sandglass_tcp_progress *progress) {
+    struct tcp_info info;
+    memset(&info, 0, sizeof info);
+    socklen_t length = sizeof info;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return -1;
+    progress->acknowledged = info.tcpi_bytes_acked;
+    progress->received = info.tcpi_bytes_received;
+    progress->milliseconds_since_data = info.tcpi_last_data_recv;
+    return 0;
 }
 
 int sandglass_set_pipe_size(int pipe, int bytes) { return fcntl(pipe, F_SETPIPE_SZ, bytes); }

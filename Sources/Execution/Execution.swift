@@ -49,6 +49,7 @@ public final class Execution {
     private var machine: RunMachine
     private var captures: [OutputStream: OutputCapture] = [:]
     private var input: InputFeed?
+    private let createdAt = MonotonicTime.now
     private var startedAt: MonotonicTime?
     private var slotUsage: SlotUsage?
     private var timers: [Timer] = []
@@ -106,6 +107,9 @@ public final class Execution {
 
     /// How many bytes the command has written to a stream, also past the limit.
     public func totalBytes(_ stream: OutputStream) -> Int { captures[stream]?.totalBytes ?? 0 }
+
+    /// The time from its creation to its command's exec; `nil` before that.
+    public var spawnDuration: Duration? { startedAt.map { $0.since(createdAt) } }
 
     // MARK: Starting
 

@@ -3,15 +3,17 @@ internal import Glibc
 /// An answer that is written to a socket without MHD, as the last one on it.
 struct EarlyAnswer {
     private let text: [UInt8]
+    let given: GivenAnswer
 
     init(_ response: Response) {
         var body: [UInt8] = []
         if case .bytes(let bytes) = response.body { body = bytes }
         var head = "HTTP/1.1 \(response.status) \(MicroHTTPD.reason(of: response.status))\r\n"
-        head += "Date: \(Self.now())\r\nConnection: close\r\n"
+        head += "Date: \(Self.now())\r\n"
         for field in response.headers { head += "\(field.name): \(field.value)\r\n" }
         head += "Content-Length: \(body.count)\r\n\r\n"
         text = Array(head.utf8) + body
+        given = GivenAnswer(status: response.status, bodyBytes: body.count)
     }
 
     /// Writes what the socket takes without waiting, which is all, since nothing else is under way on it.

@@ -25,18 +25,26 @@ public final class Exchange {
     ///
     /// May be set at any time, also inside `onDisconnect`.
     public var answersSoon = false
+    /// Whatever the handler wants to find in ``CompletedRequest/note`` when this request is over.
+    public var note: (any Sendable)?
+    /// The client's IPv4 or IPv6 address as a literal, without a port: `192.0.2.7`, `2001:db8::7`.
+    ///
+    /// An IPv4 client of a socket for both families has an IPv4 address here too.
+    public var clientAddress: String { connection.clientAddress }
 
     /// Header fields that the answer gets beside its own, but for one that was prepared.
     public var headers: [HeaderField] = []
 
-    /// The C library's connection; valid until `over`.
-    let connection: OpaquePointer
+    /// Its connection; the C library's is valid until `over`.
+    let connection: Connection
+    /// The answer, once there is one.
+    private(set) var answer: GivenAnswer?
     private let connections: Connections
     private var state = State.handling
     /// Whether its connection was suspended.
     private(set) var hasWaited = false
 
-    init(request: Request, connection: OpaquePointer, connections: Connections) {
+    init(request: Request, connection: Connection, connections: Connections) {
         self.request = request
         self.connection = connection
         self.connections = connections
@@ -56,23 +64,21 @@ public final class Exchange {
     /// `HTTPServer.run()` the answer is sent by the next call of it; `HTTPServer.timeout` is zero until then.
     public func respond(_ response: Response) {
         guard isOpen else { return }
-        guard !headers.isEmpty else { return respond(connections.prepare(response)) }
         var response = response
-        response.headers += headers
+        if !headers.isEmpty { response.headers += headers }
+        connections.configuration.onAnswer?(&note, &response)
         respond(connections.prepare(response))
     }
 
     /// Answers as `respond(_:)` does, with what was made before, to which `headers` cannot be added any more.
     public func respond(_ response: PreparedResponse) {
-        let before = state
+        guard isOpen else { return }
+        let hadReturned = hasWaited
         end()
-        switch before {
-        case .handling: MicroHTTPD.queue(response, on: connection)
-        case .waiting, .hungUp:
-            MicroHTTPD.queue(response, on: connection)
-            connections.resume(self)
-        case .over: break
-        }
+        answer = GivenAnswer(status: response.status, bodyBytes: response.bodyBytes)
+        MicroHTTPD.queue(response, on: connection.handle)
+        connections.answered(connection)
+        if hadReturned { connections.resume(self) }
     }
 
     /// Takes note that the handler returned; true if the connection has to be suspended.

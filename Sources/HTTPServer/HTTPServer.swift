@@ -23,7 +23,7 @@ public final class HTTPServer {
     public let port: UInt16
 
     private let connections: Connections
-    private let listener: ListeningSocket
+    private let acceptor: Acceptor
     private var daemon: MicroHTTPD?
     private var isRunning = false
     private var isStopping = false
@@ -43,10 +43,16 @@ public final class HTTPServer {
         signal(SIGPIPE, SIG_IGN)
         let listener = try ListeningSocket(address: configuration.address, port: configuration.port)
         let connections = try Connections(configuration: configuration, handler: handler)
-        let daemon = try MicroHTTPD(listener: listener, connections: connections)
+        let daemon = try MicroHTTPD(connections: connections, address: listener.description)
+        do throws(HTTPServerError) {
+            acceptor = try Acceptor(listener: listener, connections: connections, daemon: daemon)
+        } catch {
+            daemon.stop()
+            throw error
+        }
         descriptor = daemon.descriptor
         (address, port) = (listener.address, listener.port)
-        (self.listener, self.connections, self.daemon) = (listener, connections, daemon)
+        (self.connections, self.daemon) = (connections, daemon)
     }
 
     deinit {
@@ -57,9 +63,10 @@ public final class HTTPServer {
     public func run() {
         guard let daemon, !isRunning else { return }
         isRunning = true
-        connections.noticeHangUps()
+        connections.begin()
+        acceptor.run(at: connections.now)
         daemon.run()
-        connections.settleHangUps()
+        connections.end()
         isRunning = false
         if isStopping { stop() }
     }
@@ -70,16 +77,17 @@ public final class HTTPServer {
     /// outside `run()`.
     public var timeout: Duration? {
         guard let daemon else { return nil }
-        return connections.hasResumed ? .zero : daemon.timeout
+        let paused = acceptor.pausedUntil.map { max($0 - MonotonicClock.now, .zero) }
+        return [connections.timeout, daemon.timeout, paused].compactMap { $0 }.min()
     }
 
     /// Closes the listening socket; open connections go on.
     public func stopAccepting() {
-        daemon?.quiesce()
+        acceptor.stop()
     }
 
     /// How many connections are open, idle ones included.
-    public var openConnections: Int { daemon?.openConnections ?? 0 }
+    public var openConnections: Int { daemon == nil ? 0 : connections.count }
 
     /// Closes all connections, answered or not, and the listening socket.
     ///
@@ -92,6 +100,7 @@ public final class HTTPServer {
         }
         guard let daemon else { return }
         self.daemon = nil
+        acceptor.stop()
         connections.abandonAll()
         daemon.stop()
     }

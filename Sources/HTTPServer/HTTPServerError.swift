@@ -18,6 +18,8 @@ public struct HTTPServerError: Error, Equatable, Sendable, CustomStringConvertib
         case watch = "watch the connections of"
         /// Starting libmicrohttpd.
         case start = "start the HTTP daemon on"
+        /// Reading a certificate and its key, which have to be in PEM and belong together.
+        case useIdentity = "use the certificate and the key for"
         /// open(2) of a response's file.
         case open = "open"
     }

@@ -6,25 +6,107 @@ final class Intake {
         /// The head is there and accepted; the body is arriving, into its request.
         case body(Exchange)
         /// It was refused with an answer that MHD sends.
-        case refused
-        /// It was refused with an answer that we wrote ourselves; so many more bytes are read and dropped.
-        case draining(bytesLeft: Int)
+        case refused(Refusal)
+        /// Its body is too much, which it has been told or will be told when all of it has come; so many more bytes are read
+        /// and dropped.
+        case draining(Exchange, RequestRefusal, bytesLeft: Int)
         /// The handler has it.
         case handed(Exchange)
     }
 
+    /// What is remembered of a request that was refused.
+    struct Refusal {
+        let method: String?
+        let target: String?
+        let answer: GivenAnswer
+        /// Whether it was written without MHD, and so as a whole.
+        var isWritten = false
+    }
+
+    let connection: Connection
+    /// When the request line had been read; nil if nobody wants to know.
+    let start: Duration?
     var stage: Stage
 
-    init(target: UnsafeBufferPointer<UInt8>, mostBytes: Int) {
+    init(
+        target: UnsafeBufferPointer<UInt8>,
+        connection: Connection,
+        configuration: HTTPServerConfiguration,
+        start: Duration?
+    ) {
+        let mostBytes = configuration.maximumTargetBytes
+        self.connection = connection
+        self.start = start
         guard target.count <= mostBytes else {
             let refusal = RequestRefusal(414, "The target is over \(mostBytes) bytes.")
             stage = .line(.failure(refusal), targetBytes: target.count)
             return
         }
         do throws(RequestRefusal) {
-            stage = .line(.success(try RequestTarget(target)), targetBytes: target.count)
+            stage = .line(
+                .success(try RequestTarget(target, isEncrypted: configuration.isEncrypted)),
+                targetBytes: target.count
+            )
         } catch {
             stage = .line(.failure(error), targetBytes: target.count)
         }
+    }
+
+    /// Takes note of an answer that was not the handler's.
+    func refuse(with answer: GivenAnswer, isWritten: Bool) {
+        let (method, path): (String?, String?) =
+            switch stage {
+            case .line(let target, _): (nil, try? target.get().target)
+            case .body(let exchange), .draining(let exchange, _, _), .handed(let exchange):
+                (exchange.request.method, exchange.request.target)
+            case .refused(let refusal): (refusal.method, refusal.target)
+            }
+        stage = .refused(Refusal(method: method, target: path, answer: answer, isWritten: isWritten))
+    }
+
+    /// How the request ended; nil if nobody wants to know.
+    ///
+    /// - Parameters:
+    ///   - isWhole: Whether MHD has sent the whole answer, if it was MHD's to send.
+    ///   - now: The time.
+    /// - Returns: What is told of it.
+    func completed(isWhole: Bool, at now: Duration) -> CompletedRequest? {
+        guard let start else { return nil }
+        func result(
+            _ method: String?,
+            _ target: String?,
+            _ answer: GivenAnswer?,
+            isWhole: Bool,
+            refused: Bool = true,
+            note: (any Sendable)? = nil
+        ) -> CompletedRequest {
+            CompletedRequest(
+                method: method,
+                target: target,
+                status: answer?.status,
+                bodyBytes: answer.map { Self.sentBytes($0, method) } ?? 0,
+                isWhole: answer != nil && isWhole,
+                wasRefused: refused,
+                duration: now - start,
+                clientAddress: connection.clientAddress,
+                note: note
+            )
+        }
+        switch stage {
+        case .line(let target, _): return result(nil, try? target.get().target, nil, isWhole: false)
+        case .body(let exchange), .draining(let exchange, _, _):
+            return result(exchange.request.method, exchange.request.target, nil, isWhole: false)
+        case .refused(let refusal):
+            let isWhole = isWhole || refusal.isWritten
+            return result(refusal.method, refusal.target, refusal.answer, isWhole: isWhole)
+        case .handed(let exchange):
+            let (method, target) = (exchange.request.method, exchange.request.target)
+            return result(method, target, exchange.answer, isWhole: isWhole, refused: false, note: exchange.note)
+        }
+    }
+
+    /// How many bytes of an answer's body follow its head (RFC 9110, 9.3.2, 15.3.5, 15.4.5).
+    private static func sentBytes(_ answer: GivenAnswer, _ method: String?) -> Int {
+        method == "HEAD" || answer.status == 204 || answer.status == 304 ? 0 : answer.bodyBytes
     }
 }

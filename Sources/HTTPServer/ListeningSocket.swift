@@ -51,9 +51,4 @@ final class ListeningSocket {
         isOpen = false
         Glibc.close(descriptor)
     }
-
-    /// Takes note that somebody else, MHD, has closed it.
-    func wasClosed() {
-        isOpen = false
-    }
 }

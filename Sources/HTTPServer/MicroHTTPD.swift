@@ -1,5 +1,6 @@
 internal import CLinux
 internal import CMicroHTTPD
+internal import CMicroHTTPDHooks
 internal import Glibc
 
 /// libmicrohttpd's daemon and connections, in Swift's terms.
@@ -9,45 +10,59 @@ struct MicroHTTPD {
     /// MHD's epoll descriptor.
     let descriptor: Int32
     private let daemon: OpaquePointer
-    private let listener: ListeningSocket
-    private let connections: Connections
 
-    /// Starts the daemon on a socket that listens.
-    init(listener: ListeningSocket, connections: Connections) throws(HTTPServerError) {
+    /// Starts the daemon, without a listening socket.
+    init(connections: Connections, address: String) throws(HTTPServerError) {
         let configuration = connections.configuration
+        guard Self.wordsPages else { throw HTTPServerError(operation: .start, subject: address, errno: ENOSYS) }
         let limits = sandglass_mhd_limits(
             connections: UInt32(clamping: configuration.maximumConnections),
-            idle_seconds: UInt32(clamping: configuration.idleTimeoutSeconds),
             // MHD reads a request's head into this, makes a list of its headers and writes an answer's head. What does
-            // not fit it refuses with a page of its own, so there is room for more than is allowed. It clears all of it
+            // not fit it refuses by itself, so there is room for more than is allowed. It clears all of it
             // after every request, so there is not too much.
             connection_bytes: 2 * configuration.maximumHeaderBytes
         )
-        let started = sandglass_mhd_start(listener.descriptor, limits, MicroHTTPDCallbacks.make(for: connections))
-        guard let daemon = started else {
-            throw HTTPServerError(operation: .start, subject: listener.description, errno: errno)
+        let callbacks = MicroHTTPDCallbacks.make(for: connections)
+        guard let daemon = Self.start(limits, callbacks, configuration.tls) else {
+            guard configuration.isEncrypted else {
+                throw HTTPServerError(operation: .start, subject: address, errno: errno)
+            }
+            // GnuTLS's errors are not errno's, and MHD keeps them to itself.
+            throw HTTPServerError(operation: .useIdentity, subject: address, errno: 0)
         }
         self.daemon = daemon
-        self.listener = listener
-        self.connections = connections
         descriptor = sandglass_mhd_epoll_descriptor(daemon)
         // MHD takes an event without a pointer for a wake-up of its own and goes on. So one descriptor, without
         // another epoll around it, tells of all there is: each level of nesting would cost every request.
         var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data(ptr: nil))
-        guard epoll_ctl(descriptor, EPOLL_CTL_ADD, connections.hangUps, &event) == 0 else {
+        guard epoll_ctl(descriptor, EPOLL_CTL_ADD, connections.poll, &event) == 0 else {
             let code = errno
             MHD_stop_daemon(daemon)
-            listener.wasClosed()
-            throw HTTPServerError(operation: .watch, subject: listener.description, errno: code)
+            throw HTTPServerError(operation: .watch, subject: address, errno: code)
+        }
+    }
+
+    private static func start(
+        _ limits: sandglass_mhd_limits,
+        _ callbacks: sandglass_mhd_callbacks,
+        _ identity: TLSIdentity?
+    ) -> OpaquePointer? {
+        guard let identity else { return sandglass_mhd_start(limits, callbacks, nil, nil) }
+        // MHD reads both as C strings, before this returns.
+        return (identity.certificateChain + [0]).withUnsafeBytes { certificate in
+            (identity.privateKey + [0]).withUnsafeBytes { key in
+                sandglass_mhd_start(limits, callbacks, certificate.baseAddress, key.baseAddress)
+            }
         }
     }
 
     func run() {
-        let before = openConnections
         MHD_run(daemon)
-        // MHD stops to watch its listening socket while it is full, and starts again at the beginning of a
-        // run: without another one those who wait for a place would wait for somebody else's event.
-        if openConnections < before { MHD_run(daemon) }
+    }
+
+    /// Gives MHD a connection that was accepted; it closes the socket, now if it cannot take it.
+    func add(_ socket: Int32, from address: SocketAddress) {
+        _ = address.withPointer { Int32(MHD_add_connection(daemon, socket, $0, $1).rawValue) }
     }
 
     var timeout: Duration? {
@@ -55,21 +70,15 @@ struct MicroHTTPD {
         return milliseconds < 0 ? nil : .milliseconds(milliseconds)
     }
 
-    var openConnections: Int { Int(sandglass_mhd_open_connections(daemon)) }
-
-    /// Takes the listening socket away from MHD and closes it.
-    func quiesce() {
-        guard MHD_quiesce_daemon(daemon) >= 0 else { return }
-        listener.close()
-    }
-
-    /// Closes all connections and the listening socket.
+    /// Closes all connections.
     ///
     /// No connection may be suspended that has not been resumed.
     func stop() {
-        quiesce()
         MHD_stop_daemon(daemon)
     }
+
+    /// Whether what MHD answers by itself is worded by us, for all daemons, from the first one on.
+    private static let wordsPages = sandglass_mhd_hook_pages { MicroHTTPDCallbacks.page($0, UInt32($1), $2) }
 
     /// Whether the library leaves a request's lines where it received them; see `HeaderPlaces`.
     static let keepsLinesInPlace = sandglass_mhd_keeps_lines_in_place()
@@ -79,16 +88,14 @@ struct MicroHTTPD {
         MHD_get_reason_phrase_for(UInt32(clamping: status)).map { String(cString: $0) } ?? ""
     }
 
-    static func socket(of connection: OpaquePointer) -> Int32 { sandglass_mhd_socket(connection) }
-
     /// Resumes a connection so that its answer is written before anything is read.
     ///
     /// MHD reads first, and would take the end of the stream, sent by a client that has closed its sending side
     /// but still reads, for an end of the connection: the answer would be lost. But MHD first calls its state
     /// machine, which turns a connection with an answer from reading to writing, for those connections
-    /// whose timeout is not the common one. So this one gets its own until it is answered.
-    static func resume(_ connection: OpaquePointer, configuration: HTTPServerConfiguration) {
-        sandglass_mhd_set_timeout(connection, UInt32(clamping: configuration.idleTimeoutSeconds &+ 1))
+    /// whose timeout is not the common one, which is none. So this one gets its own, a day, until it is answered.
+    static func resume(_ connection: OpaquePointer) {
+        sandglass_mhd_set_timeout(connection, 86_400)
         MHD_resume_connection(connection)
     }
 
@@ -111,7 +118,7 @@ struct MicroHTTPD {
     }
 
     static func queue(_ response: PreparedResponse, on connection: OpaquePointer) {
-        MHD_queue_response(connection, UInt32(response.status), response.made)
+        sandglass_mhd_queue_response(connection, UInt32(response.status), response.made)
     }
 
     private static func isOurs(_ name: String) -> Bool {

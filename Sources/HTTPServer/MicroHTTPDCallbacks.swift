@@ -5,7 +5,8 @@ internal import Glibc
 ///
 /// SAFETY, of all of it: the context is a `Connections`, unretained, which the `HTTPServer` keeps alive until
 /// after MHD_stop_daemon, the last to call back. A request's context is an `Intake`, retained by `target`,
-/// MHD's first call for a request, and released by `completed`, its last; MHD makes exactly one of each. All
+/// MHD's first call for a request, and released by `completed`, its last; MHD makes exactly one of each. A connection's
+/// context is a `Connection`, retained and released by `connectionChanged`, which MHD calls exactly twice for each. All
 /// calls are made inside MHD_run and MHD_stop_daemon, on the thread of the server.
 enum MicroHTTPDCallbacks {
     static func make(for connections: Connections) -> sandglass_mhd_callbacks {
@@ -15,7 +16,7 @@ enum MicroHTTPDCallbacks {
             access: { MicroHTTPDCallbacks.access($0, $1, $2, $3, $4, $5, $6, $7) },
             completed: { MicroHTTPDCallbacks.completed($0, $1, $2, $3) },
             connection: { MicroHTTPDCallbacks.connectionChanged($0, $1, $2, $3) },
-            target: { context, target, _ in MicroHTTPDCallbacks.readTarget(context, target) },
+            target: { MicroHTTPDCallbacks.readTarget($0, $1, $2) },
             // MHD would take off the percent-encoding, leniently: the text is left as it is.
             unescape: { _, _, text in text.map { strlen($0) } ?? 0 }
         )
@@ -24,10 +25,20 @@ enum MicroHTTPDCallbacks {
     /// The request line has been read; MHD cuts the target into pieces right after.
     private static func readTarget(
         _ context: UnsafeMutableRawPointer?,
-        _ target: UnsafePointer<CChar>?
+        _ target: UnsafePointer<CChar>?,
+        _ handle: OpaquePointer?
     ) -> UnsafeMutableRawPointer? {
-        guard let connections = connections(context), let target else { return nil }
-        let intake = Intake(target: text(target), mostBytes: connections.configuration.maximumTargetBytes)
+        guard let connections = connections(context), let target, let connection = connection(handle) else {
+            return nil
+        }
+        let configuration = connections.configuration
+        let intake = Intake(
+            target: text(target),
+            connection: connection,
+            configuration: configuration,
+            start: configuration.onCompletion == nil ? nil : MonotonicClock.now
+        )
+        connections.began(intake, on: connection)
         if MicroHTTPD.keepsLinesInPlace { sandglass_mhd_hide_query(target) }
         // SAFETY: released by `completed`.
         return Unmanaged.passRetained(intake).toOpaque()
@@ -57,16 +68,17 @@ enum MicroHTTPDCallbacks {
                 version: text(version),
                 byteCount: sandglass_mhd_header_bytes(connection)
             )
-            reception.accept(head, headers(of: connection, head), into: intake, on: connection)
+            reception.accept(head, headers(of: connection, head), into: intake)
             return .YES
         }
         if uploadSize.pointee > 0 {
             // SAFETY: MHD gives that many bytes, valid during this call.
             let piece = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
             uploadSize.pointee = 0
-            return reception.receive(piece, into: intake, on: connection) ? .YES : .NO
+            reception.receive(piece, into: intake)
+            return .YES
         }
-        switch reception.finish(intake, on: connection) {
+        switch reception.finish(intake) {
         case .answered: return .YES
         case .waits:
             MHD_suspend_connection(connection)
@@ -88,23 +100,53 @@ enum MicroHTTPDCallbacks {
         requestContext?.pointee = nil
         // SAFETY: see the type; this gives back what `readTarget` retained.
         let intake = Unmanaged<Intake>.fromOpaque(pointer).takeRetainedValue()
+        defer { connections.completed(intake, isWhole: reason == .REQUEST_TERMINATED_COMPLETED_OK) }
         guard case .handed(let exchange) = intake.stage else { return }
         exchange.end()
         guard exchange.hasWaited else { return }
         // See `MicroHTTPD.resume`.
-        sandglass_mhd_set_timeout(connection, UInt32(clamping: connections.configuration.idleTimeoutSeconds))
+        sandglass_mhd_set_timeout(connection, 0)
+    }
+
+    /// MHD is about to answer by itself; false if it shall not.
+    static func page(
+        _ handle: OpaquePointer?,
+        _ status: UInt32,
+        _ response: UnsafeMutablePointer<OpaquePointer?>?
+    ) -> Bool {
+        guard let handle, let connection = connection(handle) else { return true }
+        let isComplete = sandglass_mhd_header_bytes(handle) > 0
+        let may = connection.owner.mayQueuePage(status: Int(status), headIsComplete: isComplete, on: connection)
+        if let page = connection.page { response?.pointee = page.made }
+        return may
     }
 
     /// A connection was accepted, or is about to be closed.
     private static func connectionChanged(
         _ context: UnsafeMutableRawPointer?,
-        _ connection: OpaquePointer?,
+        _ handle: OpaquePointer?,
         _ socketContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
         _ change: MHD_ConnectionNotificationCode
     ) {
-        guard let connections = connections(context), let connection else { return }
-        let socket = sandglass_mhd_socket(connection)
-        change == .CONNECTION_NOTIFY_STARTED ? connections.opened(socket) : connections.closing(socket)
+        guard let connections = connections(context), let handle, let socketContext else { return }
+        switch change {
+        case .CONNECTION_NOTIFY_STARTED:
+            let address = sandglass_mhd_client_address(handle).flatMap { SocketAddress($0) }
+            let connection = Connection(
+                handle: handle,
+                socket: sandglass_mhd_socket(handle),
+                clientAddress: address?.clientLiteral ?? "",
+                owner: connections
+            )
+            // SAFETY: released below.
+            socketContext.pointee = Unmanaged.passRetained(connection).toOpaque()
+            connections.opened(connection, from: address)
+        default:
+            guard let pointer = socketContext.pointee else { return }
+            socketContext.pointee = nil
+            // SAFETY: see the type; this gives back what was retained above.
+            connections.closing(Unmanaged<Connection>.fromOpaque(pointer).takeRetainedValue())
+        }
     }
 
     private static func headers(of connection: OpaquePointer, _ head: RequestHead) -> HeaderCollector {
@@ -122,6 +164,13 @@ enum MicroHTTPDCallbacks {
             _ = MHD_get_connection_values_n(connection, .HEADER_KIND, add, pointer)
         }
         return collector
+    }
+
+    private static func connection(_ handle: OpaquePointer?) -> Connection? {
+        // SAFETY: see the type.
+        handle.flatMap { sandglass_mhd_context($0) }.map {
+            Unmanaged<Connection>.fromOpaque($0).takeUnretainedValue()
+        }
     }
 
     private static func connections(_ context: UnsafeMutableRawPointer?) -> Connections? {

@@ -12,12 +12,14 @@ struct RequestHead {
     ///   - location: The target, which had to be read before MHD cut it into pieces.
     ///   - collected: The headers, all of them added.
     ///   - mostBytes: How many bytes line and headers may have together.
+    ///   - mostFields: How many header fields there may be.
     /// - Returns: The request, without its body.
     /// - Throws: Why it is refused.
     func request(
         _ location: RequestTarget,
         _ collected: HeaderCollector,
-        mostBytes: Int
+        mostBytes: Int,
+        mostFields: Int
     ) throws(RequestRefusal) -> Request {
         guard byteCount <= mostBytes else {
             throw RequestRefusal(431, "The request's line and headers are over \(mostBytes) bytes.")
@@ -27,7 +29,7 @@ struct RequestHead {
         guard isHTTP11 || version.equals("HTTP/1.0") else {
             throw .malformed("The version is neither HTTP/1.1 nor HTTP/1.0.")
         }
-        try collected.check(isHTTP11: isHTTP11)
+        try collected.check(isHTTP11: isHTTP11, mostFields: mostFields)
         if let places = collected.places, places.next + 2 != Self.address(method) + byteCount {
             throw .malformed("The request's head has a NUL, a bare line feed or a folded line.")
         }

@@ -10,12 +10,12 @@ struct RequestTarget: Sendable {
     /// The host of a target in absolute form, `http://host/path`; it has to agree with `Host`.
     let authority: String?
 
-    /// Takes a target apart.
-    init(_ text: some RandomAccessCollection<UInt8>) throws(RequestRefusal) {
+    /// Takes a target apart, whose absolute form has the server's own scheme.
+    init(_ text: some RandomAccessCollection<UInt8>, isEncrypted: Bool = false) throws(RequestRefusal) {
         guard text.allSatisfy(\.isTargetCharacter) else {
             throw .malformed("The target has a character that must be encoded.")
         }
-        let host = Self.authority(of: text)
+        let host = Self.authority(of: text, isEncrypted ? "https://" : "http://")
         authority = host.map { String(decoding: $0, as: UTF8.self) }
         let relative = text[(host?.endIndex ?? text.startIndex)...]
         let end = relative.firstIndex(of: UInt8(ascii: "?")) ?? relative.endIndex
@@ -65,10 +65,11 @@ struct RequestTarget: Sendable {
         return ArraySlice(text.utf8)
     }
 
-    /// What stands between `http://` and the path: any server must accept it (RFC 9112, 3.2.2).
-    private static func authority<Text: Collection<UInt8>>(of text: Text) -> Text.SubSequence? {
-        guard text.first != UInt8(ascii: "/"), text.prefix(7).equalsIgnoringCase("http://") else { return nil }
-        return text.dropFirst(7).prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
+    /// What stands between `http://` or `https://` and the path: any server must accept it (RFC 9112, 3.2.2).
+    private static func authority<Text: Collection<UInt8>>(of text: Text, _ scheme: StaticString) -> Text.SubSequence? {
+        let count = scheme.utf8CodeUnitCount
+        guard text.first != UInt8(ascii: "/"), text.prefix(count).equalsIgnoringCase(scheme) else { return nil }
+        return text.dropFirst(count).prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
     }
 
     /// Whoever means well has resolved `.` and `..` already (RFC 3986, 5.2.4).

@@ -5,6 +5,16 @@ struct SocketAddress {
     private var storage = sockaddr_storage()
     private var length: socklen_t
 
+    /// Where a client is, as far as it counts for limits: its IPv4 address, or the 64 bits of an IPv6 one that name its
+    /// network, of which every customer has at least one (RFC 6177).
+    struct Network: Hashable {
+        let isIPv6: Bool
+        let bits: UInt64
+    }
+
+    /// Creates one that `fill(_:)` fills.
+    init() { length = 0 }
+
     /// Reads a literal, or `localhost`.
     init(_ literal: String, port: UInt16) throws(HTTPServerError) {
         var v4 = sockaddr_in()
@@ -24,11 +34,38 @@ struct SocketAddress {
         }
     }
 
+    /// Copies what a system call or MHD gave; nil if it is neither IPv4 nor IPv6.
+    init?(_ name: UnsafePointer<sockaddr>) {
+        let isIPv6 = name.pointee.sa_family == sa_family_t(AF_INET6)
+        guard isIPv6 || name.pointee.sa_family == sa_family_t(AF_INET) else { return nil }
+        let size = isIPv6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
+        length = socklen_t(size)
+        // SAFETY: an address of that family has that many bytes.
+        let bytes = UnsafeRawBufferPointer(start: name, count: size)
+        withUnsafeMutableBytes(of: &storage) { $0.copyMemory(from: bytes) }
+    }
+
     var isIPv6: Bool { storage.ss_family == sa_family_t(AF_INET6) }
 
     var port: UInt16 {
         // The port is the same two bytes in both kinds of address.
         UInt16(bigEndian: withUnsafeBytes(of: storage) { $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self) })
+    }
+
+    /// The client's network.
+    var network: Network {
+        withUnsafeBytes(of: storage) { bytes in
+            guard isIPv6 else {
+                return Network(isIPv6: false, bits: UInt64(bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+            }
+            let (high, low) = (
+                bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
+                bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+            )
+            // ::ffff:192.0.2.7 is the IPv4 client that it says.
+            let isMapped = high == 0 && UInt32(truncatingIfNeeded: low).bigEndian == 0xFFFF
+            return isMapped ? Network(isIPv6: false, bits: low >> 32) : Network(isIPv6: true, bits: high)
+        }
     }
 
     /// The address without the port.
@@ -42,6 +79,12 @@ struct SocketAddress {
             return inet_ntop(isIPv6 ? AF_INET6 : AF_INET, base + offset, &text, socklen_t(text.count)) != nil
         }
         return isReadable ? text.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" } : ""
+    }
+
+    /// The address of a client without the port; one of IPv4 is one, also on a socket for both families (RFC 4291, 2.5.5.2).
+    var clientLiteral: String {
+        let literal = literal
+        return literal.hasPrefix("::ffff:") && literal.contains(".") ? String(literal.dropFirst(7)) : literal
     }
 
     /// Gives it to a system call that reads one.

@@ -1,7 +1,7 @@
 /// The receipt: by what each limit and wall is really enforced on this host.
 public struct Enforcement: Sendable, Hashable {
     /// A means of enforcement.
-    public enum Means: String, Sendable, Hashable {
+    public enum Means: String, Sendable, Hashable, CaseIterable {
         /// Nothing enforces it.
         case none
         /// A kernel namespace of the run's own.

@@ -46,6 +46,13 @@ public enum Outcome: Sendable, Hashable {
         }
     }
 
+    /// The contract's names for all of them.
+    public static let names = [
+        "exited", "signaled", "timed_out", "cpu_limit", "memory_limit", "output_limit", "cancelled", "lost",
+        "start_failed",
+        "internal_error",
+    ]
+
     /// The exit code that the command itself chose, if it chose one.
     public var exitCode: Int32? {
         switch self {

@@ -24,6 +24,10 @@ public struct RunSpecification: Sendable, Hashable {
     public var network: RunNetwork
     /// What whoever asked for it wants to find it by.
     public var labels: [String: String]
+    /// The trace that the command is told to be part of; `nil`: none.
+    ///
+    /// It is no part of what makes two runs the same.
+    public var trace: TraceContext?
 
     /// A run of a command with the defaults of the contract.
     ///
@@ -75,8 +79,14 @@ public struct RunSpecification: Sendable, Hashable {
         "LANG": "C.UTF-8",
     ]
 
+    /// The variables of this run: those of its trace, with its own over them.
+    public var ownEnvironment: [String: String] {
+        guard let trace, environment["TRACEPARENT"] == nil else { return environment }
+        return trace.environment.merging(environment) { _, own in own }
+    }
+
     /// The whole environment of the command: the standard one, with this run's own variables over it.
     public var fullEnvironment: [String: String] {
-        Self.standardEnvironment.merging(environment) { _, own in own }
+        Self.standardEnvironment.merging(ownEnvironment) { _, own in own }
     }
 }

@@ -24,7 +24,7 @@ public final class Launcher {
     private var spares: [Slot] = []
     private let spareCount: Int
     /// What spares are.
-    private let usual: SlotKind
+    let usual: SlotKind
     private let images: [String]
     private let cgroups: CgroupTree?
     private var refillTimer: Timer?
@@ -66,6 +66,9 @@ public final class Launcher {
 
     /// How many slots there are, those included that are being torn down.
     public var livingSlots: Int { living.count }
+
+    /// How many slots are kept ahead of need, those included that are just being set up.
+    public var readySlots: Int { spares.count }
 
     /// A slot that nothing has run in: a spare, or a new one, which is being set up from now on.
     ///
@@ -117,7 +120,7 @@ public final class Launcher {
         }
     }
 
-    private func spawnSlot(_ kind: SlotKind) throws(SetupFailure) -> Slot {
+    func spawnSlot(_ kind: SlotKind) throws(SetupFailure) -> Slot {
         let slot: Slot
         do {
             slot = try Slot(launcher: self, kind: kind)

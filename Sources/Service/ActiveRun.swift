@@ -15,6 +15,7 @@ final class ActiveRun {
     let principal: String
     /// How long it waited for its turn.
     let queued: Duration
+    let traceID: String?
     var execution: Execution?
 
     private let standardOutput: OutputRecorder
@@ -25,6 +26,7 @@ final class ActiveRun {
 
     init(_ run: QueuedRun, standardOutput: OutputRecorder, standardError: OutputRecorder) {
         principal = run.principal
+        traceID = run.traceID
         queued = run.before + MonotonicTime.now.since(run.since)
         self.standardOutput = standardOutput
         self.standardError = standardError

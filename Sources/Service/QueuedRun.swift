@@ -10,6 +10,8 @@ struct QueuedRun {
     let since: MonotonicTime
     /// How long it had waited before this service was started.
     let before: Duration
+    /// The trace that it was asked for in, for the log.
+    var traceID: String?
 
     /// Memory that it takes while it waits, most of it its input.
     var bytes: Int {

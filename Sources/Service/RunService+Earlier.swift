@@ -58,12 +58,12 @@ extension RunService {
         to key: IdempotencyKey,
         _ completion: @escaping @Reactor (Result<Acceptance, SubmissionError>) -> Void
     ) {
-        guard use.key.body == key.body else { return completion(.failure(.keyTaken)) }
+        guard use.key.body == key.body else { return completion(.failure(refused(.keyTaken))) }
         find(use.run) { result in
             switch result {
             case .success(let run?): completion(.success(Acceptance(run: run, isCached: use.isCached)))
             // Whoever sends a request again does not want it done twice.
-            case .success(nil): completion(.failure(.keyForgotten(use.run)))
+            case .success(nil): completion(.failure(self.refused(.keyForgotten(use.run))))
             case .failure(let error): completion(.failure(.notStored(error)))
             }
         }
@@ -105,9 +105,14 @@ extension RunService {
 
     private func accepted(_ submission: Submission) -> Result<Acceptance, SubmissionError> {
         do throws(SubmissionError) {
-            let run = try submit(submission.specification, of: submission.principal, key: submission.key)
+            let run = try submit(
+                submission.specification,
+                of: submission.principal,
+                key: submission.key,
+                traceID: submission.trace?.traceID
+            )
             return .success(Acceptance(run: run, isCached: false))
-        } catch { return .failure(error) }
+        } catch { return .failure(refused(error)) }
     }
 
     private func share(

@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Execution
 public import Identity
 public import Logging
@@ -17,6 +18,9 @@ public final class RunService {
     private let limits: ServiceLimits
     private let enforcement: Enforcement
     private let logger: Logger
+    private let metrics: ServiceMetrics
+    private let readiness: ReadinessCheck
+    private var refusals: RefusalLog
 
     private var ids: RunIDGenerator
     private var queue = FairQueue<QueuedRun>()
@@ -51,12 +55,23 @@ public final class RunService {
     ///   - limits: how much it takes on.
     ///   - enforcement: by what limits are enforced on this host.
     ///   - logger: what an operator reads.
-    public init(launcher: Launcher, store: RunStore, limits: ServiceLimits, enforcement: Enforcement, logger: Logger) {
+    ///   - metrics: what is counted.
+    public init(
+        launcher: Launcher,
+        store: RunStore,
+        limits: ServiceLimits,
+        enforcement: Enforcement,
+        logger: Logger,
+        metrics: ServiceMetrics = ServiceMetrics()
+    ) {
         self.launcher = launcher
         self.store = store
         self.limits = limits
         self.enforcement = enforcement
         self.logger = logger
+        self.metrics = metrics
+        readiness = ReadinessCheck(launcher: launcher, store: store)
+        refusals = RefusalLog(logger)
         ids = RunIDGenerator(after: store.newest)
         store.start()
         store.whenForgotten { [weak self] ids in Task { @Reactor in self?.forget(ids) } }
@@ -64,6 +79,7 @@ public final class RunService {
     }
 
     private func recover() {
+        metrics.finished("lost", count: store.lostCount)
         let now = Timestamp.now
         for (stored, request) in store.queued {
             let waited = max(now.millisecondsSince1970 - stored.run.createdAt.millisecondsSince1970, 0)
@@ -104,6 +120,28 @@ public final class RunService {
     /// Whether runs are accepted.
     public var isAccepting: Bool { phase == .serving && launcher.isRunning && store.failure == nil }
 
+    /// Finds out whether a run could be started and remembered now.
+    ///
+    /// - Parameter completion: called with what is in the way, within some seconds; empty: nothing is.
+    public func checkReadiness(_ completion: @escaping @Reactor ([ReadinessFault]) -> Void) {
+        guard phase == .serving else { return completion([.stopping]) }
+        readiness.check(completion)
+    }
+
+    /// Has the meters say how things stand at this moment.
+    public func publishLevels() {
+        metrics.running.set(active.count)
+        metrics.queueDepth.set(queue.count)
+        metrics.slotsReady.set(launcher.readySlots)
+    }
+
+    /// Takes note of a refusal.
+    func refused(_ error: SubmissionError) -> SubmissionError {
+        metrics.refused(error)
+        refusals.note(error)
+        return error
+    }
+
     /// Accepts a run.
     ///
     /// It is started when its turn comes, which may be at once. It is a promise once ``confirm(_:_:)`` says so.
@@ -112,12 +150,14 @@ public final class RunService {
     ///   - specification: what to run.
     ///   - principal: whose it is.
     ///   - key: the key that stands for it from then on.
+    ///   - traceID: the trace that it was asked for in, for the log.
     /// - Returns: the run.
     /// - Throws: why it is not accepted.
     public func submit(
         _ specification: RunSpecification,
         of principal: String = "",
-        key: IdempotencyKey? = nil
+        key: IdempotencyKey? = nil,
+        traceID: String? = nil
     ) throws(SubmissionError) -> Run {
         guard phase == .serving, launcher.isRunning else { throw .notAccepting }
         if let failure = store.failure { throw .notStored(failure) }
@@ -127,7 +167,8 @@ public final class RunService {
             principal: principal,
             request: specification,
             since: .now,
-            before: .zero
+            before: .zero,
+            traceID: traceID
         )
         let own = limits(of: principal)
         let mayStart = (activeOf[principal] ?? 0) < own.concurrency ?? .max
@@ -142,6 +183,7 @@ public final class RunService {
         var remembered = specification
         remembered.standardInput = []
         remembered.environment = [:]
+        remembered.trace = nil
         let new = Run(
             id: run.id,
             specification: remembered,
@@ -151,6 +193,7 @@ public final class RunService {
         store.insert(new, specification, of: principal, key: key.map { KeyUse($0, for: run.id, since: now) })
         // At once, so that it is not run again should this service be killed while it runs.
         if key != nil { confirm(run.id) { _ in } }
+        metrics.accepted.increment()
         enqueue(run)
         startWaiting()
         return store.run(run.id)?.run ?? new
@@ -166,7 +209,10 @@ public final class RunService {
         store.confirm(id) { [self] error in
             Task { @Reactor in
                 // Whoever waits for it hears of that as long as this is not over.
-                if error != nil { abandon(id) }
+                if let error {
+                    abandon(id)
+                    _ = refused(.notStored(error))
+                }
                 completion(error)
                 for listener in confirmations.end(id) { listener(error) }
             }
@@ -395,6 +441,7 @@ public final class RunService {
             output: { stream, part in run.keep(part, of: stream) },
             ended: { [weak self] conclusion in self?.ended(id, conclusion) }
         )
+        metrics.queueWait.recordNanoseconds(run.queued.wholeNanoseconds)
         do {
             active[id] = run
             activeOf[run.principal, default: 0] += 1
@@ -415,6 +462,7 @@ public final class RunService {
 
     private func ended(_ id: RunID, _ conclusion: Conclusion) {
         let run = remove(id)
+        metrics.ended(conclusion, spawn: run?.execution?.spawnDuration)
         for failure in run?.failures ?? [] {
             logger.error("output of a run could not be kept", metadata: ["run": "\(id)", "error": "\(failure)"])
         }
@@ -422,20 +470,40 @@ public final class RunService {
         run?.end()
         var usage = conclusion.usage
         usage?.queued = run?.queued
-        finish(id, conclusion.outcome, usage: usage, order: run?.order)
+        finish(id, conclusion.outcome, usage: usage, order: run?.order, traceID: run?.traceID)
         startWaiting()
         reportIdle()
     }
 
-    private func finish(_ id: RunID, _ outcome: Outcome, usage: Usage?, order: OutputOrder? = nil) {
+    private func finish(
+        _ id: RunID,
+        _ outcome: Outcome,
+        usage: Usage?,
+        order: OutputOrder? = nil,
+        traceID: String? = nil
+    ) {
         if case .internalError(let failure) = outcome {
             logger.error("a run failed inside the service", metadata: ["run": "\(id)", "error": "\(failure)"])
         }
         change(id, order: order) { $0.finish(Run.Result(outcome: outcome, usage: usage, finishedAt: .now)) }
         shared.remove(id)
         let waiting = waiters.removeValue(forKey: id) ?? []
-        let run = store.run(id)?.run
-        for waiter in waiting { waiter.complete(run) }
+        let stored = store.run(id)
+        if let stored {
+            metrics.finished(outcome.name)
+            logger.debug("run ended", metadata: Self.logged(stored, usage, traceID))
+        }
+        for waiter in waiting { waiter.complete(stored?.run) }
+    }
+
+    /// What the log says of a run: neither its command nor its environment nor what it wrote.
+    private static func logged(_ stored: StoredRun, _ usage: Usage?, _ traceID: String?) -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["run": "\(stored.run.id)"]
+        metadata["outcome"] = stored.run.result.map { "\($0.outcome.name)" }
+        metadata["seconds"] = usage.map { .stringConvertible($0.wall) }
+        if !stored.principal.isEmpty { metadata["principal"] = "\(stored.principal)" }
+        metadata["trace"] = traceID.map { "\($0)" }
+        return metadata
     }
 
     /// A run whose client is told that it was not accepted.

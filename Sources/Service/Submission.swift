@@ -12,6 +12,8 @@ public struct Submission: Sendable {
     public var key: IdempotencyKey?
     /// The digest of the specification, if an earlier run of it will do.
     public var cacheDigest: SHA256Digest?
+    /// The trace that the request is part of, for the log.
+    public var trace: TraceContext?
 
     /// A wish for a run.
     public init(

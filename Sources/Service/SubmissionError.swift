@@ -15,4 +15,21 @@ public enum SubmissionError: Error, Sendable, Hashable {
     case keyTaken
     /// The run that its key stands for has been forgotten.
     case keyForgotten(RunID)
+
+    /// A word for it, one of ``reasons``: what it is counted and logged by.
+    public var reason: String {
+        switch self {
+        case .queueFull: "queue_full"
+        case .tooManyWaiting: "too_many_waiting"
+        case .notAccepting: "not_accepting"
+        case .notStored: "not_stored"
+        case .keyTaken: "key_taken"
+        case .keyForgotten: "key_forgotten"
+        }
+    }
+
+    /// All of them.
+    public static let reasons = [
+        "queue_full", "too_many_waiting", "not_accepting", "not_stored", "key_taken", "key_forgotten",
+    ]
 }

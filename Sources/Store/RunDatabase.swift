@@ -23,7 +23,8 @@ final class RunDatabase {
     private var pages: [String: SQLiteStatement] = [:]
     /// What the last page has cost, for tests: it does not grow with the number of runs.
     private(set) var stepsOfLastPage = 0
-    private var total: (runs: Int64, bytes: Int64)
+    /// How many finished runs are remembered, and what they take.
+    private(set) var total: (runs: Int64, bytes: Int64)
 
     private static let columns = "id, principal, record, output_order"
     /// So many runs are forgotten at once, so that nobody waits long for it.
@@ -135,6 +136,13 @@ final class RunDatabase {
 
     /// Has a key stand for a run that is there already.
     func write(_ use: KeyUse, of principal: String) throws(StoreError) { try keys.write(use, of: principal) }
+
+    /// Finds out whether it can be written to: commits what is there already.
+    func tryWriting() throws(StoreError) {
+        try connection.transaction { () throws(StoreError) in
+            try count.run([.integer(total.runs), .integer(total.bytes)])
+        }
+    }
 
     private static func fileBytes(_ run: Run) -> Int {
         [run.standardOutput, run.standardError].reduce(0) { sum, output in

@@ -4,7 +4,8 @@ extension RunSpecification {
     /// All that it takes to run it, now or after the next start.
     func write(to writer: inout RecordWriter) {
         writer.write(command)
-        writer.write(environment)
+        // The trace outlives a restart as what it is to the command.
+        writer.write(ownEnvironment)
         writer.write(workingDirectory)
         writer.write(standardInput)
         writer.write(limits.timeout)

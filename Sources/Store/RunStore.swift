@@ -24,11 +24,13 @@ public final class RunStore {
     ///   - directory: whose lock is held.
     ///   - durability: what an accepted run survives.
     ///   - retention: how much of what is finished is remembered.
+    ///   - metrics: what is counted.
     /// - Throws: why they cannot be read. Nothing was changed then.
     public init(
         _ directory: DataDirectory,
         durability: Durability = .normal,
-        retention: Retention = Retention()
+        retention: Retention = Retention(),
+        metrics: StoreMetrics = StoreMetrics()
     ) throws(StoreError) {
         self.directory = directory
         // Nobody else's to read, whatever the folder's own mode is.
@@ -56,7 +58,7 @@ public final class RunStore {
         self.queued = queued
         lostCount = lost.count
         for (run, _) in queued { cache.insert(run) }
-        thread = StoreThread(database, running)
+        thread = StoreThread(database, running, metrics)
         OrphanedFiles(in: directory.outputPath, upTo: newest).search(on: thread)
     }
 
@@ -85,6 +87,20 @@ public final class RunStore {
 
     /// Why nothing can be written at the moment; `nil`: it can.
     public var failure: StoreError? { thread.failure }
+
+    /// Finds out whether a run could be remembered now: commits something, and looks for room.
+    ///
+    /// - Parameter completion: called on another thread with why not.
+    public func tryWriting(_ completion: @escaping @Sendable (StoreError?) -> Void) {
+        let path = directory.outputPath
+        thread.performAfterwards { database in
+            do throws(StoreError) {
+                try database.tryWriting()
+                try DiskRoom.check(path)
+                completion(nil)
+            } catch { completion(error) }
+        }
+    }
 
     /// Remembers a new run.
     ///

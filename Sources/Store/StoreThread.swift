@@ -1,4 +1,5 @@
 internal import CLinux
+internal import CoreMetrics
 internal import Glibc
 internal import Runs
 
@@ -41,8 +42,11 @@ final class StoreThread: @unchecked Sendable {
     /// `nil` once the thread is over: then the file is closed.
     private var database: RunDatabase?
     private let running: RunningTable
+    private let metrics: StoreMetrics
 
-    init(_ database: sending RunDatabase, _ running: RunningTable) {
+    init(_ database: sending RunDatabase, _ running: RunningTable, _ metrics: StoreMetrics) {
+        metrics.publish(database.total)
+        self.metrics = metrics
         self.database = database
         self.running = running
         pthread_mutex_init(mutex, nil)
@@ -228,7 +232,10 @@ final class StoreThread: @unchecked Sendable {
     private func write(_ changes: [RunChange], to database: RunDatabase) -> [RunChange] {
         guard !changes.isEmpty else { return [] }
         do throws(StoreError) {
+            let start = Self.nanoseconds
             try database.write(changes)
+            metrics.commit.recordNanoseconds(Self.nanoseconds - start)
+            metrics.publish(database.total)
             for change in changes where change.run.state != .queued { running.remove(change.run.id) }
             withLock { lastFailure = nil }
             for change in changes { for completion in change.completions { completion(nil) } }
@@ -246,7 +253,14 @@ final class StoreThread: @unchecked Sendable {
         }
     }
 
+    private static var nanoseconds: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
     private func prune(_ database: RunDatabase) {
+        defer { metrics.publish(database.total) }
         while (try? database.pruneKeys(.now)) == true {
             if withLock({ !waiting.isEmpty }) { return }
         }

@@ -40,7 +40,8 @@ enum SandboxSetting {
             + "`sandglass doctor` says what this host has.",
         read: { text in
             let names = text.split(separator: ",", omittingEmptySubsequences: false)
-            let requirements = names.compactMap { Requirement(rawValue: String($0)) }
+            // Spaces around them are taken off in the environment, so they are here too.
+            let requirements = names.compactMap { Requirement(rawValue: String($0.drop { $0 == " " })) }
             return requirements.count == names.count ? requirements : nil
         }
     )

@@ -31,9 +31,10 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup(title: "What a run may ask for") var limits: LimitOptions
     @OptionGroup(title: "What is remembered") var store: StoreOptions
     @OptionGroup(title: "What commands see and what holds them") var sandbox: SandboxOptions
+    @OptionGroup(title: "What is said of it") var log: LogOptions
 
     func run() throws {
-        let flags = SettingFlags.values(front, http, queue, limits, store, sandbox)
+        let flags = SettingFlags.values(front, http, queue, limits, store, sandbox, log)
         let configuration = try ProgramSettings.read { () throws(SettingError) in
             try ServeConfiguration(try ProgramSettings.server(flags: flags, file: config))
         }

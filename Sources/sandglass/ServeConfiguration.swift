@@ -3,6 +3,8 @@ internal import CLinux
 internal import Glibc
 internal import HTTPServer
 internal import Identity
+internal import Logging
+internal import Logs
 internal import Runs
 internal import Sandbox
 internal import Service
@@ -13,6 +15,8 @@ internal import Store
 struct ServeConfiguration {
     let address: ListenAddress
     let tokensPath: String?
+    /// Where the certificates and the key are, if the server speaks TLS.
+    let tlsFiles: TLSFiles?
     let rules: AccessRules
     let http: HTTPServerConfiguration
     /// Whether somebody has said how many connections there may be.
@@ -25,6 +29,7 @@ struct ServeConfiguration {
     let retention: Retention
     let sandbox: SandboxConfiguration
     let required: Set<HostFeature>
+    let log: LogSettings
 
     /// Reads the sources.
     ///
@@ -32,7 +37,8 @@ struct ServeConfiguration {
     init(_ sources: SettingSources) throws(SettingError) {
         address = try sources.value(ServeSetting.listen) ?? .standard
         tokensPath = try sources.value(ServeSetting.tokens)
-        rules = try Self.rules(sources)
+        tlsFiles = try Self.tlsFiles(sources)
+        rules = try Self.rules(sources, isEncrypted: tlsFiles != nil)
         http = try Self.http(sources, address)
         limitsConnections = try sources.value(ServeSetting.maxConnections) != nil
         limits = try Self.limits(sources)
@@ -45,6 +51,12 @@ struct ServeConfiguration {
         self.sandbox = sandbox
         maxima = try Self.maxima(sources, sandbox)
         required = try SandboxSetting.required(sources)
+        log = LogSettings(
+            level: try sources.value(LogSetting.logLevel) ?? .info,
+            format: try sources.value(LogSetting.logFormat) ?? .text,
+            logsRequests: try sources.value(LogSetting.accessLog) ?? false,
+            passesTrace: try sources.value(LogSetting.passTraceparent) ?? false
+        )
         try check(sources)
     }
 
@@ -68,6 +80,9 @@ struct ServeConfiguration {
                 "--durability full takes a --data-directory: what is in a temporary one ends with the server."
             )
         }
+        if http.maximumBodyBytes > http.maximumBodyBytesInAll {
+            throw SettingError("--max-body-bytes is more than --max-body-bytes-in-all: no such body could be taken.")
+        }
         if let own = limits.principal.concurrency, own > limits.concurrency {
             throw SettingError(
                 "--principal-concurrency \(own) is more than --concurrency, which is \(limits.concurrency)."
@@ -78,8 +93,20 @@ struct ServeConfiguration {
         }
     }
 
-    private static func rules(_ sources: SettingSources) throws(SettingError) -> AccessRules {
+    private static func tlsFiles(_ sources: SettingSources) throws(SettingError) -> TLSFiles? {
+        switch (try sources.value(ServeSetting.tlsCertificate), try sources.value(ServeSetting.tlsKey)) {
+        case (let certificate?, let key?): return TLSFiles(certificate: certificate, key: key)
+        case (nil, nil): return nil
+        case (.some, nil):
+            throw SettingError("--tls-certificate takes a --tls-key, the private key of the certificate.")
+        case (nil, .some):
+            throw SettingError("--tls-key takes a --tls-certificate, the certificate that the key is of.")
+        }
+    }
+
+    private static func rules(_ sources: SettingSources, isEncrypted: Bool) throws(SettingError) -> AccessRules {
         var rules = AccessRules()
+        rules.isEncrypted = isEncrypted
         rules.hosts = try sources.values(ServeSetting.allowHost)
         rules.origins = try sources.values(ServeSetting.allowOrigin)
         return rules
@@ -96,7 +123,15 @@ struct ServeConfiguration {
             http.maximumTargetBytes = bytes / 2
         }
         http.maximumConnections = try sources.value(ServeSetting.maxConnections) ?? 4096
-        if let seconds = try sources.value(ServeSetting.idleSeconds) { http.idleTimeoutSeconds = seconds }
+        if let bytes = try sources.value(ServeSetting.maxBodyBytesInAll) { http.maximumBodyBytesInAll = bytes }
+        if let number = try sources.value(ServeSetting.maxHeaders) { http.maximumHeaderFields = number }
+        http.maximumConnectionsPerAddress =
+            try sources.value(ServeSetting.maxConnectionsPerAddress) ?? (address.isLoopback ? 0 : 256)
+        if let time = try sources.value(ServeSetting.headSeconds) { http.headTimeout = time }
+        if let time = try sources.value(ServeSetting.bodySeconds) { http.bodyTimeout = time }
+        if let rate = try sources.value(ServeSetting.minBodyRate) { http.minimumBodyBytesPerSecond = rate }
+        if let time = try sources.value(ServeSetting.idleSeconds) { http.idleTimeout = time }
+        if let time = try sources.value(ServeSetting.sendSeconds) { http.sendTimeout = time }
         return http
     }
 

@@ -14,9 +14,16 @@ struct FrontOptions: ParsableArguments {
 /// What a client may cost.
 struct HTTPOptions: ParsableArguments {
     @Option(help: .setting(ServeSetting.maxBodyBytes)) var maxBodyBytes: String?
+    @Option(help: .setting(ServeSetting.maxBodyBytesInAll)) var maxBodyBytesInAll: String?
     @Option(help: .setting(ServeSetting.maxHeaderBytes)) var maxHeaderBytes: String?
+    @Option(help: .setting(ServeSetting.maxHeaders)) var maxHeaders: String?
     @Option(help: .setting(ServeSetting.maxConnections)) var maxConnections: String?
+    @Option(help: .setting(ServeSetting.maxConnectionsPerAddress)) var maxConnectionsPerAddress: String?
+    @Option(help: .setting(ServeSetting.headSeconds)) var headSeconds: String?
+    @Option(help: .setting(ServeSetting.bodySeconds)) var bodySeconds: String?
+    @Option(help: .setting(ServeSetting.minBodyRate)) var minBodyRate: String?
     @Option(help: .setting(ServeSetting.idleSeconds)) var idleSeconds: String?
+    @Option(help: .setting(ServeSetting.sendSeconds)) var sendSeconds: String?
 }
 
 /// What is run at once.
@@ -56,4 +63,12 @@ struct SandboxOptions: ParsableArguments {
     @Option(help: .setting(SandboxSetting.image)) var image: [String] = []
     @Flag(inversion: .prefixedNo, help: .setting(SandboxSetting.allowHostNetwork)) var allowHostNetwork: Bool?
     @Option(help: .setting(SandboxSetting.require)) var require: [String] = []
+}
+
+/// What is said of it.
+struct LogOptions: ParsableArguments {
+    @Option(help: .setting(LogSetting.logLevel)) var logLevel: String?
+    @Option(help: .setting(LogSetting.logFormat)) var logFormat: String?
+    @Flag(inversion: .prefixedNo, help: .setting(LogSetting.accessLog)) var accessLog: Bool?
+    @Flag(inversion: .prefixedNo, help: .setting(LogSetting.passTraceparent)) var passTraceparent: Bool?
 }

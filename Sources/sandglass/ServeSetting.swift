@@ -8,7 +8,9 @@ internal import Store
 /// All that `sandglass serve` can be told: each is a flag, a variable of the environment, and a member of the file.
 enum ServeSetting {
     /// The settings, in the order of the help.
-    static let all: [SettingDescription] = front + http + queue + limits + store + SandboxSetting.all
+    static let all: [SettingDescription] =
+        front + http + queue + limits + store + SandboxSetting.all
+        + LogSetting.all
 
     // MARK: Who may reach it
 
@@ -59,7 +61,9 @@ enum ServeSetting {
     // MARK: HTTP
 
     static let http = [
-        maxBodyBytes.description, maxHeaderBytes.description, maxConnections.description, idleSeconds.description,
+        maxBodyBytes.description, maxBodyBytesInAll.description, maxHeaderBytes.description, maxHeaders.description,
+        maxConnections.description, maxConnectionsPerAddress.description, headSeconds.description,
+        bodySeconds.description, minBodyRate.description, idleSeconds.description, sendSeconds.description,
     ]
 
     static let maxBodyBytes = Setting.number(
@@ -69,6 +73,13 @@ enum ServeSetting {
         standard: "33554432",
         help: "The largest body of a request; a larger one gets 413."
     )
+    static let maxBodyBytesInAll = Setting.number(
+        "maxBodyBytesInAll",
+        1024...(1 << 40),
+        valueName: "bytes",
+        standard: "536870912",
+        help: "The most bytes of all bodies together whose requests are not answered yet; whoever sends more gets 503."
+    )
     static let maxHeaderBytes = Setting.number(
         "maxHeaderBytes",
         1024...(1 << 20),
@@ -76,18 +87,57 @@ enum ServeSetting {
         standard: "16384",
         help: "The most bytes of a request's line and headers together; more get 431."
     )
+    static let maxHeaders = Setting.number(
+        "maxHeaders",
+        1...10_000,
+        standard: "100",
+        help: "The most header fields of a request; more get 431."
+    )
     static let maxConnections = Setting.number(
         "maxConnections",
         16...65536,
         standard: "4096, or what the limit of descriptors leaves",
-        help: "How many connections there may be at once."
+        help: "How many connections there may be at once; one more gets 503."
     )
-    static let idleSeconds = Setting.number(
+    static let maxConnectionsPerAddress = Setting.number(
+        "maxConnectionsPerAddress",
+        0...65536,
+        standard: "256, and no limit of its own (0) on loopback",
+        help: "How many of them may be one client address's, or one IPv6 network's of 64 bits; one more gets 429. "
+            + "Behind a proxy all are the proxy's: 0 is no limit of its own."
+    )
+    static let headSeconds = Setting.seconds(
+        "headSeconds",
+        atMost: 86400,
+        standard: "10",
+        help: "How long a request's line and headers may take; then it gets 408."
+    )
+    static let bodySeconds = Setting.seconds(
+        "bodySeconds",
+        atMost: 86400,
+        standard: "20",
+        help:
+            "How long a body may take, beside the time that --min-body-rate gives for what has come of it; then it gets 408."
+    )
+    static let minBodyRate = Setting.number(
+        "minBodyRate",
+        0...(1 << 30),
+        valueName: "bytes per second",
+        standard: "1024",
+        help:
+            "How fast a body has to come on average once --body-seconds are over; 0 makes them the time for the whole."
+    )
+    static let idleSeconds = Setting.seconds(
         "idleSeconds",
-        1...86400,
-        valueName: "seconds",
+        atMost: 86400,
         standard: "60",
         help: "How long a connection may be idle between two requests before it is closed."
+    )
+    static let sendSeconds = Setting.seconds(
+        "sendSeconds",
+        atMost: 86400,
+        standard: "30",
+        help: "How long a client may take no byte of its answer before its connection is reset."
     )
 
     // MARK: What is run at once

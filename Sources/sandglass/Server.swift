@@ -21,11 +21,12 @@ struct Server {
     private static let fewestConnections = 16
 
     let configuration: ServeConfiguration
+    let metrics = ServerMetrics()
 
     /// Serves until it is told to stop.
     func run() -> Never {
         var signals = StopSignals([SIGINT, SIGTERM, SIGHUP])
-        let logger = Diagnostics.logger()
+        let logger = configuration.log.logger
         let concurrency = configuration.limits.concurrency
         // First of all: now the process is small and has no other thread.
         let facts = HostFacts.current()
@@ -59,11 +60,12 @@ struct Server {
             exit(1)
         }
         http.maximumConnections = min(http.maximumConnections, connections)
-        // While the file can be read: whom the server becomes may not.
+        // While the files can be read: whom the server becomes may not.
+        http.tls = Self.orExit { () throws(SettingError) in try configuration.tlsFiles?.read() }
         let tokens = TokenSource(path: configuration.tokensPath)
         let tokenFile = Self.orExit { () throws(SettingError) in try tokens?.read() }
         let store = openStore()
-        let parts = ServerParts(configuration, http, tokens, tokenFile, logger)
+        let parts = ServerParts(configuration, http, tokens, tokenFile, metrics, logger)
         start(parts, launcher, facts, store, logger)
         var isStopping = false
         while true {
@@ -102,11 +104,25 @@ struct Server {
                     let isWall = gap.features.contains(where: Requirement.isolation.features.contains)
                     logger.log(level: isWall ? .warning : .notice, "\(gap)")
                 }
+                logger.info("started", metadata: started(at: parts.url, without: parts.gaps))
             } catch {
                 Diagnostics.say("sandglass: cannot start: \(error)")
                 parts.exitProcess(status: 1)
             }
         }
+    }
+
+    /// What an operator wants to find in an old log.
+    private func started(at url: String, without gaps: [Gap]) -> Logger.Metadata {
+        let missing = Set(gaps.flatMap(\.features))
+        let walls = Requirement.isolation.features.subtracting(missing).map(\.rawValue).sorted()
+        return [
+            "version": "\(Sandglass.version)",
+            "address": "\(url)",
+            "data": "\(configuration.dataDirectory ?? "temporary")",
+            "concurrency": .stringConvertible(configuration.limits.concurrency),
+            "walls": "\(walls.joined(separator: ","))",
+        ]
     }
 
     /// Opens the data directory while the server may still open any, and gives up what it is not needed for any more.
@@ -123,7 +139,8 @@ struct Server {
             let store = try RunStore(
                 directory,
                 durability: configuration.durability,
-                retention: configuration.retention
+                retention: configuration.retention,
+                metrics: metrics.store
             )
             try Privileges.drop()
             return store

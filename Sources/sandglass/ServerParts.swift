@@ -32,6 +32,7 @@ final class ServerParts {
     /// As it was read last.
     private var tokenFile: TokenFile?
     private var tokenWatch: Watch?
+    private let metrics: ServerMetrics
     private let logger: Logger
 
     nonisolated init(
@@ -39,12 +40,14 @@ final class ServerParts {
         _ http: HTTPServerConfiguration,
         _ tokens: TokenSource?,
         _ tokenFile: TokenFile?,
+        _ metrics: ServerMetrics,
         _ logger: Logger
     ) {
         self.configuration = configuration
         self.http = http
         self.tokens = tokens
         self.tokenFile = tokenFile
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -84,9 +87,18 @@ final class ServerParts {
             store: store,
             limits: configuration.limits,
             enforcement: launcher.support.enforcement,
-            logger: logger
+            logger: logger,
+            metrics: metrics.service
         )
         self.service = service
+        var observation = Observation()
+        observation.metrics = metrics.registry
+        observation.scrape = { [metrics] in
+            service.publishLevels()
+            return metrics.render()
+        }
+        observation.accessLog = configuration.log.accessLog
+        observation.passesTrace = configuration.log.passesTrace
         api = try APIServer(
             http: http,
             rules: configuration.rules,
@@ -97,7 +109,8 @@ final class ServerParts {
                 report: report,
                 images: configuration.maxima.images
             ),
-            service: service
+            service: service,
+            observation: observation
         )
         watchTokens()
     }

@@ -47,16 +47,14 @@ import Testing
         #expect(errors.map { $0["detail"] } == [.string("is not known"), .string("is wrong")])
     }
 
-    @Test func `of a thousand faults a hundred are told`() throws {
+    @Test func `of a thousand faults a hundred are told, and that there are more`() throws {
         let faults = [JSONFault](repeating: JSONFault(pointer: .root, detail: "is wrong"), count: 1000)
-        guard
-            case .array(let errors) = try document(Problem(status: 422, detail: "No.", faults: faults).response)[
-                "errors"
-            ]
-        else {
+        let document = try document(Problem(status: 422, detail: "No.", faults: faults).response)
+        guard case .array(let errors) = document["errors"] else {
             Issue.record("no errors")
             return
         }
+        #expect(document["detail"] == .string("No. The first 100 of its 1000 faults are listed."))
         #expect(errors.count == 100)
     }
 
@@ -65,7 +63,7 @@ import Testing
         #expect(response.headers.last == HeaderField("Allow", "GET"))
     }
 
-    @Test(arguments: [400, 403, 404, 405, 408, 413, 414, 415, 421, 422, 431, 500, 503])
+    @Test(arguments: [400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 421, 422, 429, 431, 500, 503, 507])
     func `every status that is answered has a title of its own`(status: Int) throws {
         #expect(try document(Problem(status: status, detail: "x").response)["title"] != .string("Error"))
     }

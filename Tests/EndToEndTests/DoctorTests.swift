@@ -176,7 +176,7 @@ struct DoctorTests {
         try ServerProcess(["--require", "isolation"]).stop()
     }
 
-    @Test(arguments: ["walls", "", "memory,", "Memory", "memory, cpu"])
+    @Test(arguments: ["walls", "", "memory,", "Memory", "memory cpu"])
     func `a requirement that does not exist is a wrong call`(name: String) throws {
         try #expect(ChildProcess([Host.program, "run", "--require", name, "--", "true"]).finish().end == .exited(125))
         let serve = try ChildProcess([Host.program, "serve", "--require", name]).finish()

@@ -61,8 +61,7 @@ struct LifecycleTests {
         let below = ProcessTable.descendants(of: server.pid)
         server.process.send(signal: SIGTERM)
         // Its own word that it has seen the first one.
-        let said = try #require(try server.process.readErrorLine())
-        #expect(said.contains("stopping"))
+        while try !#require(try server.process.readErrorLine()).contains("stopping") {}
         server.process.send(signal: SIGTERM)
         try #expect(server.process.wait(atMost: 20) == .exited(0))
         #expect(below.filter(ProcessTable.isThere).isEmpty)
@@ -125,9 +124,23 @@ struct LifecycleTests {
         #expect(finished.diagnostics.contains("ulimit -n 128"))
     }
 
-    @Test func `connections beyond what its descriptors allow wait, and its runs do not suffer`() throws {
+    @Test func `connections beyond what its descriptors allow are told so, and its runs do not suffer`() throws {
         let server = try ServerProcess(["--concurrency", "4"], prefix: ["prlimit", "--nofile=128:128"])
-        for run in try server.runTogether(40, ["sleep", "0.05"]) { #expect(run.end == .exited(0)) }
+        let body = Array("{\"command\": [\"sleep\", \"0.05\"]}".utf8)
+        let clients = try (0..<40).map { _ in try server.client() }
+        // One that was turned away may be closed already.
+        for client in clients {
+            try? client.request("POST", "/runs?wait=60", ["Content-Type: application/json"], body: body)
+        }
+        let answers = try clients.map { try $0.answer() }
+        let taken = answers.filter { $0.status == 201 }
+        // 128 less 12 for each run and 64 for the service itself.
+        #expect(taken.count == 16)
+        for answer in taken { #expect(try answer.run().end == .exited(0)) }
+        for answer in answers where answer.status != 201 {
+            #expect(answer.status == 503)
+            #expect(answer.headers["retry-after"] == "1")
+        }
         try server.stop()
     }
 

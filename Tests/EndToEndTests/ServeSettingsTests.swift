@@ -19,6 +19,8 @@ struct ServeSettingsTests {
         (["--queue-limit", "2", "--principal-queue-limit", "3"], "--principal-queue-limit"),
         (["--allow-host", "a b"], "--allow-host"), (["--allow-origin", "app.example.com"], "--allow-origin"),
         (["--allow-origin", "*"], "--allow-origin"), (["--allow-origin", "https://a/b"], "--allow-origin"),
+        (["--tls-key", "/k"], "--tls-certificate"), (["--tls-certificate", "/c"], "--tls-key"),
+        (["--max-body-bytes", "2048", "--max-body-bytes-in-all", "1024"], "--max-body-bytes-in-all"),
         (["--keep-for", "nan"], "--keep-for"), (["--max-timeout-seconds", "0"], "--max-timeout-seconds"),
         (["--max-body-bytes", "1k"], "--max-body-bytes"), (["--no-such-thing"], "--no-such-thing"),
         (["--config", "/no/such/file"], "/no/such/file"), (["--require", "isolation,magic"], "--require"),

@@ -15,22 +15,38 @@ final class Client {
 
     let descriptor: Int32
     private var received: [UInt8] = []
+    private var pause: UInt32 = 0
 
-    init(_ server: ServerThread) throws {
+    /// Connects, if it shall, from one of this machine's own addresses.
+    init(_ server: ServerThread, from source: String? = nil, connects: Bool = true) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var patience = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        if let source {
+            let isBound = Self.withName(source, 0) { bind(descriptor, $0, $1) }
+            guard isBound == 0 else { throw Refused() }
+        }
+        if connects { try connect(to: server) }
+    }
+
+    func connect(to server: ServerThread) throws {
+        let connected = Self.withName("127.0.0.1", server.port) { Glibc.connect(descriptor, $0, $1) }
+        guard connected == 0 else { throw Refused() }
+    }
+
+    private static func withName(
+        _ address: String,
+        _ port: UInt16,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
         var name = sockaddr_in()
         name.sin_family = sa_family_t(AF_INET)
-        name.sin_port = server.port.bigEndian
-        name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let connected = withUnsafePointer(to: &name) {
+        name.sin_port = port.bigEndian
+        inet_pton(AF_INET, address, &name.sin_addr)
+        return withUnsafePointer(to: &name) {
             // SAFETY: a sockaddr_in is a sockaddr, and its size is given.
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
         }
-        guard connected == 0 else { throw Refused() }
     }
 
     deinit {
@@ -63,8 +79,38 @@ final class Client {
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
     }
 
-    /// Reads one answer.
-    func answer(toHead: Bool = false) throws -> Answer {
+    /// Whether bytes came, or the connection ended, within that time.
+    func hasAnswer(withinMilliseconds time: Int32) -> Bool {
+        var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&polled, 1, time) > 0
+    }
+
+    /// Whether another answer begins before the server closes.
+    func hasMore() -> Bool {
+        if !received.isEmpty { return true }
+        return ((try? receive()) ?? 0) > 0
+    }
+
+    /// Reads until the server closes.
+    func textToTheEnd() throws -> String {
+        while try receive() > 0 {}
+        return String(decoding: received, as: UTF8.self)
+    }
+
+    /// Reads and drops all that comes until the server closes; throws if it resets.
+    func readToEnd() throws {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count < 0 { throw Refused() }
+            if count == 0 { return }
+        }
+    }
+
+    /// Reads one answer, after each megabyte with a pause.
+    func answer(toHead: Bool = false, pausingMilliseconds pause: UInt32 = 0) throws -> Answer {
+        self.pause = pause
+        defer { self.pause = 0 }
         while true {
             if let end = received.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound {
                 let head = String(decoding: received[..<(end - 4)], as: UTF8.self)
@@ -104,6 +150,7 @@ final class Client {
             try #require(errno == ECONNRESET, "nothing came")
             return 0
         }
+        if pause > 0, (received.count + count) >> 20 != received.count >> 20 { usleep(pause * 1_000) }
         received += buffer[..<count]
         return count
     }

@@ -104,21 +104,6 @@ extension ServerTests {
             try server.stop()
         }
 
-        /// MHD answers these itself: with its own text, and with the head of the answer sent twice.
-        @Test(arguments: ["3, 3", "+3", "-3", "", "0x3"])
-        func `a Content-Length that is no number gets 400 and the handler does not see it`(length: String) throws {
-            let server = try ServerThread { exchange, desk in
-                desk.waiting.append(exchange)
-                exchange.respond(.make("handled"))
-            }
-            let client = try Client(server)
-            try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n\r\nabc")
-            #expect(try client.answer().status == 400)
-            try server.wait { server, _ in server.openConnections == 0 }
-            #expect(try server.perform { _, desk in desk.waiting.count } == 0)
-            try server.stop()
-        }
-
         @Test func `a refusal is worded by the configuration`() throws {
             var configuration = HTTPServerConfiguration()
             configuration.problem = { status, detail in .make("\(status): \(detail)", status: status) }
@@ -137,13 +122,22 @@ extension ServerTests {
             try server.stop()
         }
 
-        /// The second is over what MHD has memory for: it answers that itself.
+        /// The second is over what MHD has memory for.
         @Test(arguments: [16 << 10, 20_000])
         func `headers over the limit get 431`(bytes: Int) throws {
             let server = try ServerThread()
             let client = try Client(server)
             try client.get("/", headers: "X-A: \(String(repeating: "a", count: bytes))\r\n")
             #expect(try client.answer().status == 431)
+            try server.stop()
+        }
+
+        @Test(arguments: [(99, 200), (100, 431)])
+        func `more than a hundred header fields get 431`(others: Int, status: Int) throws {
+            let server = try ServerThread()
+            let client = try Client(server)
+            try client.get("/", headers: String(repeating: "a: b\r\n", count: others))
+            #expect(try client.answer().status == status)
             try server.stop()
         }
 
@@ -184,7 +178,7 @@ extension ServerTests {
             let server = try ServerThread { exchange, _ in exchange.respond(.make("\(exchange.request.headers.count)"))
             }
             let client = try Client(server)
-            let fields = (0..<100).map { index in
+            let fields = (0..<98).map { index in
                 "X-\(index):" + String(repeating: " ", count: index % 4) + (index % 3 == 0 ? "" : "v") + "\r\n"
             }
             try client.send("\r\nGET /a?b=c&d HTTP/1.1\r\nHost: a\r\n")
@@ -193,7 +187,7 @@ extension ServerTests {
                 try client.send(String(field.dropFirst(5)))
             }
             try client.send("Cookie: a=b; c=d\r\n\r\n")
-            #expect(try client.answer().body == "102")
+            #expect(try client.answer().body == "100")
             try server.stop()
         }
     }

@@ -17,10 +17,17 @@ import Testing
     ])
     func `half a surrogate pair is refused`(escape: String) {
         #expect(faults(#"["\#(escape)"]"#).count == 1)
+        #expect(faults(#"{"\#(escape)":1}"#).count == 1)
     }
 
     @Test func `NUL in a string is kept`() throws {
         #expect(try parse(#""a\u0000b""#) == .string("a\0b"))
+        let object = JSONObject(members: [.init(name: "\0", value: .null)])
+        #expect(try parse(#"{"\u0000":null}"#) == .object(object))
+    }
+
+    @Test func `names that differ behind a NUL are different names`() {
+        #expect(faults(#"{"a\u0000b":1,"a\u0000c":2,"a":3}"#).isEmpty)
     }
 
     @Test(arguments: [#""\uFFFE""#, #""\uFFFF""#, #""\uFDD0""#])
@@ -55,7 +62,11 @@ import Testing
         #expect(faults(nested(100_000, around: "1")).count == 1)
     }
 
-    @Test(arguments: ["1e400", "-1e400", "1e-400", "1e99999999999999999999", "0e99999999999999999999"])
+    @Test(arguments: [
+        "1e400", "-1e400", "1e-400", "1e99999999999999999999", "0e99999999999999999999", "-1e-99999999999999999999",
+        "100000000000000000000000000000", "-9223372036854775809", "0.1e00000000000000000000000000000000000001",
+        "1.7976931348623159e308", "9007199254740993",
+    ])
     func `a number beyond a double is still JSON`(text: String) {
         #expect(faults(text).isEmpty)
     }

@@ -9,6 +9,18 @@
 #include <sys/timerfd.h>
 #include <sys/types.h>
 
+// accept4(2), close-on-exec and non-blocking.
+int sandglass_accept(int listener, void *address, uint32_t *length);
+
+// tcp(7), TCP_INFO: how many bytes the other side has acknowledged, how many came from it, and how many milliseconds ago the
+// last of them came. 0, or -1 with errno.
+struct sandglass_tcp_progress {
+    uint64_t acknowledged;
+    uint64_t received;
+    uint32_t milliseconds_since_data;
+};
+int sandglass_tcp_progress(int socket, struct sandglass_tcp_progress *progress);
+
 // pipe2(2) with O_CLOEXEC; the end named is non-blocking, the other blocks as programs expect and
 // may be opened again by every user that has it.
 enum sandglass_pipe_end { SANDGLASS_PIPE_READ_END = 0, SANDGLASS_PIPE_WRITE_END = 1 };

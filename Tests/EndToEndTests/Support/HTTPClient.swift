@@ -80,6 +80,34 @@ final class HTTPClient {
         return answer
     }
 
+    /// Whether bytes came, or the connection ended, within that time.
+    func hasAnswer(withinMilliseconds time: Int32) -> Bool {
+        var polled = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        return poll(&polled, 1, time) > 0
+    }
+
+    /// Reads until the server closes, and takes what came for answers; throws if something is left over.
+    ///
+    /// An answer whose body is said to be missing because it is one to HEAD is followed by another head, or by nothing.
+    func answersToTheEnd(mayHaveHeads: Bool) throws -> [HTTPAnswer] {
+        while (try? receive()) != nil {}
+        var answers: [HTTPAnswer] = []
+        while let end = received.firstRange(of: Array("\r\n\r\n".utf8)) {
+            var answer = HTTPAnswer(head: String(decoding: received[..<end.lowerBound], as: UTF8.self))
+            received.removeFirst(end.upperBound)
+            let length = answer.headers["content-length"].flatMap { Int($0) } ?? 0
+            let isToHead = mayHaveHeads && (received.isEmpty || received.starts(with: Array("HTTP/1.1 ".utf8)))
+            if !isToHead {
+                guard received.count >= length else { throw Broken(what: "body", number: 0) }
+                answer.body = Array(received[..<length])
+                received.removeFirst(length)
+            }
+            answers.append(answer)
+        }
+        guard received.isEmpty else { throw Broken(what: "bytes between answers", number: 0) }
+        return answers
+    }
+
     /// The status that `GET /healthz` answers.
     func health() throws -> Int {
         try request("GET", "/healthz")

@@ -18,6 +18,7 @@ final class ServerProcess {
         _ flags: [String] = [],
         prefix: [String] = [],
         program: String = Host.program,
+        scheme: String = "http",
         environment: [String: String] = [:]
     ) throws {
         folder = try TemporaryFolder()
@@ -26,7 +27,7 @@ final class ServerProcess {
             environment: environment.merging(["TMPDIR": folder.path]) { own, _ in own }
         )
         let line = try #require(try process.readErrorLine(), "the server ended without a word")
-        let start = "listening on http://127.0.0.1:"
+        let start = "listening on \(scheme)://127.0.0.1:"
         try #require(line.hasPrefix(start), "\(line)")
         port = try #require(UInt16(line.dropFirst(start.count)), "\(line)")
     }

@@ -1,0 +1,57 @@
+internal import CoreMetrics
+internal import HTTPServer
+internal import Reactor
+
+/// What is counted of requests.
+///
+/// Labels are methods that this program knows and statuses that it gives: nothing that a client sends is one.
+@Reactor
+final class HTTPMetrics {
+    private static let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other"]
+    private static let codes = 200..<600
+
+    private let factory: any MetricsFactory
+    private let duration: CoreMetrics.Timer
+    private let requestBytes: Counter
+    private let responseBytes: Counter
+    private let connections: Meter
+    /// By method and status, made when they come up.
+    private var requests: [Counter?]
+
+    init(factory: any MetricsFactory) {
+        self.factory = factory
+        duration = CoreMetrics.Timer(label: "sandglass_http_request_duration_seconds", factory: factory)
+        requestBytes = Counter(label: "sandglass_http_request_bytes_total", factory: factory)
+        responseBytes = Counter(label: "sandglass_http_response_bytes_total", factory: factory)
+        connections = Meter(label: "sandglass_http_connections", factory: factory)
+        requests = Array(repeating: nil, count: Self.methods.count * (Self.codes.count + 1))
+    }
+
+    /// A request has reached its handler.
+    func received(_ request: Request) {
+        if !request.body.isEmpty { requestBytes.increment(by: request.body.count) }
+    }
+
+    /// A request is over.
+    func completed(_ request: CompletedRequest) {
+        counter(request.method, request.status).increment()
+        responseBytes.increment(by: request.bodyBytes)
+        let (seconds, attoseconds) = request.duration.components
+        duration.recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    }
+
+    /// So many connections are open now.
+    func publish(connections count: Int) { connections.set(count) }
+
+    private func counter(_ method: String?, _ status: Int?) -> Counter {
+        let row = Self.methods.firstIndex { $0 == method } ?? Self.methods.count - 1
+        // The last column: nobody was there to be answered.
+        let code = status.flatMap { Self.codes.contains($0) ? $0 : nil }
+        let place = row * (Self.codes.count + 1) + (code.map { $0 - Self.codes.lowerBound } ?? Self.codes.count)
+        if let counter = requests[place] { return counter }
+        let labels = [("method", Self.methods[row]), ("code", code.map { String($0) } ?? "none")]
+        let counter = Counter(label: "sandglass_http_requests_total", dimensions: labels, factory: factory)
+        requests[place] = counter
+        return counter
+    }
+}

@@ -1,0 +1,23 @@
+public import CoreMetrics
+
+/// What a store counts, for whoever watches it.
+public struct StoreMetrics: Sendable {
+    /// How long it took to write what waited, the commit included.
+    let commit: CoreMetrics.Timer
+    /// How many finished runs are remembered.
+    let runs: Meter
+    /// How many bytes they take.
+    let bytes: Meter
+
+    /// - Parameter factory: who keeps the numbers.
+    public init(factory: any MetricsFactory = NOOPMetricsHandler.instance) {
+        commit = CoreMetrics.Timer(label: "sandglass_store_commit_duration_seconds", factory: factory)
+        runs = Meter(label: "sandglass_store_runs", factory: factory)
+        bytes = Meter(label: "sandglass_store_bytes", factory: factory)
+    }
+
+    func publish(_ total: (runs: Int64, bytes: Int64)) {
+        runs.set(total.runs)
+        bytes.set(total.bytes)
+    }
+}

@@ -1,0 +1,81 @@
+import HTTPServer
+import Testing
+
+extension ServerTests {
+    /// The server against RFC 9112, on raw sockets.
+    @Suite struct RFC9112Tests {
+        private func check(_ example: RFC9112.Case) throws {
+            let server = try ServerThread { exchange, desk in
+                desk.waiting.append(exchange)
+                exchange.respond(.make("ok"))
+            }
+            let client = try Client(server)
+            try client.send(example.sent)
+            client.finishSending()
+            var statuses: [Int] = []
+            var isLast = false
+            let hasHead = example.sent.contains("HEAD ")
+            // A client that has closed its sending side gets all its answers, and then the end.
+            while client.hasMore() {
+                let answer = try client.answer(toHead: hasHead && statuses.count == 1)
+                statuses.append(answer.status)
+                isLast = answer.headers["connection"] == "close"
+            }
+            let finished = statuses.filter { $0 == 200 }.count
+            if example.statuses.isEmpty {
+                // A request without an end is none; its client may be told so.
+                #expect(statuses.isEmpty || statuses == [400])
+            } else {
+                #expect(statuses == example.statuses)
+                if example.closes { #expect(isLast || example.sent.contains("HTTP/1.0")) }
+            }
+            #expect(try server.perform { _, desk in desk.waiting.count } == finished)
+            try server.stop()
+        }
+
+        @Test(arguments: RFC9112.messages)
+        func `section 2, the message`(example: RFC9112.Case) throws { try check(example) }
+
+        @Test(arguments: RFC9112.requestLines)
+        func `section 3, the request line`(example: RFC9112.Case) throws { try check(example) }
+
+        @Test(arguments: RFC9112.fields)
+        func `section 5, fields`(example: RFC9112.Case) throws { try check(example) }
+
+        @Test(arguments: RFC9112.bodies)
+        func `section 6, the body and its length`(example: RFC9112.Case) throws { try check(example) }
+
+        @Test(arguments: RFC9112.chunks)
+        func `section 7, the chunked coding`(example: RFC9112.Case) throws { try check(example) }
+
+        @Test(arguments: RFC9112.connections)
+        func `section 9, the connection`(example: RFC9112.Case) throws { try check(example) }
+
+        @Test(arguments: RFC9112.semantics)
+        func `RFC 9110, what belongs to it`(example: RFC9112.Case) throws { try check(example) }
+
+        @Test(arguments: [204, 304])
+        func `section 6.3, an answer that has no content sends none`(status: Int) throws {
+            let server = try ServerThread { exchange, _ in
+                exchange.respond(exchange.request.path == "/" ? .make("dropped", status: status) : .make("next"))
+            }
+            let client = try Client(server)
+            try client.send(RFC9112.get + "GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try client.answer(toHead: true).status == status)
+            #expect(try client.answer().body == "next")
+            try server.stop()
+        }
+
+        @Test func `section 8, a body that ends early is never handled`() throws {
+            for text in ["Content-Length: 5\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc"] {
+                let server = try ServerThread { exchange, desk in desk.waiting.append(exchange) }
+                let client = try Client(server)
+                try client.send("POST / HTTP/1.1\r\nHost: a\r\n" + text)
+                client.finishSending()
+                #expect(try client.isClosed())
+                #expect(try server.perform { _, desk in desk.waiting.count } == 0)
+                try server.stop()
+            }
+        }
+    }
+}

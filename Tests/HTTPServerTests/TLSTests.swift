@@ -1,0 +1,207 @@
+import Foundation
+import Glibc
+import HTTPServer
+import Testing
+
+extension ServerTests {
+    /// Waits, refusals, files and many connections as in clear text, with clients whose TLS is OpenSSL's.
+    @Suite struct TLSTests {
+        private let certificate: Certificate
+
+        init() throws { certificate = try Certificate() }
+
+        private func configuration(
+            _ change: (inout HTTPServerConfiguration) -> Void = { _ in }
+        ) -> HTTPServerConfiguration {
+            var configuration = HTTPServerConfiguration()
+            configuration.tls = certificate.identity
+            configuration.problem = { status, detail in .make("\(status): \(detail)", status: status) }
+            change(&configuration)
+            return configuration
+        }
+
+        private func curl(_ server: ServerThread, _ path: String = "/", _ arguments: [String] = []) throws -> Program {
+            let common = ["-q", "--silent", "--show-error", "--max-time", "20", "--cacert", certificate.path]
+            return try Program("curl", common + arguments + ["https://127.0.0.1:\(server.port)\(path)"])
+        }
+
+        @Test func `a request is answered`() throws {
+            let server = try ServerThread(configuration())
+            let answer = try curl(server, "/", ["--write-out", " %{http_code} %{ssl_verify_result}"]).finish()
+            #expect(answer.text == "hello 200 0")
+            try server.wait { server, _ in server.openConnections == 0 }
+            try server.stop()
+        }
+
+        @Test func `an answer may come later`() throws {
+            let server = try ServerThread(configuration()) { exchange, desk in desk.waiting.append(exchange) }
+            let client = try curl(server)
+            try server.wait { _, desk in desk.waiting.count == 1 }
+            try server.perform { _, desk in desk.waiting[0].respond(.make("late")) }
+            #expect(try client.finish().text == "late")
+            try server.stop()
+        }
+
+        @Test func `a client that goes away while it waits is noticed`() throws {
+            let server = try ServerThread(configuration()) { exchange, desk in
+                exchange.onDisconnect = { desk.waiting = [] }
+                desk.waiting.append(exchange)
+            }
+            let client = try curl(server)
+            try server.wait { _, desk in desk.waiting.count == 1 }
+            client.kill()
+            try server.wait { server, desk in desk.waiting.isEmpty && server.openConnections == 0 }
+            try server.stop()
+        }
+
+        @Test func `a file arrives whole`() throws {
+            let random = try #require(FileHandle(forReadingAtPath: "/dev/urandom"))
+            let content = try #require(try random.read(upToCount: 8_000_000))
+            let path = certificate.folder.appendingPathComponent("content")
+            try content.write(to: path)
+            let file = try OpenFile(path: path.path)
+            let server = try ServerThread(configuration()) { exchange, _ in
+                exchange.respond(Response(status: 200, body: .file(file, offset: 5, count: 7_000_000)))
+            }
+            let copy = certificate.folder.appendingPathComponent("copy")
+            #expect(try curl(server, "/", ["--output", copy.path]).finish().status == 0)
+            #expect(try Data(contentsOf: copy) == content.subdata(in: 5..<7_000_005))
+            try server.stop()
+        }
+
+        @Test func `a body of several megabytes is taken`() throws {
+            let server = try ServerThread(configuration()) { exchange, _ in
+                exchange.respond(.make("\(exchange.request.body.count)"))
+            }
+            let path = certificate.folder.appendingPathComponent("body")
+            try Data(repeating: 65, count: 5_000_000).write(to: path)
+            let client = try curl(server, "/", ["--data-binary", "@\(path.path)"])
+            #expect(try client.finish().text == "5000000")
+            try server.stop()
+        }
+
+        @Test func `a hundred connections at once are answered`() throws {
+            let server = try ServerThread(configuration()) { exchange, desk in
+                desk.waiting.append(exchange)
+                // All together, when the last has come.
+                if desk.waiting.count == 100 { for waiting in desk.waiting { waiting.respond(.make("x")) } }
+            }
+            let client = try curl(server, "/[1-100]", ["--parallel", "--parallel-max", "100", "--parallel-immediate"])
+            #expect(try client.finish().text == String(repeating: "x", count: 100))
+            try server.wait { server, _ in server.openConnections == 0 }
+            try server.stop()
+        }
+
+        @Test(arguments: [
+            (["-H", "Content-Length: 1", "-H", "Transfer-Encoding: chunked", "-d", "a"], 400),
+            (["-H", "X-A\u{1}: b"], 400), (["-H", "Expect: x", "-d", "a"], 417),
+            (["--request-target", "/%zz"], 400),
+            (["-H", "Content-Type: a", "-H", "Content-Length: 5000000", "-d", "a"], 413),
+        ])
+        func `a refused request is told why`(arguments: [String], status: Int) throws {
+            let server = try ServerThread(configuration { $0.maximumBodyBytes = 1_000_000 })
+            let answer = try curl(server, "/", arguments).finish()
+            #expect(answer.text.hasPrefix("\(status): "))
+            try server.wait { server, _ in server.openConnections == 0 }
+            try server.stop()
+        }
+
+        @Test(arguments: [[], ["-H", "Transfer-Encoding: chunked"]])
+        func `a body over the limit is told so`(arguments: [String]) throws {
+            let server = try ServerThread(configuration { $0.maximumBodyBytes = 1_000_000 })
+            let path = certificate.folder.appendingPathComponent("body")
+            try Data(repeating: 65, count: 1_500_000).write(to: path)
+            let client = try curl(server, "/", ["-H", "Expect:", "--data-binary", "@\(path.path)"] + arguments)
+            #expect(try client.finish().text.hasPrefix("413: "))
+            try server.wait { server, _ in server.openConnections == 0 }
+            try server.stop()
+        }
+
+        @Test func `a line that the library refuses is answered in our words`() throws {
+            let server = try ServerThread(configuration())
+            let input = Pipe()
+            let client = try Program(
+                "openssl",
+                ["s_client", "-quiet", "-ign_eof", "-connect", "127.0.0.1:\(server.port)"],
+                input: input.fileHandleForReading
+            )
+            input.fileHandleForWriting.write(Data("GET / HTTP/1.1\r\nHost: a\r\nnone\r\n\r\n".utf8))
+            let answer = try client.finish().text
+            #expect(answer.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
+            #expect(answer.hasSuffix("400: The request's head is malformed."))
+            #expect(answer.components(separatedBy: "HTTP/1.1").count == 2)
+            try server.stop()
+        }
+
+        @Test(arguments: [("-tls1_2", true), ("-tls1_3", true), ("-tls1_1", false), ("-tls1", false)])
+        func `versions before 1,2 are refused`(version: String, isTaken: Bool) throws {
+            let server = try ServerThread(configuration())
+            let ciphers = isTaken ? [] : ["-cipher", "ALL:@SECLEVEL=0"]
+            let client = try Program(
+                "openssl",
+                ["s_client", version, "-connect", "127.0.0.1:\(server.port)"] + ciphers
+            )
+            #expect(try client.finish().status == (isTaken ? 0 : 1))
+            try server.wait { server, _ in server.openConnections == 0 }
+            try server.stop()
+        }
+
+        @Test(arguments: ["AES128-SHA", "AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA"])
+        func `ciphers without forward secrecy or with CBC are refused`(cipher: String) throws {
+            let server = try ServerThread(configuration())
+            let client = try Program(
+                "openssl",
+                ["s_client", "-tls1_2", "-cipher", cipher + ":@SECLEVEL=0", "-connect", "127.0.0.1:\(server.port)"]
+            )
+            #expect(try client.finish().status == 1)
+            try server.stop()
+        }
+
+        @Test func `clear text is closed without an answer`() throws {
+            let server = try ServerThread(configuration())
+            let client = try Client(server)
+            try client.get("/")
+            // An alert may come (RFC 8446, 6), but nothing of HTTP.
+            #expect(try !client.textToTheEnd().contains("HTTP"))
+            try server.wait { server, _ in server.openConnections == 0 }
+            try server.stop()
+        }
+
+        @Test func `a handshake that does not end is closed in time`() throws {
+            let server = try ServerThread(configuration { $0.headTimeout = .milliseconds(200) })
+            let clients = [try Client(server), try Client(server)]
+            try clients[1].send([0x16, 3, 1])
+            for client in clients { #expect(try client.isClosed()) }
+            try server.wait { server, _ in server.openConnections == 0 }
+            try server.stop()
+        }
+
+        @Test func `one connection too many is closed`() throws {
+            let server = try ServerThread(configuration { $0.maximumConnections = 1 })
+            let first = try Client(server)
+            try server.wait { server, _ in server.openConnections == 1 }
+            #expect(try Client(server).isClosed())
+            withExtendedLifetime(first) {}
+            try server.stop()
+        }
+
+        @Test func `what is no certificate, no key, or not its key, is an error at the start`() throws {
+            let (own, other) = (certificate.identity, try Certificate().identity)
+            let bad = [
+                TLSIdentity(certificateChain: [], privateKey: own.privateKey),
+                TLSIdentity(certificateChain: own.certificateChain, privateKey: []),
+                TLSIdentity(certificateChain: Array("none".utf8), privateKey: own.privateKey),
+                TLSIdentity(certificateChain: own.certificateChain, privateKey: Array("none".utf8)),
+                TLSIdentity(certificateChain: own.certificateChain, privateKey: other.privateKey),
+                TLSIdentity(certificateChain: own.privateKey, privateKey: own.certificateChain),
+            ]
+            for identity in bad {
+                var configuration = HTTPServerConfiguration()
+                configuration.tls = identity
+                let error = #expect(throws: HTTPServerError.self) { try ServerThread(configuration) }
+                #expect(error?.operation == .useIdentity)
+                #expect(error?.description.hasPrefix("cannot use the certificate and the key for 127.0.0.1:") == true)
+            }
+        }
+    }
+}
