@@ -19,6 +19,11 @@ public enum Content: Sendable, Hashable {
         }
     }
 
+    /// Its bytes, if they are at hand.
+    public var bytes: [UInt8]? {
+        if case .bytes(let bytes) = self { bytes } else { nil }
+    }
+
     /// The blob that it is, if it is one.
     public var blob: String? {
         if case .blob(let digest) = self { digest } else { nil }
