@@ -66,7 +66,7 @@ ssize_t sandglass_splice(int from, int to, size_t count) {
 int sandglass_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int sandglass_send(int socket, const void *packet, size_t length, const int *descriptors, size_t count) {
-    enum { MOST = 8 };
+    enum { MOST = 64 };
     union {
         char space[CMSG_SPACE(MOST * sizeof(int))];
         struct cmsghdr alignment;

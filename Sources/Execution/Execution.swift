@@ -53,6 +53,8 @@ public final class Execution {
     private var startedAt: MonotonicTime?
     private var slotUsage: SlotUsage?
     private var timers: [Timer] = []
+    /// The file that could not be made.
+    private var failedFile: String?
 
     /// Starts a run.
     ///
@@ -121,6 +123,11 @@ public final class Execution {
                 observer.started()
             }
             if case .outOfMemory(let usage) = report { slotUsage = usage }
+            if case .failed(let failure) = report, failure.step == .files, let index = failure.index,
+                specification.files.indices.contains(index)
+            {
+                failedFile = specification.files[index].path
+            }
             handle(.report(report))
         }
         let standardInput = try openInput(input)
@@ -134,7 +141,10 @@ public final class Execution {
             processes: specification.limits.processes,
             memoryBytes: specification.limits.memoryBytes,
             cpu: cpuThatCanBeUsedUp,
-            diskBytes: specification.limits.diskBytes
+            diskBytes: specification.limits.diskBytes,
+            files: specification.files.map { file in
+                SlotFile(path: file.path, source: .bytes(file.content.bytes ?? []), isExecutable: file.isExecutable)
+            }
         )
         try slot.start(command, streams: [standardInput.raw, standardOutput.raw, standardError.raw])
         armStart()
@@ -164,7 +174,8 @@ public final class Execution {
         switch input {
         case .pipe(let raw): return Descriptor(owning: raw)
         case .specification:
-            if specification.standardInput.isEmpty {
+            let bytes = specification.standardInput.bytes ?? []
+            if bytes.isEmpty {
                 let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
                 guard null >= 0 else { throw SystemError("open /dev/null") }
                 return Descriptor(owning: null)
@@ -172,7 +183,7 @@ public final class Execution {
             var ends: [Int32] = [-1, -1]
             guard sandglass_pipe(&ends, SANDGLASS_PIPE_WRITE_END) == 0 else { throw SystemError("pipe2") }
             let readEnd = Descriptor(owning: ends[0])
-            self.input = try InputFeed(pipe: Descriptor(owning: ends[1]), bytes: specification.standardInput)
+            self.input = try InputFeed(pipe: Descriptor(owning: ends[1]), bytes: bytes)
             return readEnd
         }
     }
@@ -225,7 +236,7 @@ public final class Execution {
         finishStreams()
         observer.ended(
             Conclusion(
-                outcome: outcome,
+                outcome: naming(failedFile, in: outcome),
                 usage: usage(end),
                 outputBytes: totalBytes(.standardOutput),
                 errorBytes: totalBytes(.standardError)
@@ -233,6 +244,13 @@ public final class Execution {
         )
         // Now that the answer is out.
         launcher.refill()
+    }
+
+    private func naming(_ file: String?, in outcome: Outcome) -> Outcome {
+        guard let file, case .startFailed(let failure) = outcome else { return outcome }
+        return .startFailed(
+            Failure(step: failure.step, errno: failure.errno, detail: "\(failure.detail) (\(file))")
+        )
     }
 
     private func finishStreams() {

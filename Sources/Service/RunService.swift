@@ -181,9 +181,10 @@ public final class RunService {
         guard !mustWait || (queue.count < limits.queued && queuedBytes + run.bytes <= Self.queuedBytesLimit) else {
             throw .queueFull(waiting: queue.count)
         }
-        // Input and environment are the command's alone: what is remembered of the run does without them.
+        // Input, files and environment are the command's alone: what is remembered of the run does without them.
         var remembered = specification
-        remembered.standardInput = []
+        remembered.standardInput = .empty
+        remembered.files = []
         remembered.environment = [:]
         remembered.trace = nil
         let new = Run(

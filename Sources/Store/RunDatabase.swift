@@ -313,8 +313,7 @@ final class RunDatabase {
             if statement.isNull(4) {
                 request = nil
             } else {
-                var reader = RecordReader(statement.bytes(4))
-                request = try? RunSpecification(from: &reader)
+                request = try? RunSpecification(record: statement.bytes(4))
             }
             runs.append((try row(statement), request))
         }
