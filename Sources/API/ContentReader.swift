@@ -1,8 +1,11 @@
+internal import Digests
 internal import JSON
 internal import Runs
 
 /// Reads bytes that a body holds: text, or an object that says how they are written.
 struct ContentReader {
+    private static let must = "must be a string or an object with one of the members \"base64\" and \"blob\""
+
     private(set) var faults: [JSONFault] = []
 
     /// The bytes that a value is.
@@ -17,15 +20,16 @@ struct ContentReader {
         case .string(let text): return .bytes(Array(text.utf8))
         case .object(let object):
             if object["base64"] == nil, object["blob"] == nil {
-                refuse(place, "must be a string or an object with the one member \"base64\"")
+                refuse(place, Self.must)
             }
+            if object["base64"] != nil, object["blob"] != nil { refuse(place, Self.must) }
             var content = Content.empty
             for member in object.members where !others.contains(member.name) {
                 content = self.content(member, place.appending(member.name))
             }
             return content
         default:
-            refuse(place, "must be a string or an object with the one member \"base64\", not \(value.typeName)")
+            refuse(place, "\(Self.must), not \(value.typeName)")
             return .empty
         }
     }
@@ -43,12 +47,24 @@ struct ContentReader {
             }
             return .bytes(bytes)
         case "blob":
-            refuse(place, "is not offered by this server")
-            return .empty
+            return blob(member.value, place)
         default:
             refuse(place, "is not known")
             return .empty
         }
+    }
+
+    /// A blob by its name; whether there is one is for the service to say.
+    private mutating func blob(_ value: JSONValue, _ place: JSONPointer) -> Content {
+        let prefix = "sha256:"
+        guard case .string(let name) = value, name.hasPrefix(prefix),
+            let digest = SHA256Digest(hexadecimal: String(name.dropFirst(prefix.count))),
+            name == prefix + digest.hexadecimal
+        else {
+            refuse(place, "must be \"sha256:\" and the 64 hexadecimal digits of a blob's digest, in lower case")
+            return .empty
+        }
+        return .blob(sha256: digest.hexadecimal)
     }
 
     private mutating func refuse(_ place: JSONPointer, _ detail: String) {

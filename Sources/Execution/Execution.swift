@@ -64,12 +64,14 @@ public final class Execution {
     ///   - specification: what to run.
     ///   - launcher: who makes its slot.
     ///   - input: where its input comes from.
+    ///   - blob: where the blob with a digest can be opened; `nil` if it is not there.
     ///   - observer: who is told.
     /// - Throws: what goes wrong at once.
     public init(
         _ specification: RunSpecification,
         on launcher: Launcher,
         input: Input = .specification,
+        blob: (String) -> String? = { _ in nil },
         observer: Observer
     ) throws(Failure) {
         self.specification = specification
@@ -86,7 +88,7 @@ public final class Execution {
             throw Failure(error)
         }
         do throws(SystemError) {
-            try start(input)
+            try start(input, try OpenBlobs(specification.blobs, blob))
         } catch {
             // Nobody is told by an observer what is thrown here.
             slot.onReport = nil
@@ -115,7 +117,7 @@ public final class Execution {
 
     // MARK: Starting
 
-    private func start(_ input: Input) throws(SystemError) {
+    private func start(_ input: Input, _ blobs: OpenBlobs) throws(SystemError) {
         // Asks for its slot before anything else: the slot is being made while the rest is prepared here.
         slot.onReport = { [self] report in
             if case .started(let time) = report {
@@ -130,7 +132,7 @@ public final class Execution {
             }
             handle(.report(report))
         }
-        let standardInput = try openInput(input)
+        let standardInput = try openInput(input, blobs)
         let standardOutput = try openOutput(.standardOutput)
         let standardError = try openOutput(.standardError)
         let command = SlotCommand(
@@ -143,10 +145,14 @@ public final class Execution {
             cpu: cpuThatCanBeUsedUp,
             diskBytes: specification.limits.diskBytes,
             files: specification.files.map { file in
-                SlotFile(path: file.path, source: .bytes(file.content.bytes ?? []), isExecutable: file.isExecutable)
+                SlotFile(path: file.path, source: blobs.source(of: file.content), isExecutable: file.isExecutable)
             }
         )
-        try slot.start(command, streams: [standardInput.raw, standardOutput.raw, standardError.raw])
+        try slot.start(
+            command,
+            streams: [standardInput.raw, standardOutput.raw, standardError.raw],
+            blobs: specification.files.isEmpty ? [] : blobs.descriptors
+        )
         armStart()
     }
 
@@ -170,12 +176,11 @@ public final class Execution {
         )
     }
 
-    private func openInput(_ input: Input) throws(SystemError) -> Descriptor {
+    private func openInput(_ input: Input, _ blobs: OpenBlobs) throws(SystemError) -> Descriptor {
         switch input {
         case .pipe(let raw): return Descriptor(owning: raw)
         case .specification:
-            let bytes = specification.standardInput.bytes ?? []
-            if bytes.isEmpty {
+            if specification.standardInput.isEmpty {
                 let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
                 guard null >= 0 else { throw SystemError("open /dev/null") }
                 return Descriptor(owning: null)
@@ -183,7 +188,11 @@ public final class Execution {
             var ends: [Int32] = [-1, -1]
             guard sandglass_pipe(&ends, SANDGLASS_PIPE_WRITE_END) == 0 else { throw SystemError("pipe2") }
             let readEnd = Descriptor(owning: ends[0])
-            self.input = try InputFeed(pipe: Descriptor(owning: ends[1]), bytes: bytes)
+            self.input = try InputFeed(
+                pipe: Descriptor(owning: ends[1]),
+                bytes: specification.standardInput.bytes ?? [],
+                file: try blobs.duplicate(of: specification.standardInput)
+            )
             return readEnd
         }
     }

@@ -69,6 +69,12 @@ public struct RunSpecification: Sendable, Hashable {
         self.labels = labels
     }
 
+    /// The blobs that it is given, each once.
+    public var blobs: [String] {
+        var seen: Set<String> = []
+        return ([standardInput] + files.map(\.content)).compactMap(\.blob).filter { seen.insert($0).inserted }
+    }
+
     /// What every command finds in its environment.
     ///
     /// Nothing of the server's own is in it.

@@ -1,4 +1,5 @@
 internal import CoreMetrics
+internal import Digests
 internal import Execution
 public import Identity
 public import Logging
@@ -153,13 +154,15 @@ public final class RunService {
     ///   - principal: whose it is.
     ///   - key: the key that stands for it from then on.
     ///   - traceID: the trace that it was asked for in, for the log.
+    ///   - seesAllBlobs: whether it may be given blobs that are not the principal's own.
     /// - Returns: the run.
     /// - Throws: why it is not accepted.
     public func submit(
         _ specification: RunSpecification,
         of principal: String = "",
         key: IdempotencyKey? = nil,
-        traceID: String? = nil
+        traceID: String? = nil,
+        seesAllBlobs: Bool = true
     ) throws(SubmissionError) -> Run {
         guard phase == .serving, launcher.isRunning else { throw .notAccepting }
         if let failure = store.failure { throw .notStored(failure) }
@@ -180,6 +183,11 @@ public final class RunService {
         let mustWait = !mayStart || active.count >= limits.concurrency
         guard !mustWait || (queue.count < limits.queued && queuedBytes + run.bytes <= Self.queuedBytesLimit) else {
             throw .queueFull(waiting: queue.count)
+        }
+        if !specification.blobs.isEmpty {
+            let digests = specification.blobs.compactMap { SHA256Digest(hexadecimal: $0) }
+            let missing = store.blobs.hold(digests, by: run.id, for: seesAllBlobs ? nil : principal, owner: principal)
+            guard missing.isEmpty else { throw .missingBlobs(missing.map(\.hexadecimal)) }
         }
         // Input, files and environment are the command's alone: what is remembered of the run does without them.
         var remembered = specification
@@ -490,7 +498,14 @@ public final class RunService {
             active[id] = run
             followed[id]?.begin(run)
             activeOf[run.principal, default: 0] += 1
-            run.execution = try Execution(queued.request, on: launcher, observer: observer)
+            run.execution = try Execution(
+                queued.request,
+                on: launcher,
+                blob: { [store] digest in
+                    SHA256Digest(hexadecimal: digest).flatMap { store.blobs.find($0, for: nil) }?.path
+                },
+                observer: observer
+            )
         } catch {
             remove(id)
             finish(id, .internalError(error), usage: nil)
