@@ -29,6 +29,9 @@ extension APIHandler {
 
     private func upload(_ call: Call, bytes: Int?) throws(Problem) -> BlobUpload {
         let (exchange, digest) = (call.exchange, try Self.digest(call))
+        let most = service.maximumBlobBytes
+        // It never fits, whatever else is there.
+        guard bytes ?? 0 <= most else { throw Problem(status: 413, detail: "A blob may have \(most) bytes.") }
         do throws(BlobError) {
             return try service.upload(digest, bytes: bytes, of: call.principal) { [weak exchange, answered] in
                 exchange?.continueBody()
