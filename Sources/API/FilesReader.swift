@@ -66,8 +66,10 @@ struct FilesReader {
     /// No file is a folder of another. (No two have the same path, for they are members of one object.)
     private mutating func refuseCollisions(_ files: [RunFile], _ place: JSONPointer) {
         // With the slash before all other characters whatever is in a folder comes right behind the folder.
-        let sorted = files.map { (path: $0.path, key: $0.path.utf8.map { $0 == UInt8(ascii: "/") ? 1 : UInt16($0) + 2 }) }
-            .sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        let sorted = files.map {
+            (path: $0.path, key: $0.path.utf8.map { $0 == UInt8(ascii: "/") ? 1 : UInt16($0) + 2 })
+        }
+        .sorted { $0.key.lexicographicallyPrecedes($1.key) }
         for (folder, file) in zip(sorted, sorted.dropFirst()) {
             guard file.key.count > folder.key.count, file.key[folder.key.count] == 1, file.key.starts(with: folder.key)
             else { continue }

@@ -199,3 +199,15 @@ int sandglass_landlock_abi(void) {
     enum { CREATE_RULESET_VERSION = 1 };
     return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
 }
+
+int64_t sandglass_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int sandglass_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t milliseconds) {
+    int64_t until = sandglass_monotonic_nanoseconds() + milliseconds * 1000000;
+    struct timespec time = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
+    return pthread_cond_timedwait(condition, mutex, &time);
+}

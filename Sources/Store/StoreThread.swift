@@ -206,12 +206,7 @@ final class StoreThread: @unchecked Sendable {
 
     /// Waits for the bell; `false` when the time is over.
     private func wait(_ milliseconds: Int) -> Bool {
-        var until = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &until)
-        let nanoseconds = until.tv_nsec + milliseconds * 1_000_000
-        until.tv_sec += nanoseconds / 1_000_000_000
-        until.tv_nsec = nanoseconds % 1_000_000_000
-        return pthread_cond_timedwait(condition, mutex, &until) == 0
+        sandglass_condition_wait(condition, mutex, Int64(milliseconds)) == 0
     }
 
     private static func merge(_ earlier: [RunChange], _ later: [RunChange]) -> [RunChange] {
@@ -257,11 +252,7 @@ final class StoreThread: @unchecked Sendable {
         }
     }
 
-    private static var nanoseconds: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    private static var nanoseconds: Int64 { sandglass_monotonic_nanoseconds() }
 
     private func prune(_ database: RunDatabase) {
         withLock { tidy }()

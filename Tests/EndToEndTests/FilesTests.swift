@@ -36,7 +36,10 @@ struct FilesTests {
             var files: [String: Any] = [:]
             for number in 0..<999 { files["d\(number % 7)/f\(number)"] = "\(number)\n" }
             files["large"] = String(repeating: "0123456789abcde\n", count: 1 << 18)
-            let run = try server.shell("find . -type f | wc -l; cat d*/f* | sort -n | tail -n 1; wc -c < large", ["files": files])
+            let run = try server.shell(
+                "find . -type f | wc -l; cat d*/f* | sort -n | tail -n 1; wc -c < large",
+                ["files": files]
+            )
             #expect(run.stdout.text == "1000\n998\n4194304\n")
         }
     }

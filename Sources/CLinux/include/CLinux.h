@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/eventfd.h>
@@ -85,3 +86,10 @@ int sandglass_has_attribute(const char *path, const char *name);
 
 // The ABI of landlock(7), or -1 with errno.
 int sandglass_landlock_abi(void);
+
+/// CLOCK_MONOTONIC in nanoseconds. Swift's view of timespec depends on which module it has met first.
+int64_t sandglass_monotonic_nanoseconds(void);
+
+/// Waits until a condition that goes by CLOCK_MONOTONIC is signalled, or so many milliseconds are over (pthread_cond_timedwait(3)).
+/// Returns 0 if it was signalled.
+int sandglass_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t milliseconds);
