@@ -17,8 +17,9 @@ struct EntityTag: Hashable {
     /// The tag of what can be told by a name: visible ASCII characters without a quotation mark.
     init(_ name: String) { text = "\"\(name)\"" }
 
-    /// Whether a range may be answered as one: `If-Range`, where only the very same strong tag counts (section 13.1.5). A date
-    /// there never does, for answers have none.
+    /// Whether a range may be answered as one (`If-Range`).
+    ///
+    /// Only the very same strong tag counts there (section 13.1.5). A date never does, for answers have none.
     ///
     /// - Parameters:
     ///   - request: what is asked.

@@ -22,6 +22,7 @@ final class InputFeed {
     ///   - pipe: where it is written.
     ///   - bytes: what is written.
     ///   - file: a descriptor that becomes this feed's own, all of which comes behind the bytes.
+    /// - Throws: the pipe cannot be watched.
     init(pipe: consuming Descriptor, bytes: [UInt8], file: Int32? = nil) throws(SystemError) {
         self.pipe = .some(pipe)
         self.bytes = bytes

@@ -1,3 +1,4 @@
+import Digests
 import Foundation
 import Glibc
 import Testing
@@ -106,5 +107,90 @@ struct FilesTests {
                 for client in clients { #expect(try client.answer().run().end == .exited(0)) }
             }
         }
+    }
+
+    // MARK: Blobs
+
+    private func put(_ bytes: [UInt8], to server: ServerProcess, _ headers: [String] = []) throws -> String {
+        let name = "sha256:\(SHA256Digest(of: bytes).hexadecimal)"
+        let client = try server.client()
+        try client.request("PUT", "/blobs/\(name)", headers, body: bytes)
+        let answer = try client.answer()
+        try #require(answer.status == 201 || answer.status == 204, "\(answer.text)")
+        return name
+    }
+
+    @Test func `a blob is a file, several files and the input`() throws {
+        try withServer { server in
+            let script = try put(Array("#!/bin/sh\necho \"$0\"; wc -c\n".utf8), to: server)
+            let large = try put((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 / 7) }, to: server)
+            let run = try server.run(
+                ["sh", "-c", "./a; b/c; cmp large copy && wc -c < copy"],
+                [
+                    "files": [
+                        "a": ["blob": script, "executable": true], "b/c": ["blob": script, "executable": true],
+                        "large": ["blob": large], "copy": ["blob": large], "text": "beside",
+                    ] as [String: Any], "stdin": ["blob": large],
+                ]
+            )
+            #expect(run.stdout.text == "./a\n3000000\nb/c\n0\n3000000\n")
+            #expect(run.stderr.text == "")
+        }
+    }
+
+    @Test func `more blobs than fit a message are files all the same`() throws {
+        try withServer { server in
+            var files: [String: Any] = [:]
+            for number in 0..<150 { files["f\(number)"] = ["blob": try put(Array("\(number)\n".utf8), to: server)] }
+            let run = try server.shell("cat f* | sort -n | md5sum; ls | wc -l", ["files": files])
+            let expected = try server.shell("seq 0 149 | md5sum; echo 150")
+            #expect(run.stdout.text == expected.stdout.text)
+        }
+    }
+
+    @Test func `a blob that is not here is refused by its place`() throws {
+        try withServer { server in
+            let unknown = "sha256:" + String(repeating: "0", count: 64)
+            let answer = try server.post(
+                ServerProcess.body(
+                    ["true"],
+                    ["stdin": ["blob": unknown], "files": ["a/b": ["blob": unknown], "c": ""]]
+                )
+            )
+            #expect(answer.status == 422)
+            #expect(try Set(answer.problem().pointers) == ["/stdin/blob", "/files/a~1b/blob"])
+            for name in [
+                "", "sha256:", "sha256:\(String(repeating: "A", count: 64))", String(repeating: "0", count: 64),
+            ] {
+                let answer = try server.post(ServerProcess.body(["true"], ["stdin": ["blob": name]]))
+                #expect(answer.status == 422)
+                #expect(try answer.problem().pointers == ["/stdin/blob"])
+            }
+        }
+    }
+
+    @Test func `a run that waits has its blobs, over a kill of the server`() throws {
+        let folder = try DataFolder()
+        let first = try folder.server("--concurrency", "1")
+        let blob = try put(Array("of a blob".utf8), to: first)
+        _ = try first.submit(["sleep", Marker.nap()])
+        let queued = try first.submit(["cat", "x", "-"], ["files": ["x": ["blob": blob]], "stdin": ["blob": blob]])
+        try first.kill()
+        let second = try folder.server("--concurrency", "1")
+        #expect(try second.finished(queued).stdout.text == "of a blobof a blob")
+        try second.stop()
+    }
+
+    @Test func `another principal's blob cannot be had by giving it to a run`() throws {
+        let tokens = try TokenFolder()
+        let (ann, bob) = try (
+            ["Authorization: Bearer \(tokens.add("ann"))"], ["Authorization: Bearer \(tokens.add("bob"))"]
+        )
+        let server = try ServerProcess(["--tokens", tokens.path])
+        let blob = try put(Array("secret".utf8), to: server, ann)
+        let body = try ServerProcess.body(["cat"], ["stdin": ["blob": blob]])
+        try #expect(server.post(body, query: "?wait=30", bob).status == 422)
+        #expect(try server.post(body, query: "?wait=30", ann).run().stdout.text == "secret")
+        try server.stop()
     }
 }
