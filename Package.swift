@@ -140,7 +140,7 @@ let package = Package(
         // Drives the built program, over HTTP and as a command.
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["sandglass", "CLinux", "TestSupport"],
+            dependencies: ["sandglass", "CLinux", "Digests", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "CLinux"], swiftSettings: swiftSettings),
@@ -181,7 +181,8 @@ let package = Package(
         .testTarget(
             name: "APITests",
             dependencies: [
-                "API", "Identity", "JSON", "HTTPServer", "Runs", "Service", "Store", "Sandbox", "TestSupport",
+                "API", "Identity", "JSON", "HTTPServer", "Runs", "Reactor", "Service", "Store", "Sandbox",
+                "TestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -101,6 +101,24 @@ static inline int64_t sandglass_mhd_timeout(struct MHD_Daemon *daemon) {
     return milliseconds > INT64_MAX ? INT64_MAX : (int64_t)milliseconds;
 }
 
+// Exist because Swift does not import MHD_SIZE_UNKNOWN, MHD_CONTENT_READER_END_OF_STREAM and
+// MHD_CONTENT_READER_END_WITH_ERROR, which are casts of -1 and -2.
+
+static inline struct MHD_Response *sandglass_mhd_create_stream(size_t bytes, MHD_ContentReaderCallback read,
+                                                               void *context, MHD_ContentReaderFreeCallback done) {
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, bytes, read, context, done);
+}
+
+// Exists because MHD_set_response_options is variadic. A stream that answers HEAD: MHD would write the last chunk of a body that
+// it does not send. So it is told not to use chunks, and to close the connection.
+static inline void sandglass_mhd_answer_head(struct MHD_Response *response) {
+    (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
+static inline ssize_t sandglass_mhd_end_of_stream(void) { return MHD_CONTENT_READER_END_OF_STREAM; }
+
+static inline ssize_t sandglass_mhd_end_with_error(void) { return MHD_CONTENT_READER_END_WITH_ERROR; }
+
 // Exists because Swift has no const to cast away. MHD would cut the query into items of 64 bytes each, of which
 // a few hundred exhaust its memory for the connection, and the request is never answered. It is about to
 // write into this text itself; where it finds nothing after the question mark it cuts nothing.

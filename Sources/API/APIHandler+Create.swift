@@ -43,12 +43,14 @@ extension APIHandler {
         _ principal: Principal
     ) throws(Problem) -> Submission {
         let order = try RunRequest.decode(body, maxima: maxima)
-        return Submission(
+        var submission = Submission(
             order.specification,
             of: principal.name,
             key: key.map { IdempotencyKey($0, body: SHA256Digest(of: body)) },
             cacheDigest: order.usesCache ? order.specification.digest : nil
         )
+        submission.seesAllBlobs = principal.may(.admin)
+        return submission
     }
 
     @concurrent
@@ -66,7 +68,7 @@ extension APIHandler {
         observer.trace(&submission, of: exchange)
         service.submit(submission) { [self, submission] result in
             switch result {
-            case .failure(let error): exchange.respond(Problem(error).response)
+            case .failure(let error): exchange.respond(Problem(error, of: submission.specification).response)
             case .success(let acceptance): accept(acceptance, of: submission, exchange, wait)
             }
             answered()
@@ -101,7 +103,7 @@ extension APIHandler {
         if status == 201, !mustLast { return respond(exchange, run, status: status, headers, isCached: isCached) }
         service.confirm(run.id) { [self] error in
             if let error {
-                exchange.respond(Problem(.notStored(error)).response)
+                exchange.respond(Problem(error).response)
                 return answered()
             }
             let run = status == 201 ? run : service.run(run.id) ?? run

@@ -51,30 +51,8 @@ extension APIHandler {
         }
     }
 
-    func readOutput(_ call: Call, _ stream: OutputStream) throws(Problem) {
-        let exchange = call.exchange
-        try withRun(call) { run throws(Problem) in
-            let output = stream == .standardOutput ? run.standardOutput : run.standardError
-            let body: ResponseBody
-            switch output.content {
-            case .bytes(let bytes): body = .bytes(bytes)
-            case .file(let path, let count):
-                do {
-                    body = .file(try OpenFile(path: path), offset: 0, count: count)
-                } catch {
-                    throw Problem(status: 404, detail: "The output of this run is not there any more.")
-                }
-            }
-            let headers = [
-                HeaderField("Content-Type", "application/octet-stream"),
-                HeaderField("X-Content-Type-Options", "nosniff"),
-            ]
-            exchange.respond(Response(status: 200, headers: headers, body: body))
-        }
-    }
-
     /// Does something with a run: at once when it is at hand, and once it has been read when it was finished long ago.
-    private func withRun(
+    func withRun(
         _ call: Call,
         _ body: @escaping @Reactor (Run) throws(Problem) -> Void
     ) throws(Problem) {
@@ -94,7 +72,7 @@ extension APIHandler {
         }
     }
 
-    private static func unknown(_ call: Call) -> Problem {
+    static func unknown(_ call: Call) -> Problem {
         Problem(status: 404, detail: "There is no run \(call.parameters["id"] ?? "") here, or not any more.")
     }
 

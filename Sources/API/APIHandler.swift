@@ -20,6 +20,10 @@ final class APIHandler {
     let observer: RequestObserver
     /// Called after an answer was given outside the server's own call.
     let answered: @Reactor () -> Void
+    /// Called after a stream was woken, perhaps with many others: what they have is sent soon.
+    let pumpSoon: @Reactor () -> Void
+    /// After how long without an event a stream of events says something all the same.
+    let heartbeat: Duration
 
     init(
         service: RunService,
@@ -27,14 +31,18 @@ final class APIHandler {
         capabilities: CapabilitiesDocument,
         policy: RequestPolicy,
         observer: RequestObserver,
-        answered: @escaping @Reactor () -> Void
+        heartbeat: Duration,
+        answered: @escaping @Reactor () -> Void,
+        pumpSoon: @escaping @Reactor () -> Void
     ) {
         self.service = service
         self.maxima = maxima
         self.capabilities = capabilities
         self.policy = policy
         self.observer = observer
+        self.heartbeat = heartbeat
         self.answered = answered
+        self.pumpSoon = pumpSoon
     }
 
     func handle(_ exchange: Exchange) {
@@ -48,19 +56,42 @@ final class APIHandler {
         }
     }
 
+    /// Where a request leads.
+    func match(_ request: Request) -> RouteMatch<Endpoint> { router.match(request) }
+
+    /// Refuses what is not for this server, and says so in a way that the page that has sent it may read.
+    private func checkPolicy(_ exchange: Exchange) throws(Problem) -> CrossOrigin? {
+        if policy.variesByOrigin { exchange.headers.append(HeaderField("Vary", "Origin")) }
+        let crossOrigin = try policy.check(exchange.request)
+        if let crossOrigin { exchange.headers += crossOrigin.headers }
+        return crossOrigin
+    }
+
+    /// Lets a request in whose body has not come yet.
+    func admit(_ exchange: Exchange, to endpoint: Endpoint, _ parameters: RouteParameters) throws(Problem) -> Call {
+        _ = try checkPolicy(exchange)
+        return try call(exchange, endpoint, parameters)
+    }
+
+    private func call(
+        _ exchange: Exchange,
+        _ endpoint: Endpoint,
+        _ parameters: RouteParameters
+    ) throws(Problem) -> Call {
+        let principal = try admit(exchange.request, to: endpoint)
+        observer.note(principal, of: exchange)
+        if let stray = exchange.request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
+            throw Problem(status: 400, detail: "The query's \"\(stray.name)\" is not known here.")
+        }
+        return Call(exchange: exchange, principal: principal, parameters: parameters)
+    }
+
     private func route(_ exchange: Exchange) throws(Problem) {
         let request = exchange.request
-        if policy.variesByOrigin { exchange.headers.append(HeaderField("Vary", "Origin")) }
-        let crossOrigin = try policy.check(request)
-        if let crossOrigin { exchange.headers += crossOrigin.headers }
+        let crossOrigin = try checkPolicy(exchange)
         switch router.match(request) {
         case .matched(let endpoint, let parameters):
-            let principal = try admit(request, to: endpoint)
-            observer.note(principal, of: exchange)
-            if let stray = request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
-                throw Problem(status: 400, detail: "The query's \"\(stray.name)\" is not known here.")
-            }
-            try answer(Call(exchange: exchange, principal: principal, parameters: parameters), endpoint)
+            try answer(try call(exchange, endpoint, parameters), endpoint)
         case .methodNotAllowed(let allow):
             let allowed = HeaderField("Allow", allow.joined(separator: ", "))
             guard request.method == "OPTIONS" else {
@@ -88,6 +119,10 @@ final class APIHandler {
             let principal = try authentication.principal(of: request)
             try Authentication.require(role, of: principal)
             return principal
+        case .readerOrRunner:
+            let principal = try authentication.principal(of: request)
+            if !principal.may(.run) { try Authentication.require(.read, of: principal) }
+            return principal
         }
     }
 
@@ -99,6 +134,9 @@ final class APIHandler {
         case .cancelRun: try cancelRun(call)
         case .deleteRun: try deleteRun(call)
         case .readOutput(let stream): try readOutput(call, stream)
+        case .readEvents: try readEvents(call)
+        case .putBlob: try putBlob(call)
+        case .readBlob: try readBlob(call)
         case .readiness: checkReadiness(call.exchange)
         case .metrics: call.exchange.respond(try observer.metricsResponse())
         case .capabilities: call.exchange.respond(Self.response(200, capabilities.render(), unless: call.request))

@@ -37,6 +37,8 @@ public final class APIServer {
     ///   - capabilities: what it says that it offers.
     ///   - service: what runs the commands.
     ///   - observation: how it is watched.
+    ///   - heartbeat: after how long without an event a stream of events says something all the same, for proxies that close
+    ///     what is silent.
     /// - Throws: why it cannot listen.
     public init(
         http: HTTPServerConfiguration,
@@ -45,7 +47,8 @@ public final class APIServer {
         maxima: RequestMaxima,
         capabilities: Capabilities,
         service: RunService,
-        observation: Observation = Observation()
+        observation: Observation = Observation(),
+        heartbeat: Duration = .seconds(15)
     ) throws(ListenError) {
         var configuration = http
         configuration.problem = { status, detail in Problem(status: status, detail: detail).response }
@@ -64,12 +67,16 @@ public final class APIServer {
             ),
             policy: RequestPolicy(listeningAt: http.address, rules),
             observer: observer,
-            answered: { loop.pump() }
+            heartbeat: heartbeat,
+            answered: { loop.pump() },
+            pumpSoon: { loop.pumpSoon() }
         )
         do throws(HTTPServerError) {
-            server = try HTTPServer(configuration: configuration) { exchange in
-                Reactor.assumeIsolated { handler.handle(exchange) }
-            }
+            server = try HTTPServer(
+                configuration: configuration,
+                bodies: { exchange in Reactor.assumeIsolated { handler.decide(exchange) } },
+                handler: { exchange in Reactor.assumeIsolated { handler.handle(exchange) } }
+            )
         } catch {
             throw ListenError(description: error.description)
         }

@@ -14,7 +14,8 @@ struct CrossOrigin {
     ]
     /// What a page may send.
     private static let allowed = [
-        "Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer", "Range",
+        "Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range", "Last-Event-ID", "Prefer",
+        "Range",
         "traceparent", "tracestate", "X-Request-Id",
     ]
     /// In seconds, how long a browser may remember what it may do; browsers cap it themselves.

@@ -10,6 +10,9 @@ enum Endpoint {
     case cancelRun
     case deleteRun
     case readOutput(OutputStream)
+    case readEvents
+    case putBlob
+    case readBlob
     case health
     case readiness
     case capabilities
@@ -25,6 +28,9 @@ enum Endpoint {
         Route("POST", "/runs/{id}/cancel", .cancelRun),
         Route("GET", "/runs/{id}/stdout", .readOutput(.standardOutput)),
         Route("GET", "/runs/{id}/stderr", .readOutput(.standardError)),
+        Route("GET", "/runs/{id}/events", .readEvents),
+        Route("PUT", "/blobs/sha256:{hex}", .putBlob),
+        Route("GET", "/blobs/sha256:{hex}", .readBlob),
         Route("GET", "/healthz", .health),
         Route("GET", "/readyz", .readiness),
         Route("GET", "/capabilities", .capabilities),
@@ -39,15 +45,18 @@ enum Endpoint {
         switch self {
         case .createRun, .readRun: ["wait"]
         case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
-        case .cancelRun, .deleteRun, .readOutput, .health, .readiness, .capabilities, .description, .metrics: []
+        case .readOutput: ["follow"]
+        case .cancelRun, .deleteRun, .readEvents, .health, .readiness, .capabilities, .description, .metrics: []
+        case .putBlob, .readBlob: []
         }
     }
 
     /// Who may use it; an admin may use all.
     var access: Access {
         switch self {
-        case .createRun, .cancelRun, .deleteRun: .role(.run)
-        case .listRuns, .readRun, .readOutput: .role(.read)
+        case .createRun, .cancelRun, .deleteRun, .putBlob: .role(.run)
+        case .readBlob: .readerOrRunner
+        case .listRuns, .readRun, .readOutput, .readEvents: .role(.read)
         case .capabilities, .description: .anybodyKnown
         case .metrics: .role(.admin)
         case .health, .readiness: .anybody
@@ -62,5 +71,7 @@ enum Endpoint {
         case anybodyKnown
         /// Whoever has this role.
         case role(Role)
+        /// Whoever may read runs or create them: who uploads what runs need has to know whether it is there.
+        case readerOrRunner
     }
 }

@@ -14,6 +14,22 @@ struct EntityTag: Hashable {
         text = "\"\(String(hash, radix: 36))-\(String(bytes.count, radix: 36))\""
     }
 
+    /// The tag of what can be told by a name: visible ASCII characters without a quotation mark.
+    init(_ name: String) { text = "\"\(name)\"" }
+
+    /// Whether a range may be answered as one (`If-Range`).
+    ///
+    /// Only the very same strong tag counts there (section 13.1.5). A date never does, for answers have none.
+    ///
+    /// - Parameters:
+    ///   - request: what is asked.
+    ///   - isKnown: whether clients have been told this tag.
+    /// - Returns: whether it may.
+    func allowsRange(of request: Request, isKnown: Bool) -> Bool {
+        guard let condition = request.headers["If-Range"] else { return true }
+        return isKnown && condition == text
+    }
+
     /// Whether a client has it already: `If-None-Match`, in which weak tags count too (section 13.1.2).
     func isKnown(to request: Request) -> Bool {
         request.headers.values(of: "If-None-Match").contains { value in

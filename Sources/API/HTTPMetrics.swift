@@ -28,8 +28,9 @@ final class HTTPMetrics {
     }
 
     /// A request has reached its handler.
-    func received(_ request: Request) {
-        if !request.body.isEmpty { requestBytes.increment(by: request.body.count) }
+    func received(_ exchange: Exchange) {
+        let count = exchange.request.body.count + exchange.streamedBytes
+        if count > 0 { requestBytes.increment(by: count) }
     }
 
     /// A request is over.

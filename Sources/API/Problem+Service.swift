@@ -1,10 +1,16 @@
 internal import HTTPServer
+internal import JSON
+internal import Runs
 internal import Service
 internal import Store
 
 extension Problem {
     /// Why there is no run for a request.
-    init(_ error: SubmissionError) {
+    ///
+    /// - Parameters:
+    ///   - error: why.
+    ///   - specification: what was asked for, in which each fault has its place.
+    init(_ error: SubmissionError, of specification: RunSpecification) {
         let retry = [HeaderField("Retry-After", "1")]
         switch error {
         case .queueFull(let waiting):
@@ -23,6 +29,18 @@ extension Problem {
             )
         case .notAccepting: self.init(status: 503, detail: "The server is being stopped.", headers: retry)
         case .notStored(let error): self.init(error)
+        case .missingBlobs(let digests):
+            self.init(status: 422, detail: "The body names blobs that are not here.")
+            let missing = Set(digests)
+            func note(_ content: Content, _ place: JSONPointer) {
+                guard let digest = content.blob, missing.contains(digest) else { return }
+                let detail = "there is no such blob here, or not any more: PUT /blobs/sha256:\(digest) first"
+                faults.append(JSONFault(pointer: place.appending("blob"), detail: detail))
+            }
+            note(specification.standardInput, JSONPointer.root.appending("stdin"))
+            for file in specification.files {
+                note(file.content, JSONPointer.root.appending("files").appending(file.path))
+            }
         case .keyTaken:
             self.init(
                 status: 422,

@@ -61,6 +61,7 @@ struct Problem: Error {
         case 414: "URI Too Long"
         case 417: "Expectation Failed"
         case 415: "Unsupported Media Type"
+        case 416: "Range Not Satisfiable"
         case 421: "Misdirected Request"
         case 422: "Unprocessable Content"
         case 429: "Too Many Requests"

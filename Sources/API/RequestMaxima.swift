@@ -22,6 +22,8 @@ public struct RequestMaxima: Sendable {
     public var openFiles = 65536
     /// The most elements of `command`.
     public var commandElements = 1024
+    /// The most `files`.
+    public var files = 1000
     /// The names of the root file systems that `image` may choose from.
     public var images = ["host"]
     /// Whether `network` may be `host`.

@@ -23,7 +23,7 @@ final class RequestObserver {
 
     /// A request has come.
     func received(_ exchange: Exchange) {
-        metrics.received(exchange.request)
+        metrics.received(exchange)
         if let note = RequestNote.of(exchange.request) { exchange.note = note }
     }
 

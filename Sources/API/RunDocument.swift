@@ -44,7 +44,8 @@ public enum RunDocument {
         return writer.bytes + [UInt8(ascii: "\n")]
     }
 
-    private static func write(_ run: Run, withOutput: Bool, to document: inout JSONWriter) {
+    /// The members of a run.
+    static func write(_ run: Run, withOutput: Bool, to document: inout JSONWriter) {
         let outcome = run.result?.outcome
         document.member("id", run.id.description)
         document.member("state", run.state.rawValue)

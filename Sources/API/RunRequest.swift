@@ -6,7 +6,7 @@ struct RunRequest {
     /// Members of the contract that this server does not offer.
     ///
     /// They are refused, never ignored.
-    private static let notOffered: Set = ["artifacts", "files"]
+    private static let notOffered: Set = ["artifacts"]
     /// The least of each limit, below which nothing can be started: a slot has to live in `memoryBytes` too, a file
     /// system has at least one page, and a command has three streams.
     private static let leastMemory = 1 << 20
@@ -66,6 +66,7 @@ struct RunRequest {
             case "command": run.command = command(value, place)
             case "env": run.environment = environment(value, place)
             case "workingDirectory": run.workingDirectory = workingDirectory(value, place)
+            case "files": run.files = files(value, place)
             case "stdin": run.standardInput = content(value, place)
             case "timeoutSeconds": run.limits.timeout = timeout(value, place)
             case "graceSeconds": run.grace = grace(value, place)
@@ -157,34 +158,16 @@ struct RunRequest {
         return path
     }
 
-    private mutating func content(_ value: JSONValue, _ place: JSONPointer) -> [UInt8] {
-        switch value {
-        case .string(let text): return Array(text.utf8)
-        case .object(let object):
-            if object["base64"] == nil, object["blob"] == nil {
-                refuse(place, "must be a string or an object with the one member \"base64\"")
-            }
-            return object.members.reduce(into: []) { $0 += encodedContent($1, place.appending($1.name)) }
-        default:
-            refuse(place, "must be a string or an object with the one member \"base64\", not \(value.typeName)")
-            return []
-        }
+    private mutating func content(_ value: JSONValue, _ place: JSONPointer) -> Content {
+        var reader = ContentReader()
+        defer { faults += reader.faults }
+        return reader.content(value, place)
     }
 
-    private mutating func encodedContent(_ member: JSONMember, _ place: JSONPointer) -> [UInt8] {
-        guard member.name == "base64" else {
-            refuseName(member.name, place, notOffered: ["blob"])
-            return []
-        }
-        guard case .string(let text) = member.value else {
-            refuse(place, "must be a string, not \(member.value.typeName)")
-            return []
-        }
-        guard let bytes = Base64.decode(text) else {
-            refuse(place, "must be base64 with padding and without white space (RFC 4648, section 4)")
-            return []
-        }
-        return bytes
+    private mutating func files(_ value: JSONValue, _ place: JSONPointer) -> [RunFile] {
+        var reader = FilesReader(most: maxima.files)
+        defer { faults += reader.faults }
+        return reader.files(value, place)
     }
 
     private mutating func flag(_ value: JSONValue, _ place: JSONPointer) -> Bool {

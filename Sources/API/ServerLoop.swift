@@ -8,14 +8,33 @@ final class ServerLoop {
     private var timer: Timer?
     private var timerTime = MonotonicTime(nanoseconds: .max)
     private var isPumping = false
+    private var isPumpDue = false
+
+    /// How long the server may go on at a time while it always has more to send.
+    private static let turn = Duration.milliseconds(2)
 
     func pump() {
         // An answer that is given while the server runs is sent by that same run.
         guard !isPumping, let server else { return }
         isPumping = true
         defer { isPumping = false }
-        repeat { server.run() } while server.timeout == .zero
-        rearm(server)
+        server.run()
+        if server.timeout == .zero {
+            // Clients that take whatever they get must not hold up the commands.
+            let end = MonotonicTime.now.advanced(by: Self.turn)
+            repeat { server.run() } while server.timeout == .zero && MonotonicTime.now < end
+        }
+        if server.timeout == .zero { pumpSoon() } else { rearm(server) }
+    }
+
+    /// Lets the server run once for all that is woken until then, after what is being done now.
+    func pumpSoon() {
+        guard !isPumpDue else { return }
+        isPumpDue = true
+        Task { @Reactor in
+            self.isPumpDue = false
+            self.pump()
+        }
     }
 
     private func rearm(_ server: HTTPServer) {

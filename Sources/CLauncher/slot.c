@@ -5,6 +5,7 @@
 #include "identity.h"
 #include "landlock.h"
 #include "network.h"
+#include "placement.h"
 #include "root.h"
 
 #include <fcntl.h>
@@ -129,10 +130,16 @@ static bool take_strings(char **vector, uint32_t count, char **at, const char *e
     return true;
 }
 
-// Reads the memfd into `command`. The mappings are left to the slot's end: it has no second command.
-static bool read_command(
-    int file, struct sandglass_prepared_command *command, const struct sandglass_command **header_out
-) {
+// What the memfd says beside the command itself.
+struct request {
+    const struct sandglass_command *header;
+    const struct sandglass_file *files;
+    char **paths; // of the files
+    int *blobs;   // their descriptors, still to come
+};
+
+// Reads the memfd into `command` and `request`. The mappings are left to the slot's end: it has no second command.
+static bool read_command(int file, struct sandglass_prepared_command *command, struct request *request) {
     struct stat status;
     if (fstat(file, &status) < 0) return false;
     size_t length = (size_t)status.st_size;
@@ -142,14 +149,18 @@ static bool read_command(
     if (text == MAP_FAILED) return false;
 
     const struct sandglass_command *header = (const void *)text;
-    size_t pointers = (size_t)header->argument_count + header->environment_count + 2;
+    size_t records = (size_t)header->file_count * sizeof(struct sandglass_file);
+    size_t pointers = (size_t)header->argument_count + header->environment_count + header->file_count + 3;
     errno = EBADMSG;
-    if (header->argument_count == 0 || pointers > length + 2) return false;
-    char **vector = mmap(NULL, pointers * sizeof *vector, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (header->argument_count == 0 || pointers > length + 3 || header->text_bytes > length
+        || records > header->text_bytes || header->blob_count > header->file_count)
+        return false;
+    char **vector = mmap(NULL, pointers * sizeof *vector + header->blob_count * sizeof(int), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (vector == MAP_FAILED) return false;
 
-    char *at = text + sizeof *header;
-    const char *end = text + length;
+    char *at = text + sizeof *header + records;
+    const char *end = text + header->text_bytes;
+    if (at > end) return false;
     errno = EBADMSG;
     command->working_directory = next_string(&at, end);
     command->path = next_string(&at, end);
@@ -160,9 +171,38 @@ static bool read_command(
     command->processes = header->processes;
     command->file_bytes = header->file_bytes;
     command->cpu_seconds = header->cpu_nanoseconds / 1000000000u + (header->cpu_nanoseconds % 1000000000u != 0);
-    *header_out = header;
+    request->header = header;
+    request->files = (const void *)(text + sizeof *header);
+    request->paths = command->environment + header->environment_count + 1;
+    request->blobs = (void *)(vector + pointers);
+    for (uint32_t i = 0; i < header->file_count; i++) {
+        const struct sandglass_file *placed = &request->files[i];
+        if (placed->blob >= (int64_t)header->blob_count) return false;
+        if (placed->blob < 0 && (placed->offset > length || placed->length > length - placed->offset)) return false;
+    }
     return take_strings(command->arguments, header->argument_count, &at, end)
-        && take_strings(command->environment, header->environment_count, &at, end) && at == end;
+        && take_strings(command->environment, header->environment_count, &at, end)
+        && take_strings(request->paths, header->file_count, &at, end) && at == end;
+}
+
+// Makes the files of the run. Their blobs' descriptors come in packets of their own.
+static struct sandglass_failure place_files(const struct request *request, int memory) {
+    uint32_t blobs = request->header->blob_count;
+    for (uint32_t arrived = 0; arrived < blobs; arrived += SANDGLASS_BLOBS_AT_ONCE) {
+        struct sandglass_slot_request next = {0};
+        uint32_t left = blobs - arrived;
+        int wanted = left < SANDGLASS_BLOBS_AT_ONCE ? (int)left : SANDGLASS_BLOBS_AT_ONCE;
+        ssize_t received = sandglass_receive(CONTROL, &next, sizeof next, request->blobs + arrived, wanted);
+        // The server is gone.
+        if (received <= 0) _exit(0);
+        errno = EBADMSG;
+        if (received != sizeof next || next.kind != SANDGLASS_SLOT_BLOBS || request->blobs[arrived + (uint32_t)wanted - 1] < 0)
+            return sandglass_failed(SANDGLASS_STEP_REQUEST, -1);
+    }
+    struct sandglass_failure failure
+        = sandglass_files_place(request->files, request->paths, request->header->file_count, memory, request->blobs);
+    for (uint32_t i = 0; i < blobs; i++) close(request->blobs[i]);
+    return failure;
 }
 
 // Waits for the request to start; the slot may stand here for hours.
@@ -194,8 +234,9 @@ static pid_t start_command(const struct sandglass_plan *plan, struct supervision
         .streams = {descriptors[1], descriptors[2], descriptors[3]},
         .nice = plan->command_nice,
     };
-    const struct sandglass_command *header;
-    if (!read_command(descriptors[0], &command, &header)) give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
+    struct request request;
+    if (!read_command(descriptors[0], &command, &request)) give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
+    const struct sandglass_command *header = request.header;
     if (sandglass_group_limit(&run->group, header->memory_bytes, header->processes) < 0)
         give_up(sandglass_failed(SANDGLASS_STEP_LIMITS, 0));
     // Where the group's clock counts, the one of each process is the second net and must not be first.
@@ -204,6 +245,11 @@ static pid_t start_command(const struct sandglass_plan *plan, struct supervision
     run->cpu_seconds = command.cpu_seconds;
     run->processors = plan->processors > 0 ? plan->processors : 1;
     sandglass_group_begin(&run->group);
+    // Within the limits of the run: what it is given is its own memory.
+    if (header->file_count > 0) {
+        struct sandglass_failure failure = place_files(&request, descriptors[0]);
+        if (failure.step) give_up(failure);
+    }
     pid_t child = sandglass_command_start(&command);
     for (int i = 0; i < 4; i++) close(descriptors[i]);
     if (child < 0) give_up(command.failure);

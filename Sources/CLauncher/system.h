@@ -46,7 +46,7 @@ int sandglass_write_file(int folder, const char *path, const char *text);
 
 // One packet with up to SANDGLASS_MAXIMUM_DESCRIPTORS descriptors. Returns the packet's length, 0 at the end,
 // -1 with errno. Descriptors beyond those wanted are closed by the kernel (MSG_CTRUNC); those missing are -1.
-enum { SANDGLASS_MAXIMUM_DESCRIPTORS = 4 };
+enum { SANDGLASS_MAXIMUM_DESCRIPTORS = SANDGLASS_BLOBS_AT_ONCE };
 ssize_t sandglass_receive(int socket, void *packet, size_t length, int *descriptors, int count);
 // One packet with one descriptor, or with none (-1).
 ssize_t sandglass_send_with(int socket, const void *packet, size_t length, int descriptor);

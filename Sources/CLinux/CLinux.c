@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -49,6 +51,9 @@ int sandglass_tcp_progress(int socket, struct sandglass_tcp_progress *progress) 
     progress->acknowledged = info.tcpi_bytes_acked;
     progress->received = info.tcpi_bytes_received;
     progress->milliseconds_since_data = info.tcpi_last_data_recv;
+    int waiting = 0;
+    if (ioctl(socket, SIOCOUTQ, &waiting) < 0) return -1;
+    progress->waiting = (uint32_t)waiting;
     return 0;
 }
 
@@ -61,7 +66,7 @@ ssize_t sandglass_splice(int from, int to, size_t count) {
 int sandglass_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int sandglass_send(int socket, const void *packet, size_t length, const int *descriptors, size_t count) {
-    enum { MOST = 8 };
+    enum { MOST = 64 };
     union {
         char space[CMSG_SPACE(MOST * sizeof(int))];
         struct cmsghdr alignment;
@@ -193,4 +198,16 @@ int sandglass_has_attribute(const char *path, const char *name) { return getxatt
 int sandglass_landlock_abi(void) {
     enum { CREATE_RULESET_VERSION = 1 };
     return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+}
+
+int64_t sandglass_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int sandglass_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t milliseconds) {
+    int64_t until = sandglass_monotonic_nanoseconds() + milliseconds * 1000000;
+    struct timespec time = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
+    return pthread_cond_timedwait(condition, mutex, &time);
 }

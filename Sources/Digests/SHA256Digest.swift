@@ -21,6 +21,9 @@ public struct SHA256Digest: Sendable, Hashable {
         self.bytes = bytes
     }
 
+    /// One that was just computed.
+    init(exactly bytes: [UInt8]) { self.bytes = bytes }
+
     /// One that was written as 64 hexadecimal digits; `nil` for any other text.
     public init?(hexadecimal text: String) {
         let digits = text.utf8.compactMap { byte -> UInt8? in

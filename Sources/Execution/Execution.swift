@@ -53,6 +53,8 @@ public final class Execution {
     private var startedAt: MonotonicTime?
     private var slotUsage: SlotUsage?
     private var timers: [Timer] = []
+    /// The file that could not be made.
+    private var failedFile: String?
 
     /// Starts a run.
     ///
@@ -62,12 +64,14 @@ public final class Execution {
     ///   - specification: what to run.
     ///   - launcher: who makes its slot.
     ///   - input: where its input comes from.
+    ///   - blob: where the blob with a digest can be opened; `nil` if it is not there.
     ///   - observer: who is told.
     /// - Throws: what goes wrong at once.
     public init(
         _ specification: RunSpecification,
         on launcher: Launcher,
         input: Input = .specification,
+        blob: (String) -> String? = { _ in nil },
         observer: Observer
     ) throws(Failure) {
         self.specification = specification
@@ -84,7 +88,7 @@ public final class Execution {
             throw Failure(error)
         }
         do throws(SystemError) {
-            try start(input)
+            try start(input, try OpenBlobs(specification.blobs, blob))
         } catch {
             // Nobody is told by an observer what is thrown here.
             slot.onReport = nil
@@ -113,7 +117,7 @@ public final class Execution {
 
     // MARK: Starting
 
-    private func start(_ input: Input) throws(SystemError) {
+    private func start(_ input: Input, _ blobs: OpenBlobs) throws(SystemError) {
         // Asks for its slot before anything else: the slot is being made while the rest is prepared here.
         slot.onReport = { [self] report in
             if case .started(let time) = report {
@@ -121,9 +125,14 @@ public final class Execution {
                 observer.started()
             }
             if case .outOfMemory(let usage) = report { slotUsage = usage }
+            if case .failed(let failure) = report, failure.step == .files, let index = failure.index,
+                specification.files.indices.contains(index)
+            {
+                failedFile = specification.files[index].path
+            }
             handle(.report(report))
         }
-        let standardInput = try openInput(input)
+        let standardInput = try openInput(input, blobs)
         let standardOutput = try openOutput(.standardOutput)
         let standardError = try openOutput(.standardError)
         let command = SlotCommand(
@@ -134,9 +143,16 @@ public final class Execution {
             processes: specification.limits.processes,
             memoryBytes: specification.limits.memoryBytes,
             cpu: cpuThatCanBeUsedUp,
-            diskBytes: specification.limits.diskBytes
+            diskBytes: specification.limits.diskBytes,
+            files: specification.files.map { file in
+                SlotFile(path: file.path, source: blobs.source(of: file.content), isExecutable: file.isExecutable)
+            }
         )
-        try slot.start(command, streams: [standardInput.raw, standardOutput.raw, standardError.raw])
+        try slot.start(
+            command,
+            streams: [standardInput.raw, standardOutput.raw, standardError.raw],
+            blobs: specification.files.isEmpty ? [] : blobs.descriptors
+        )
         armStart()
     }
 
@@ -160,7 +176,7 @@ public final class Execution {
         )
     }
 
-    private func openInput(_ input: Input) throws(SystemError) -> Descriptor {
+    private func openInput(_ input: Input, _ blobs: OpenBlobs) throws(SystemError) -> Descriptor {
         switch input {
         case .pipe(let raw): return Descriptor(owning: raw)
         case .specification:
@@ -172,7 +188,11 @@ public final class Execution {
             var ends: [Int32] = [-1, -1]
             guard sandglass_pipe(&ends, SANDGLASS_PIPE_WRITE_END) == 0 else { throw SystemError("pipe2") }
             let readEnd = Descriptor(owning: ends[0])
-            self.input = try InputFeed(pipe: Descriptor(owning: ends[1]), bytes: specification.standardInput)
+            self.input = try InputFeed(
+                pipe: Descriptor(owning: ends[1]),
+                bytes: specification.standardInput.bytes ?? [],
+                file: try blobs.duplicate(of: specification.standardInput)
+            )
             return readEnd
         }
     }
@@ -225,7 +245,7 @@ public final class Execution {
         finishStreams()
         observer.ended(
             Conclusion(
-                outcome: outcome,
+                outcome: naming(failedFile, in: outcome),
                 usage: usage(end),
                 outputBytes: totalBytes(.standardOutput),
                 errorBytes: totalBytes(.standardError)
@@ -233,6 +253,13 @@ public final class Execution {
         )
         // Now that the answer is out.
         launcher.refill()
+    }
+
+    private func naming(_ file: String?, in outcome: Outcome) -> Outcome {
+        guard let file, case .startFailed(let failure) = outcome else { return outcome }
+        return .startFailed(
+            Failure(step: failure.step, errno: failure.errno, detail: "\(failure.detail) (\(file))")
+        )
     }
 
     private func finishStreams() {

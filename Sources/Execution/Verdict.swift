@@ -108,6 +108,10 @@ public enum Verdict {
     }
 
     private static func hint(_ failure: SetupFailure) -> String {
+        if failure.step == .files {
+            return failure.number == ENOSPC
+                ? "the files of the run do not fit its diskBytes" : "a file of the run cannot be made in /box"
+        }
         guard failure.step == .exec else { return "the working directory cannot be entered inside the sandbox" }
         return switch failure.number {
         case ENOENT: "the command, or the interpreter that it names, does not exist inside the sandbox"

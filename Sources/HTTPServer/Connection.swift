@@ -30,6 +30,14 @@ final class Connection {
     private(set) var since: Duration
     /// The bytes of the current body that have come.
     var bodyBytes = 0
+    /// Whether the answer has nothing that could be sent at the moment.
+    var streamWaits = false
+    /// Whether, besides, the client had taken all there was, at the last look.
+    var isDrained = false
+    /// The bytes of it that went on to a sink.
+    var passedBytes = 0
+    /// How much of its time the client had used when its body was paused.
+    var pausedAfter = Duration.zero
     /// The bytes that the client had acknowledged at the last look.
     var acknowledgedBytes: UInt64 = 0
     /// The request that is on it, from the end of its line to its end.
@@ -74,6 +82,12 @@ final class Connection {
             resetAtClose(socket)
         }
         shutdown(socket, Int32(SHUT_RDWR))
+    }
+
+    /// Has a client see that what it was sent is cut.
+    func resetsAtClose() {
+        lingers = false
+        resetAtClose(socket)
     }
 
     func enter(_ phase: Phase, at now: Duration) {

@@ -10,12 +10,15 @@ final class Connections {
     let configuration: HTTPServerConfiguration
     /// An epoll descriptor with all sockets: readable when somebody has hung up or wants to come in.
     let poll: Int32
+    private let bodies: ((Exchange) -> BodyDecision)?
     private let handler: (Exchange) -> Void
     private let times: TimeLimits
     /// By socket, whose number stays its own until MHD has told us of its end.
     private var open: [Int32: Connection] = [:]
     private var byAddress: [SocketAddress.Network: Int] = [:]
     private var waiting: [Int32: Exchange] = [:]
+    /// Those whose body may not go on at the moment.
+    private var paused: [Int32: Exchange] = [:]
     /// The sockets whose client has closed at least its sending side.
     private var halfClosed: Set<Int32> = []
     /// Those of them on which that has not been acted upon.
@@ -36,9 +39,11 @@ final class Connections {
 
     init(
         configuration: HTTPServerConfiguration,
+        bodies: ((Exchange) -> BodyDecision)? = nil,
         handler: @escaping (Exchange) -> Void
     ) throws(HTTPServerError) {
         self.configuration = configuration
+        self.bodies = bodies
         self.handler = handler
         times = TimeLimits(configuration: configuration)
         poll = epoll_create1(Int32(EPOLL_CLOEXEC))
@@ -110,7 +115,7 @@ final class Connections {
             if let exchange = waiting[socket] {
                 unsettled.remove(socket)
                 exchange.clientHungUp()
-            } else if !hasUnreadBytes(socket) {
+            } else if paused[socket] == nil, !hasUnreadBytes(socket) {
                 unsettled.remove(socket)
                 // Changes nothing but that MHD gets another event, and so reads the end of the stream.
                 shutdown(socket, Int32(SHUT_RD))
@@ -202,6 +207,36 @@ final class Connections {
         enter(.body, connection)
     }
 
+    /// What is to be done with a body whose head is there.
+    func decide(_ exchange: Exchange) -> BodyDecision { bodies?(exchange) ?? .buffer }
+
+    /// A piece of a body came that goes on to its sink.
+    func passes(_ count: Int, of exchange: Exchange) {
+        exchange.streamedBytes += count
+        exchange.connection.passedBytes += count
+    }
+
+    /// A body's sink has no room: its connection is suspended until it has.
+    func pause(_ exchange: Exchange) {
+        let connection = exchange.connection
+        paused[connection.socket] = exchange
+        // What the client has used of its time; the pause is ours.
+        connection.pausedAfter = MonotonicClock.now - connection.since
+        connection.enter(.handled, at: now)
+    }
+
+    /// A body's sink has room again.
+    func unpause(_ exchange: Exchange) {
+        let connection = exchange.connection
+        guard paused.removeValue(forKey: connection.socket) != nil else { return }
+        now = MonotonicClock.now
+        connection.enter(.body, at: now - connection.pausedAfter)
+        if let next = times.nextLook(at: connection, now: now) { lookAgain(at: next) }
+        if halfClosed.contains(connection.socket) { unsettled.insert(connection.socket) }
+        hasResumed = true
+        MicroHTTPD.resumeReading(connection.handle)
+    }
+
     /// Hands a complete request to the handler; true if it is unanswered and has to be suspended.
     func handle(_ exchange: Exchange) -> Bool {
         let connection = exchange.connection
@@ -234,12 +269,59 @@ final class Connections {
         MicroHTTPD.resume(exchange.connection.handle)
     }
 
+    /// The answer of an exchange has nothing to send; to be called while MHD asks for it.
+    func streamWaits(_ exchange: Exchange) {
+        let connection = exchange.connection
+        waiting[connection.socket] = exchange
+        if !connection.streamWaits { push(connection) }
+        connection.streamWaits = true
+        if halfClosed.contains(connection.socket) { unsettled.insert(connection.socket) }
+        MicroHTTPD.suspend(connection.handle)
+    }
+
+    /// The answer of an exchange is cut; to be called while MHD asks for it.
+    ///
+    /// MHD closes the connection, but frees it only when it looks at it again, for which it waits for an event of a socket that has
+    /// none any more. It looks at those that are resumed.
+    func streamFails(_ exchange: Exchange) {
+        let handle = exchange.connection.handle
+        exchange.connection.hasLastWord = true
+        MicroHTTPD.suspend(handle)
+        MicroHTTPD.resumeAsItWas(handle)
+        hasResumed = true
+    }
+
+    /// Lets the kernel send what it keeps back for more to come: the answer's head.
+    private func push(_ connection: Connection) {
+        var on: Int32 = 1
+        var off: Int32 = 0
+        setsockopt(connection.socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+        setsockopt(connection.socket, Int32(IPPROTO_TCP), TCP_CORK, &off, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// The answer of an exchange may have something to send again.
+    func resumeStream(_ exchange: Exchange) {
+        let connection = exchange.connection
+        waiting[connection.socket] = nil
+        connection.streamWaits = false
+        if connection.isDrained {
+            // The time without anything to send does not count.
+            connection.isDrained = false
+            connection.enter(.sending, at: MonotonicClock.now)
+        }
+        hasResumed = true
+        MicroHTTPD.resumeAsItWas(connection.handle)
+    }
+
     /// A request is over.
     func completed(_ intake: Intake, isWhole: Bool) {
         let connection = intake.connection
         connection.intake = nil
         bodyBytes -= connection.bodyBytes
         connection.bodyBytes = 0
+        connection.streamWaits = false
+        connection.isDrained = false
+        connection.passedBytes = 0
         connection.lastRound = round
         if let answer = connection.earlyAnswer {
             connection.earlyAnswer = nil
@@ -354,7 +436,13 @@ final class Connections {
     /// Resumes all who wait, unanswered: MHD aborts the process if it is stopped while one is suspended.
     func abandonAll() {
         isStopping = true
+        for exchange in paused.values { MicroHTTPD.resumeReading(exchange.connection.handle) }
+        paused = [:]
         for exchange in waiting.values {
+            guard !exchange.hasStream else {
+                exchange.cutStream()
+                continue
+            }
             exchange.end()
             resume(exchange)
         }

@@ -35,12 +35,21 @@ public final class Exchange {
     /// Header fields that the answer gets beside its own, but for one that was prepared.
     public var headers: [HeaderField] = []
 
+    /// How long its body is said to be; nil if that is not said.
+    public internal(set) var announcedBytes: Int?
+    /// What has taken its body in, if that was not kept in memory.
+    public internal(set) var sink: (any BodySink)?
+    /// The bytes that have gone there.
+    public internal(set) var streamedBytes = 0
+
     /// Its connection; the C library's is valid until `over`.
     let connection: Connection
     /// The answer, once there is one.
     private(set) var answer: GivenAnswer?
     private let connections: Connections
     private var state = State.handling
+    /// The answer's body, if it is made while it is sent.
+    private var stream: ResponseStream?
     /// Whether its connection was suspended.
     private(set) var hasWaited = false
 
@@ -81,6 +90,63 @@ public final class Exchange {
         if hadReturned { connections.resume(self) }
     }
 
+    /// Answers as `respond(_:)` does, with a body that is made while it is sent.
+    ///
+    /// A client that hangs up, also one that only closes its sending side, while there is nothing to be sent is let go. What it has
+    /// missed shows: the end of a chunked body is not sent.
+    ///
+    /// - Parameters:
+    ///   - head: Status and header fields; its body does not count.
+    ///   - stream: The body, of this answer alone. It is not read for HEAD, after which the connection is closed.
+    public func respond(_ head: Response, streaming stream: ResponseStream) {
+        guard isOpen else { return }
+        var head = head
+        head.body = .bytes([])
+        if !headers.isEmpty { head.headers += headers }
+        connections.configuration.onAnswer?(&note, &head)
+        let isToHead = request.method == "HEAD"
+        guard let prepared = PreparedResponse(head, streaming: stream, isToHead: isToHead) else {
+            respond(connections.prepare(head))
+            return stream.end()
+        }
+        self.stream = stream
+        stream.begin(for: self)
+        respond(prepared)
+    }
+
+    /// Resumes a connection whose stream has more, or is over.
+    func resumeStream() { connections.resumeStream(self) }
+
+    /// Lets MHD leave the connection alone until the stream is woken.
+    func streamWaits() { connections.streamWaits(self) }
+
+    /// Lets a client that could not tell otherwise see that a body is cut.
+    func streamFails() {
+        // The end of an HTTP/1.0 connection looks like the end of the body.
+        if request.version == "HTTP/1.0" { connection.resetsAtClose() }
+        connections.streamFails(self)
+    }
+
+    /// Takes note that the client hung up, or that the server stops, while its stream had nothing.
+    func cutStream() { stream?.cut() }
+
+    /// Whether its answer is a stream.
+    var hasStream: Bool { stream != nil }
+
+    /// The request is over.
+    func complete() {
+        end()
+        guard let stream else { return }
+        answer = answer.map { GivenAnswer(status: $0.status, bodyBytes: stream.sentBytes) }
+        self.stream = nil
+        stream.end()
+    }
+
+    /// Has the piece of the body come again for which its sink had no room.
+    ///
+    /// Of no effect if none waits. Outside `HTTPServer.run()` that happens in the next call of it.
+    public func continueBody() { connections.unpause(self) }
+
     /// Takes note that the handler returned; true if the connection has to be suspended.
     func handlerReturned() -> Bool {
         guard case .handling = state else { return false }
@@ -91,6 +157,7 @@ public final class Exchange {
 
     /// Takes note that the client hung up.
     func clientHungUp() {
+        guard stream == nil else { return cutStream() }
         guard case .waiting = state else { return }
         state = .hungUp
         onDisconnect?()

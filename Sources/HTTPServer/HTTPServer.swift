@@ -34,15 +34,17 @@ public final class HTTPServer {
     ///
     /// - Parameters:
     ///   - configuration: Where it listens and how much it takes.
+    ///   - bodies: Called by `run()` for each request with a body, when its head is there; nil keeps all of them in memory.
     ///   - handler: Called by `run()` for each complete request; it answers there or later.
     /// - Throws: `HTTPServerError`, for example when the address is in use.
     public init(
         configuration: HTTPServerConfiguration,
+        bodies: ((Exchange) -> BodyDecision)? = nil,
         handler: @escaping (Exchange) -> Void
     ) throws(HTTPServerError) {
         signal(SIGPIPE, SIG_IGN)
         let listener = try ListeningSocket(address: configuration.address, port: configuration.port)
-        let connections = try Connections(configuration: configuration, handler: handler)
+        let connections = try Connections(configuration: configuration, bodies: bodies, handler: handler)
         let daemon = try MicroHTTPD(connections: connections, address: listener.description)
         do throws(HTTPServerError) {
             acceptor = try Acceptor(listener: listener, connections: connections, daemon: daemon)

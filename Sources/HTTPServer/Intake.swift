@@ -5,6 +5,8 @@ final class Intake {
         case line(Result<RequestTarget, RequestRefusal>, targetBytes: Int)
         /// The head is there and accepted; the body is arriving, into its request.
         case body(Exchange)
+        /// Its body is arriving, for its sink.
+        case streaming(Exchange, any BodySink, maximumBytes: Int)
         /// It was refused with an answer that MHD sends.
         case refused(Refusal)
         /// Its body is too much, which it has been told or will be told when all of it has come; so many more bytes are read
@@ -24,6 +26,8 @@ final class Intake {
     }
 
     let connection: Connection
+    /// Where its body goes or has gone, to be told of its end.
+    var sink: (any BodySink)?
     /// When the request line had been read; nil if nobody wants to know.
     let start: Duration?
     var stage: Stage
@@ -57,7 +61,8 @@ final class Intake {
         let (method, path): (String?, String?) =
             switch stage {
             case .line(let target, _): (nil, try? target.get().target)
-            case .body(let exchange), .draining(let exchange, _, _), .handed(let exchange):
+            case .body(let exchange), .streaming(let exchange, _, _), .draining(let exchange, _, _),
+                .handed(let exchange):
                 (exchange.request.method, exchange.request.target)
             case .refused(let refusal): (refusal.method, refusal.target)
             }
@@ -94,7 +99,7 @@ final class Intake {
         }
         switch stage {
         case .line(let target, _): return result(nil, try? target.get().target, nil, isWhole: false)
-        case .body(let exchange), .draining(let exchange, _, _):
+        case .body(let exchange), .streaming(let exchange, _, _), .draining(let exchange, _, _):
             return result(exchange.request.method, exchange.request.target, nil, isWhole: false)
         case .refused(let refusal):
             let isWhole = isWhole || refusal.isWritten

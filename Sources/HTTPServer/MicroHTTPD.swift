@@ -83,6 +83,9 @@ struct MicroHTTPD {
     /// Whether the library leaves a request's lines where it received them; see `HeaderPlaces`.
     static let keepsLinesInPlace = sandglass_mhd_keeps_lines_in_place()
 
+    /// How much of a stream is read at once for HTTP/1.0; for chunks MHD takes what it has left for the connection.
+    private static let streamBytes = 16 << 10
+
     /// The words after a status code.
     static func reason(of status: Int) -> String {
         MHD_get_reason_phrase_for(UInt32(clamping: status)).map { String(cString: $0) } ?? ""
@@ -99,10 +102,48 @@ struct MicroHTTPD {
         MHD_resume_connection(connection)
     }
 
+    /// Leaves a connection alone; to be called while MHD calls back for it.
+    static func suspend(_ connection: OpaquePointer) {
+        MHD_suspend_connection(connection)
+    }
+
+    /// Resumes a connection whose answer is being sent: MHD goes on with that, and reads nothing.
+    static func resumeAsItWas(_ connection: OpaquePointer) {
+        MHD_resume_connection(connection)
+    }
+
+    /// Resumes a connection whose body goes on.
+    static func resumeReading(_ connection: OpaquePointer) { MHD_resume_connection(connection) }
+
     /// Makes MHD's own form of an answer, to be released; nil if it cannot be one.
     static func make(_ response: Response) -> OpaquePointer? {
-        guard (200...599).contains(response.status), let made = make(response.body) else { return nil }
-        for field in response.headers where !isOurs(field.name) {
+        guard (200...599).contains(response.status) else { return nil }
+        return make(response.body).flatMap { complete($0, response.headers) }
+    }
+
+    /// Makes MHD's own form of an answer whose body is made while it is sent; nil if it cannot be one.
+    static func make(_ head: Response, streaming stream: ResponseStream, isToHead: Bool) -> OpaquePointer? {
+        guard (200...599).contains(head.status) else { return nil }
+        // SAFETY: released by the response's end, which MHD tells once, also of one that was never sent.
+        let context = Unmanaged.passRetained(stream).toOpaque()
+        let made = sandglass_mhd_create_stream(
+            streamBytes,
+            { MicroHTTPDCallbacks.read($0, $2, $3) },
+            context,
+            { $0.map { Unmanaged<ResponseStream>.fromOpaque($0).release() } }
+        )
+        guard let made else {
+            // SAFETY: nobody else has it: what was retained above.
+            Unmanaged<ResponseStream>.fromOpaque(context).release()
+            return nil
+        }
+        if isToHead { sandglass_mhd_answer_head(made) }
+        return complete(made, head.headers)
+    }
+
+    /// Adds the header fields, or lets the answer go.
+    private static func complete(_ made: OpaquePointer, _ headers: [HeaderField]) -> OpaquePointer? {
+        for field in headers where !isOurs(field.name) {
             guard field.value.utf8.allSatisfy(\.isFieldCharacter), field.name.utf8.allSatisfy(\.isTokenCharacter),
                 MHD_add_response_header(made, field.name, field.value) == .YES
             else {

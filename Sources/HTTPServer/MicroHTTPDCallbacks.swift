@@ -74,8 +74,11 @@ enum MicroHTTPDCallbacks {
         if uploadSize.pointee > 0 {
             // SAFETY: MHD gives that many bytes, valid during this call.
             let piece = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
+            guard reception.receive(piece, into: intake) else {
+                MHD_suspend_connection(connection)
+                return .YES
+            }
             uploadSize.pointee = 0
-            reception.receive(piece, into: intake)
             return .YES
         }
         switch reception.finish(intake) {
@@ -84,6 +87,24 @@ enum MicroHTTPDCallbacks {
             MHD_suspend_connection(connection)
             return .YES
         case .nobodyLeft: return .NO
+        }
+    }
+
+    /// Reads what a stream has; its context is retained by the response.
+    static func read(
+        _ context: UnsafeMutableRawPointer?,
+        _ buffer: UnsafeMutablePointer<CChar>?,
+        _ count: Int
+    ) -> Int {
+        guard let context, let buffer else { return sandglass_mhd_end_with_error() }
+        // SAFETY: the response retains it, and MHD holds the response while it calls this.
+        let stream = Unmanaged<ResponseStream>.fromOpaque(context).takeUnretainedValue()
+        // SAFETY: MHD gives a buffer of that many bytes, to be written during this call.
+        switch stream.fill(UnsafeMutableRawBufferPointer(start: buffer, count: count)) {
+        case .bytes(let count): return count
+        case .nothingYet: return 0
+        case .end: return sandglass_mhd_end_of_stream()
+        case .failure: return sandglass_mhd_end_with_error()
         }
     }
 
@@ -101,8 +122,9 @@ enum MicroHTTPDCallbacks {
         // SAFETY: see the type; this gives back what `readTarget` retained.
         let intake = Unmanaged<Intake>.fromOpaque(pointer).takeRetainedValue()
         defer { connections.completed(intake, isWhole: reason == .REQUEST_TERMINATED_COMPLETED_OK) }
+        intake.sink?.end()
         guard case .handed(let exchange) = intake.stage else { return }
-        exchange.end()
+        exchange.complete()
         guard exchange.hasWaited else { return }
         // See `MicroHTTPD.resume`.
         sandglass_mhd_set_timeout(connection, 0)

@@ -13,6 +13,13 @@ public final class PreparedResponse {
         (status, bodyBytes) = (response.status, response.body.count)
     }
 
+    /// Makes an answer that is sent once, with a body of unknown length; nil if it cannot be one.
+    init?(_ head: Response, streaming stream: ResponseStream, isToHead: Bool) {
+        guard let made = MicroHTTPD.make(head, streaming: stream, isToHead: isToHead) else { return nil }
+        self.made = made
+        (status, bodyBytes) = (head.status, 0)
+    }
+
     deinit {
         MicroHTTPD.release(made)
     }

@@ -25,8 +25,11 @@ struct Reception {
                 mostFields: configuration.maximumHeaderFields
             )
             let length = collected.contentLength ?? 0
-            guard length <= configuration.maximumBodyBytes else { throw bodyRefusal }
             let exchange = Exchange(request: request, connection: intake.connection, connections: connections)
+            exchange.announcedBytes = collected.contentLength
+            if length > 0 || collected.isChunked {
+                guard try !decide(exchange, length, intake) else { return }
+            }
             // What is announced need not come: at most this much is set aside before it does.
             if length > 0 { exchange.request.body.reserveCapacity(min(length, 1 << 20)) }
             if length > 0 || collected.isChunked { connections.awaitsBody(intake.connection) }
@@ -41,8 +44,57 @@ struct Reception {
         }
     }
 
+    /// Asks what is to be done with a body; false if it is to be kept in memory.
+    private func decide(_ exchange: Exchange, _ length: Int, _ intake: Intake) throws(RequestRefusal) -> Bool {
+        // For the answer of one whose body is not wanted.
+        exchange.headers = [HeaderField("Connection", "close")]
+        let decision = connections.decide(exchange)
+        guard exchange.isOpen else {
+            // It may be sending already.
+            intake.connection.lingers = true
+            intake.stage = .handed(exchange)
+            return true
+        }
+        exchange.headers = []
+        guard case .stream(let sink, let maximumBytes) = decision else {
+            guard length <= configuration.maximumBodyBytes else { throw bodyRefusal }
+            return false
+        }
+        intake.sink = sink
+        guard length <= maximumBytes else { throw Self.refusal(over: maximumBytes) }
+        exchange.sink = sink
+        connections.awaitsBody(intake.connection)
+        intake.stage = .streaming(exchange, sink, maximumBytes: maximumBytes)
+        return true
+    }
+
     /// A piece of the body has been read.
-    func receive(_ piece: UnsafeRawBufferPointer, into intake: Intake) {
+    ///
+    /// - Returns: False if it has to come again: the connection is to be suspended meanwhile.
+    func receive(_ piece: UnsafeRawBufferPointer, into intake: Intake) -> Bool {
+        guard case .streaming(let exchange, let sink, let maximumBytes) = intake.stage else {
+            keep(piece, in: intake)
+            return true
+        }
+        guard piece.count <= maximumBytes - exchange.streamedBytes else {
+            refuseBody(exchange, intake, Self.refusal(over: maximumBytes))
+            return true
+        }
+        switch sink.receive(piece) {
+        case .taken:
+            connections.passes(piece.count, of: exchange)
+            return true
+        case .later:
+            connections.pause(exchange)
+            return false
+        case .refused(let status, let detail):
+            refuseBody(exchange, intake, RequestRefusal(status, detail))
+            return true
+        }
+    }
+
+    /// A piece came of a body that is kept in memory, or of one that is not wanted.
+    private func keep(_ piece: UnsafeRawBufferPointer, in intake: Intake) {
         switch intake.stage {
         case .body(let exchange):
             guard piece.count <= configuration.maximumBodyBytes - exchange.request.body.count else {
@@ -55,14 +107,14 @@ struct Reception {
         case .draining(let exchange, let refusal, let bytesLeft):
             intake.stage = .draining(exchange, refusal, bytesLeft: bytesLeft - piece.count)
             if piece.count >= bytesLeft { intake.connection.giveUp(resets: true) }
-        case .refused, .line, .handed: break
+        case .refused, .line, .handed, .streaming: break
         }
     }
 
     /// The whole request has been read, or MHD asks again for its answer.
     func finish(_ intake: Intake) -> Outcome {
         switch intake.stage {
-        case .body(let exchange):
+        case .body(let exchange), .streaming(let exchange, _, _):
             intake.stage = .handed(exchange)
             return connections.handle(exchange) ? .waits : .answered
         case .draining(let exchange, let refusal, _) where !intake.connection.hasLastWord:
@@ -75,8 +127,10 @@ struct Reception {
         }
     }
 
-    private var bodyRefusal: RequestRefusal {
-        RequestRefusal(413, "The body is over \(configuration.maximumBodyBytes) bytes.")
+    private var bodyRefusal: RequestRefusal { Self.refusal(over: configuration.maximumBodyBytes) }
+
+    private static func refusal(over bytes: Int) -> RequestRefusal {
+        RequestRefusal(413, "The body is over \(bytes) bytes.")
     }
 
     /// Answers by way of MHD, which then closes the connection.
@@ -97,6 +151,8 @@ struct Reception {
     /// encrypted stream nothing can be written here: there the answer comes when the whole body has.
     private func refuseBody(_ exchange: Exchange, _ intake: Intake, _ refusal: RequestRefusal) {
         exchange.request.body = []
+        intake.sink?.end()
+        intake.sink = nil
         if !configuration.isEncrypted { connections.answerEarly(intake.connection, refusal) }
         connections.drains(intake.connection)
         intake.stage = .draining(

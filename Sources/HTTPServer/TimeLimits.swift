@@ -16,7 +16,7 @@ struct TimeLimits {
         case .body:
             guard configuration.bodyTimeout > .zero else { return nil }
             let rate = configuration.minimumBodyBytesPerSecond
-            let earned = rate > 0 ? connection.bodyBytes / rate : 0
+            let earned = rate > 0 ? (connection.bodyBytes + connection.passedBytes) / rate : 0
             return connection.since + configuration.bodyTimeout + .seconds(earned)
         }
         return time > .zero ? connection.since + time : nil
@@ -45,7 +45,10 @@ struct TimeLimits {
             // the kernel's clock is coarse, and the last request's own bytes must not count.
             let last = now - .milliseconds(progress.milliseconds_since_data)
             if last > connection.since + .milliseconds(10) { connection.enter(.head, at: last) }
-        } else if progress.acknowledged != connection.acknowledgedBytes {
+        } else {
+            connection.isDrained = connection.streamWaits && progress.waiting == 0
+            // A client that has taken all that there is does not take too long.
+            guard progress.acknowledged != connection.acknowledgedBytes || connection.isDrained else { return }
             connection.acknowledgedBytes = progress.acknowledged
             connection.enter(.sending, at: now)
         }

@@ -9,7 +9,9 @@ public struct RunSpecification: Sendable, Hashable {
     /// Where the command starts, inside the sandbox.
     public var workingDirectory: String
     /// What the command can read from descriptor 0 before it sees the end.
-    public var standardInput: [UInt8]
+    public var standardInput: Content
+    /// Files that are in `/box` when it starts; no two have the same path, and none is a folder of another.
+    public var files: [RunFile]
     /// What the run may use.
     public var limits: Limits
     /// The time between SIGTERM and SIGKILL at the deadline; zero: SIGKILL at once.
@@ -34,6 +36,7 @@ public struct RunSpecification: Sendable, Hashable {
     ///   - environment: variables beside the standard ones.
     ///   - workingDirectory: an absolute path inside the sandbox.
     ///   - standardInput: bytes for descriptor 0.
+    ///   - files: what is in `/box` when it starts.
     ///   - limits: what it may use.
     ///   - grace: time between SIGTERM and SIGKILL.
     ///   - onOutputLimit: what happens when a stream passes its limit.
@@ -44,7 +47,8 @@ public struct RunSpecification: Sendable, Hashable {
         command: [String],
         environment: [String: String] = [:],
         workingDirectory: String = "/box",
-        standardInput: [UInt8] = [],
+        standardInput: Content = .empty,
+        files: [RunFile] = [],
         limits: Limits = Limits(),
         grace: Duration = .zero,
         onOutputLimit: OutputLimitPolicy = .truncate,
@@ -56,12 +60,19 @@ public struct RunSpecification: Sendable, Hashable {
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.standardInput = standardInput
+        self.files = files
         self.limits = limits
         self.grace = grace
         self.onOutputLimit = onOutputLimit
         self.image = image
         self.network = network
         self.labels = labels
+    }
+
+    /// The blobs that it is given, each once.
+    public var blobs: [String] {
+        var seen: Set<String> = []
+        return ([standardInput] + files.map(\.content)).compactMap(\.blob).filter { seen.insert($0).inserted }
     }
 
     /// What every command finds in its environment.

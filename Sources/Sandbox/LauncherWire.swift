@@ -53,6 +53,16 @@ enum LauncherWire {
         try send(sandglass_slot_request(kind: SANDGLASS_SLOT_START.rawValue), [command] + streams, to: socket)
     }
 
+    /// Sends what files are made of, behind the start.
+    static func sendBlobs(_ blobs: [Int32], to socket: Int32) throws(SystemError) {
+        var rest = blobs[...]
+        while !rest.isEmpty {
+            let packet = rest.prefix(Int(SANDGLASS_BLOBS_AT_ONCE))
+            try send(sandglass_slot_request(kind: SANDGLASS_SLOT_BLOBS.rawValue), Array(packet), to: socket)
+            rest = rest.dropFirst(packet.count)
+        }
+    }
+
     static func sendTerminate(to socket: Int32) throws(SystemError) {
         try send(sandglass_slot_request(kind: SANDGLASS_SLOT_TERMINATE.rawValue), [], to: socket)
     }
@@ -61,8 +71,8 @@ enum LauncherWire {
         try send(sandglass_slot_request(kind: SANDGLASS_SLOT_KILL.rawValue), [], to: socket)
     }
 
-    /// The command as the memfd holds it: a header, then terminated strings.
-    static func encode(_ command: SlotCommand) -> [UInt8] {
+    /// The command as the memfd holds it: a header, the files' records, terminated strings, the files' bytes.
+    static func encode(_ command: SlotCommand, blobCount: Int = 0) -> [UInt8] {
         var header = sandglass_command()
         header.argument_count = UInt32(command.arguments.count)
         header.environment_count = UInt32(command.environment.count)
@@ -72,16 +82,40 @@ enum LauncherWire {
         header.cpu_nanoseconds = nanoseconds(command.cpu)
         // What is over comes from the file system as ENOSPC, not from here as a signal.
         header.file_bytes = UInt64(command.diskBytes) + slackOfFiles
-        var bytes = withUnsafeBytes(of: header) { Array($0) }
-        func append(_ text: String) {
-            bytes += text.utf8
-            bytes.append(0)
+        header.file_count = UInt32(command.files.count)
+        header.blob_count = UInt32(blobCount)
+        var text: [UInt8] = []
+        func append(_ string: String) {
+            text += string.utf8
+            text.append(0)
         }
         append(command.workingDirectory)
         append(command.environment["PATH"] ?? "")
         for argument in command.arguments { append(argument) }
         for (name, value) in command.environment { append(name + "=" + value) }
+        for file in command.files { append(file.path) }
+        let recordBytes = command.files.count * MemoryLayout<sandglass_file>.stride
+        header.text_bytes = UInt64(MemoryLayout<sandglass_command>.size + recordBytes + text.count)
+        var bytes = withUnsafeBytes(of: header) { Array($0) }
+        var offset = header.text_bytes
+        for file in command.files {
+            let record = record(file, at: offset)
+            if record.blob < 0 { offset += record.length }
+            withUnsafeBytes(of: record) { bytes += $0 }
+        }
+        bytes += text
+        for case .bytes(let contents) in command.files.map(\.source) { bytes += contents }
         return bytes
+    }
+
+    private static func record(_ file: SlotFile, at offset: UInt64) -> sandglass_file {
+        let mode: UInt32 = file.isExecutable ? 0o755 : 0o644
+        switch file.source {
+        case .bytes(let contents):
+            return sandglass_file(offset: offset, length: UInt64(contents.count), blob: -1, mode: mode)
+        case .descriptor(let index, let count):
+            return sandglass_file(offset: 0, length: UInt64(count), blob: Int32(index), mode: mode)
+        }
     }
 
     private static let slackOfFiles: UInt64 = 1 << 20
@@ -207,6 +241,7 @@ enum LauncherWire {
         case SANDGLASS_STEP_SIGNALS: .signals
         case SANDGLASS_STEP_SYSTEM_CALL_FILTER: .systemCallFilter
         case SANDGLASS_STEP_REQUEST: .request
+        case SANDGLASS_STEP_FILES: .files
         case SANDGLASS_STEP_FORK: .fork
         case SANDGLASS_STEP_STANDARD_STREAMS: .standardStreams
         case SANDGLASS_STEP_LIMITS: .limits

@@ -46,6 +46,8 @@ public enum SetupStep: String, Sendable, Hashable, CaseIterable {
     case systemCallFilter = "system_call_filter"
     /// Reading what to run.
     case request
+    /// A file of the run, by its number.
+    case files
     /// The command's process.
     case fork
     /// Its descriptors 0, 1 and 2.
@@ -64,7 +66,7 @@ public enum SetupStep: String, Sendable, Hashable, CaseIterable {
     /// Whether it is the command that is at fault, and not this service.
     public var isTheCommands: Bool {
         switch self {
-        case .workingDirectory, .exec: true
+        case .files, .workingDirectory, .exec: true
         default: false
         }
     }

@@ -52,14 +52,15 @@ public final class Slot {
     /// - Parameters:
     ///   - command: what to run.
     ///   - streams: three descriptors.
+    ///   - blobs: the descriptors that its files name by their index; read from their starts, whatever their offsets are.
     /// - Throws: which system call failed, and how.
-    public func start(_ command: SlotCommand, streams: [Int32]) throws(SystemError) {
+    public func start(_ command: SlotCommand, streams: [Int32], blobs: [Int32] = []) throws(SystemError) {
         precondition(streams.count == 3, "a command has three standard streams")
         guard let socket = control?.raw else { return }
         let memory = sandglass_memfd("command")
         guard memory >= 0 else { throw SystemError("memfd_create") }
         let file = Descriptor(owning: memory)
-        let bytes = LauncherWire.encode(command)
+        let bytes = LauncherWire.encode(command, blobCount: blobs.count)
         var done = 0
         while done < bytes.count {
             let written = bytes.withUnsafeBytes { bytes in
@@ -69,6 +70,7 @@ public final class Slot {
             done += written
         }
         try LauncherWire.sendStart(command: file.raw, streams: streams, to: socket)
+        try LauncherWire.sendBlobs(blobs, to: socket)
     }
 
     /// Sends SIGTERM to everything in the slot, unless the command's end is already recorded.

@@ -16,6 +16,8 @@ public struct SlotCommand: Sendable, Hashable {
     public let cpu: Duration
     /// The size of its writable file system: that of the slot it is given to.
     public let diskBytes: Int
+    /// What is in `/box` when it starts; folders above a file are made with it.
+    public let files: [SlotFile]
 
     /// A command.
     ///
@@ -28,7 +30,8 @@ public struct SlotCommand: Sendable, Hashable {
         processes: Int,
         memoryBytes: Int,
         cpu: Duration,
-        diskBytes: Int
+        diskBytes: Int,
+        files: [SlotFile] = []
     ) {
         self.arguments = arguments
         self.environment = environment
@@ -38,5 +41,6 @@ public struct SlotCommand: Sendable, Hashable {
         self.memoryBytes = memoryBytes
         self.cpu = cpu
         self.diskBytes = diskBytes
+        self.files = files
     }
 }

@@ -20,6 +20,8 @@ final class ActiveRun {
 
     private let standardOutput: OutputRecorder
     private let standardError: OutputRecorder
+    /// Called when it has written something that is kept.
+    var onOutput: (@Reactor () -> Void)?
     private var flushTimer: Timer?
     /// In which order it has written what is kept.
     private(set) var order = OutputOrder()
@@ -35,13 +37,19 @@ final class ActiveRun {
     /// What went wrong while its output was being kept.
     var failures: [StoreError] { [standardOutput, standardError].compactMap(\.failure) }
 
+    /// What keeps one of its streams.
+    func recorder(of stream: OutputStream) -> OutputRecorder {
+        stream == .standardOutput ? standardOutput : standardError
+    }
+
     func keep(_ part: UnsafeRawBufferPointer, of stream: OutputStream) -> SinkAnswer {
-        let recorder = stream == .standardOutput ? standardOutput : standardError
+        let recorder = recorder(of: stream)
         recorder.append(part)
         if recorder.failure == nil { order.append(part.count, of: stream, at: .now) }
         if recorder.isInMemory, flushTimer == nil {
             flushTimer = Reactor.schedule(at: .now.advanced(by: Self.inMemory)) { [weak self] in self?.flush() }
         }
+        onOutput?()
         return .more
     }
 

@@ -15,7 +15,8 @@ struct QueuedRun {
 
     /// Memory that it takes while it waits, most of it its input.
     var bytes: Int {
-        request.environment.reduce(request.standardInput.count) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+        request.environment.reduce(request.standardInput.bytesInMemory) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+            + request.files.reduce(0) { $0 + $1.path.utf8.count + $1.content.bytesInMemory }
             + request.command.reduce(0) { $0 + $1.utf8.count }
     }
 }

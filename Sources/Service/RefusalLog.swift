@@ -21,7 +21,7 @@ struct RefusalLog {
         case .queueFull(let waiting): metadata["queued"] = .stringConvertible(waiting)
         case .tooManyWaiting(let most): metadata["most"] = .stringConvertible(most)
         case .keyForgotten(let run): metadata["run"] = "\(run)"
-        case .notAccepting, .keyTaken: break
+        case .notAccepting, .keyTaken, .missingBlobs: break
         }
         logger.log(level: isFirst ? Self.level(error) : .debug, "a run was refused", metadata: metadata)
     }
@@ -32,7 +32,7 @@ struct RefusalLog {
         case .notStored: .error
         case .queueFull: .warning
         case .notAccepting, .tooManyWaiting: .info
-        case .keyTaken, .keyForgotten: .debug
+        case .keyTaken, .keyForgotten, .missingBlobs: .debug
         }
     }
 }

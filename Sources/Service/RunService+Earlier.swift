@@ -109,7 +109,8 @@ extension RunService {
                 submission.specification,
                 of: submission.principal,
                 key: submission.key,
-                traceID: submission.trace?.traceID
+                traceID: submission.trace?.traceID,
+                seesAllBlobs: submission.seesAllBlobs
             )
             return .success(Acceptance(run: run, isCached: false))
         } catch { return .failure(refused(error)) }

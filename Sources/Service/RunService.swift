@@ -1,4 +1,5 @@
 internal import CoreMetrics
+internal import Digests
 internal import Execution
 public import Identity
 public import Logging
@@ -31,6 +32,8 @@ public final class RunService {
     private var principals: [String: PrincipalLimits] = [:]
     private var rates = RateLimiter()
     private var waiters: [RunID: [Waiter]] = [:]
+    /// Runs that somebody follows and that are not finished.
+    private var followed: [RunID: FollowedRun] = [:]
     private var confirmations = Meetings<RunID, StoreError?>()
     private var phase = Phase.serving
     private var whenIdle: [@Reactor () -> Void] = []
@@ -151,13 +154,15 @@ public final class RunService {
     ///   - principal: whose it is.
     ///   - key: the key that stands for it from then on.
     ///   - traceID: the trace that it was asked for in, for the log.
+    ///   - seesAllBlobs: whether it may be given blobs that are not the principal's own.
     /// - Returns: the run.
     /// - Throws: why it is not accepted.
     public func submit(
         _ specification: RunSpecification,
         of principal: String = "",
         key: IdempotencyKey? = nil,
-        traceID: String? = nil
+        traceID: String? = nil,
+        seesAllBlobs: Bool = true
     ) throws(SubmissionError) -> Run {
         guard phase == .serving, launcher.isRunning else { throw .notAccepting }
         if let failure = store.failure { throw .notStored(failure) }
@@ -179,9 +184,15 @@ public final class RunService {
         guard !mustWait || (queue.count < limits.queued && queuedBytes + run.bytes <= Self.queuedBytesLimit) else {
             throw .queueFull(waiting: queue.count)
         }
-        // Input and environment are the command's alone: what is remembered of the run does without them.
+        if !specification.blobs.isEmpty {
+            let digests = specification.blobs.compactMap { SHA256Digest(hexadecimal: $0) }
+            let missing = store.blobs.hold(digests, by: run.id, for: seesAllBlobs ? nil : principal, owner: principal)
+            guard missing.isEmpty else { throw .missingBlobs(missing.map(\.hexadecimal)) }
+        }
+        // Input, files and environment are the command's alone: what is remembered of the run does without them.
         var remembered = specification
-        remembered.standardInput = []
+        remembered.standardInput = .empty
+        remembered.files = []
         remembered.environment = [:]
         remembered.trace = nil
         let new = Run(
@@ -307,6 +318,47 @@ public final class RunService {
         // Those who went away are forgotten here, so that polling for ever does not gather them.
         waiters[id] = (waiters[id] ?? []).filter(\.isWaiting) + [waiter]
         return waiter
+    }
+
+    /// Lets somebody follow what a run writes, from its beginning to its end, or read it when it is over.
+    ///
+    /// - Parameters:
+    ///   - id: its name.
+    ///   - principal: who asks; somebody else's run is none.
+    ///   - completion: called with the run, if there is one; at once when it is at hand and not finished.
+    public func follow(
+        _ id: RunID,
+        for principal: Principal = .everybody,
+        _ completion: @escaping @Reactor (Result<FollowedRun?, StoreError>) -> Void
+    ) {
+        if let followed = followed[id], let stored = store.run(id) {
+            return completion(.success(Self.sees(principal, stored) ? followed : nil))
+        }
+        guard let stored = store.run(id) else {
+            return store.find(id) { result in
+                Task { @Reactor in
+                    completion(
+                        result.map { stored in
+                            stored.flatMap { Self.sees(principal, $0) ? FollowedRun(finished: $0) : nil }
+                        }
+                    )
+                }
+            }
+        }
+        guard Self.sees(principal, stored) else { return completion(.success(nil)) }
+        guard stored.run.state != .finished else {
+            return settle(stored.run) { completion(.success(FollowedRun(finished: stored))) }
+        }
+        let run = FollowedRun(stored.run, source: .nothing)
+        if let active = active[id] { run.begin(active) }
+        run.onIdle = { [weak self] in self?.stopFollowing(id) }
+        followed[id] = run
+        completion(.success(run))
+    }
+
+    private func stopFollowing(_ id: RunID) {
+        followed[id] = nil
+        active[id]?.onOutput = nil
     }
 
     /// Ends a run: one that waits at once, one that runs as at its deadline.
@@ -444,8 +496,16 @@ public final class RunService {
         metrics.queueWait.recordNanoseconds(run.queued.wholeNanoseconds)
         do {
             active[id] = run
+            followed[id]?.begin(run)
             activeOf[run.principal, default: 0] += 1
-            run.execution = try Execution(queued.request, on: launcher, observer: observer)
+            run.execution = try Execution(
+                queued.request,
+                on: launcher,
+                blob: { [store] digest in
+                    SHA256Digest(hexadecimal: digest).flatMap { store.blobs.find($0, for: nil) }?.path
+                },
+                observer: observer
+            )
         } catch {
             remove(id)
             finish(id, .internalError(error), usage: nil)
@@ -489,6 +549,10 @@ public final class RunService {
         shared.remove(id)
         let waiting = waiters.removeValue(forKey: id) ?? []
         let stored = store.run(id)
+        if let followed = followed.removeValue(forKey: id) {
+            followed.onIdle = nil
+            if let stored { settle(stored.run) { followed.settle() } }
+        }
         if let stored {
             metrics.finished(outcome.name)
             logger.debug("run ended", metadata: Self.logged(stored, usage, traceID))
@@ -515,6 +579,7 @@ public final class RunService {
         keys.remove(of: id)
         shared.remove(id)
         for waiter in waiters.removeValue(forKey: id) ?? [] { waiter.complete(nil) }
+        followed.removeValue(forKey: id)?.vanish()
     }
 
     private func forget(_ ids: [RunID]) { store.drop(ids) }
@@ -523,6 +588,7 @@ public final class RunService {
         guard var run = store.run(id)?.run else { return }
         body(&run)
         store.update(run, order: order ?? OutputOrder())
+        if !followed.isEmpty { followed[id]?.change(to: run) }
     }
 
     func enforcement(of specification: RunSpecification) -> Enforcement {

@@ -8,6 +8,8 @@ public struct Submission: Sendable {
     public var specification: RunSpecification
     /// Whose it is.
     public var principal: String
+    /// Whether it may use blobs of everybody's, and not only its own.
+    public var seesAllBlobs = false
     /// The client's name for this request: sent again, it gives the same run.
     public var key: IdempotencyKey?
     /// The digest of the specification, if an earlier run of it will do.

@@ -11,6 +11,8 @@ public enum SubmissionError: Error, Sendable, Hashable {
     case notAccepting
     /// It cannot be remembered: the disk is full, most often.
     case notStored(StoreError)
+    /// These blobs that it is given are not there, or not for whoever asks.
+    case missingBlobs([String])
     /// Its key came with another body before.
     case keyTaken
     /// The run that its key stands for has been forgotten.
@@ -23,6 +25,7 @@ public enum SubmissionError: Error, Sendable, Hashable {
         case .tooManyWaiting: "too_many_waiting"
         case .notAccepting: "not_accepting"
         case .notStored: "not_stored"
+        case .missingBlobs: "missing_blobs"
         case .keyTaken: "key_taken"
         case .keyForgotten: "key_forgotten"
         }
@@ -30,6 +33,6 @@ public enum SubmissionError: Error, Sendable, Hashable {
 
     /// All of them.
     public static let reasons = [
-        "queue_full", "too_many_waiting", "not_accepting", "not_stored", "key_taken", "key_forgotten",
+        "queue_full", "too_many_waiting", "not_accepting", "not_stored", "missing_blobs", "key_taken", "key_forgotten",
     ]
 }

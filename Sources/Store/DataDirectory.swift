@@ -9,6 +9,7 @@ public final class DataDirectory {
     public let path: String
     private var lock: Int32
     private var output: Int32
+    private var blobs: Int32
     private let isTemporary: Bool
 
     /// Where the output of runs is kept.
@@ -18,6 +19,9 @@ public final class DataDirectory {
 
     /// The file for the output of one stream.
     func outputPath(of run: RunID, _ stream: OutputStream) -> String { "\(outputPath)/\(run).\(stream.rawValue)" }
+
+    /// Where blobs are kept, by its descriptor too.
+    var blobPath: String { "/proc/self/fd/\(blobs)" }
 
     /// The database.
     ///
@@ -67,6 +71,7 @@ public final class DataDirectory {
         self.lock = lock
         self.isTemporary = isTemporary
         output = open(path + "/output", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        blobs = open(path + "/blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
     }
 
     /// Leaves the folder to the user that the service is going to be.
@@ -74,6 +79,7 @@ public final class DataDirectory {
     /// - Throws: why it cannot be given away.
     public func give(to user: UInt32) throws(StoreError) {
         guard fchown(output, user, user) == 0 else { throw Self.error("chown", path + "/output") }
+        guard fchown(blobs, user, user) == 0 else { throw Self.error("chown", path + "/blobs") }
         guard isTemporary else { return }
         guard lchown(path, user, user) == 0 else { throw Self.error("chown", path) }
     }
@@ -81,7 +87,7 @@ public final class DataDirectory {
     private init(existing path: String, isTemporary: Bool) throws(StoreError) {
         self.path = path
         self.isTemporary = isTemporary
-        output = -1
+        (output, blobs) = (-1, -1)
         let lockPath = Self.lockPath(path, isTemporary: isTemporary)
         lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else { throw Self.error("open", lockPath) }
@@ -98,21 +104,32 @@ public final class DataDirectory {
             Glibc.close(lock)
             throw error
         }
-        let folder = path + "/output"
-        if mkdir(folder, 0o700) < 0, errno != EEXIST { throw Self.error("mkdir", folder) }
-        output = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-        guard output >= 0 else { throw Self.error("open", folder) }
+        output = try Self.folder(path + "/output")
+        blobs = try Self.folder(path + "/blobs")
+    }
+
+    /// Opens a folder, and makes it if need be.
+    private static func folder(_ path: String) throws(StoreError) -> Int32 {
+        if mkdir(path, 0o700) < 0, errno != EEXIST { throw Self.error("mkdir", path) }
+        let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        guard folder >= 0 else { throw Self.error("open", path) }
+        return folder
     }
 
     /// Releases the lock, and removes the folder if it was made for this service alone.
     public func close() {
         guard lock >= 0 else { return }
-        if isTemporary { removeOutput() }
+        if isTemporary {
+            removeFiles(in: output)
+            removeBlobs()
+        }
         if output >= 0 { Glibc.close(output) }
-        output = -1
+        if blobs >= 0 { Glibc.close(blobs) }
+        (output, blobs) = (-1, -1)
         // The lock of a folder that stays, stays: another service may have opened it already.
         if isTemporary {
             rmdir(path + "/output")
+            rmdir(path + "/blobs")
             for name in Self.files { unlink(path + "/" + name) }
             unlink(Self.lockPath(path, isTemporary: true))
             rmdir(path)
@@ -121,9 +138,22 @@ public final class DataDirectory {
         lock = -1
     }
 
-    private func removeOutput() {
+    private func removeFiles(in folder: Int32) {
+        guard folder >= 0 else { return }
         // `.` and `..` are no files: nothing happens to them.
-        for name in Self.names(in: outputPath) { unlink(outputPath + "/" + name) }
+        for name in Self.names(in: "/proc/self/fd/\(folder)") { unlinkat(folder, name, 0) }
+    }
+
+    /// Removes what is in the folders of blobs, and them; root does not follow what a service that has ended may have put there.
+    private func removeBlobs() {
+        guard blobs >= 0 else { return }
+        for name in Self.names(in: blobPath) where name != "." && name != ".." {
+            let folder = openat(blobs, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+            guard folder >= 0 else { continue }
+            removeFiles(in: folder)
+            Glibc.close(folder)
+            unlinkat(blobs, name, AT_REMOVEDIR)
+        }
     }
 
     /// Removes the temporary folders of services that were killed: nobody holds their lock.

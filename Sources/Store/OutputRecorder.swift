@@ -51,6 +51,27 @@ public final class OutputRecorder {
         if written < bytes.count { abandonFile() } else { bytes = [] }
     }
 
+    /// How many bytes have been kept so far.
+    public var count: Int { file < 0 ? bytes.count : written }
+
+    /// Reads what has been kept, from an offset on.
+    ///
+    /// - Parameters:
+    ///   - offset: where it begins.
+    ///   - buffer: where it goes.
+    /// - Returns: how many bytes there were, 0 at the end; `nil` if they cannot be read.
+    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        let wanted = min(count - offset, buffer.count)
+        guard wanted > 0 else { return 0 }
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+        guard file >= 0 else {
+            part.copyBytes(from: bytes[offset..<offset + wanted])
+            return wanted
+        }
+        let count = OutputFile.read(file, at: offset, into: part)
+        return count > 0 ? count : nil
+    }
+
     /// What has been kept so far.
     ///
     /// - Parameter totalBytes: how many bytes the run has written.
@@ -61,7 +82,8 @@ public final class OutputRecorder {
     }
 
     private func moveToFile() throws(StoreError) {
-        file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        // Who follows the run reads from it.
+        file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw DataDirectory.error("open", path) }
         // Typed throws do not pass through withUnsafeBytes.
         let error = bytes.withUnsafeBytes { bytes -> StoreError? in

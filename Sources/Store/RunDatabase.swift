@@ -10,6 +10,7 @@ final class RunDatabase {
     private let outputPath: String
     private let retention: Retention
     private let keys: KeyTable
+    let blobs: BlobTable
     private let insert: SQLiteStatement
     private let update: SQLiteStatement
     private let order: SQLiteStatement
@@ -53,6 +54,7 @@ final class RunDatabase {
             """
         )
         keys = try KeyTable(connection)
+        blobs = try BlobTable(connection)
         insert = try connection.prepare(
             """
             INSERT INTO run (id, principal, state, outcome, finished, bytes, record, request, digest)
@@ -222,6 +224,7 @@ final class RunDatabase {
     private func forget(_ id: RunID, _ bytes: Int64, _ total: inout (runs: Int64, bytes: Int64)) throws(StoreError) {
         try remove.run([.bytes(id.bytes)])
         try removeLabels.run([.bytes(id.bytes)])
+        try blobs.release(id)
         total.runs -= 1
         total.bytes -= bytes
     }
@@ -310,8 +313,7 @@ final class RunDatabase {
             if statement.isNull(4) {
                 request = nil
             } else {
-                var reader = RecordReader(statement.bytes(4))
-                request = try? RunSpecification(from: &reader)
+                request = try? RunSpecification(record: statement.bytes(4))
             }
             runs.append((try row(statement), request))
         }

@@ -49,6 +49,21 @@ enum RunSchema {
         """,
         // In which order both streams were written.
         "ALTER TABLE run ADD COLUMN output_order BLOB",
+        // Blobs, who has uploaded them, and which runs hold them.
+        """
+        CREATE TABLE blob (digest BLOB PRIMARY KEY, bytes INTEGER NOT NULL, used INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE blob_owner (
+            digest BLOB NOT NULL,
+            principal TEXT NOT NULL,
+            PRIMARY KEY (digest, principal)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE blob_use (
+            run BLOB NOT NULL,
+            digest BLOB NOT NULL,
+            principal TEXT NOT NULL,
+            PRIMARY KEY (run, digest)
+        ) STRICT, WITHOUT ROWID;
+        """,
     ]
 
     /// Brings an open file to this version, and a new one too.

@@ -1,13 +1,13 @@
 internal import Runs
 
 extension RunSpecification {
-    /// All that it takes to run it, now or after the next start.
+    /// What is remembered of it when it is over: all but the blobs and files that it was given.
     func write(to writer: inout RecordWriter) {
         writer.write(command)
         // The trace outlives a restart as what it is to the command.
         writer.write(ownEnvironment)
         writer.write(workingDirectory)
-        writer.write(standardInput)
+        writer.write(standardInput.bytes ?? [])
         writer.write(limits.timeout)
         writer.write(limits.cpu)
         writer.write(limits.memoryBytes)
@@ -44,7 +44,7 @@ extension RunSpecification {
             command: command,
             environment: environment,
             workingDirectory: workingDirectory,
-            standardInput: standardInput,
+            standardInput: .bytes(standardInput),
             limits: limits,
             grace: grace,
             onOutputLimit: policy,
@@ -54,9 +54,38 @@ extension RunSpecification {
         )
     }
 
+    /// All that it takes to run it, now or after the next start.
     var record: [UInt8] {
         var writer = RecordWriter()
         write(to: &writer)
+        // A record of a program that knew neither ends here.
+        guard standardInput.blob != nil || !files.isEmpty else { return writer.bytes }
+        writer.write(standardInput.blob) { $0.write($1) }
+        writer.write(files.count)
+        for file in files {
+            writer.write(file.path)
+            writer.write(file.isExecutable)
+            writer.write(file.content.blob) { $0.write($1) }
+            writer.write(file.content.bytes ?? [])
+        }
         return writer.bytes
+    }
+
+    /// Reads what ``record`` gave.
+    init(record: [UInt8]) throws(RecordReader.Damage) {
+        var reader = RecordReader(record)
+        try self.init(from: &reader)
+        guard !reader.isAtEnd else { return }
+        if let blob = try reader.optional({ reader throws(RecordReader.Damage) in try reader.text() }) {
+            standardInput = .blob(sha256: blob)
+        }
+        for _ in 0..<max(try reader.int(), 0) {
+            let path = try reader.text()
+            let isExecutable = try reader.bool()
+            let blob = try reader.optional { reader throws(RecordReader.Damage) in try reader.text() }
+            let bytes = try reader.bytes()
+            let content = blob.map { Content.blob(sha256: $0) } ?? .bytes(bytes)
+            files.append(RunFile(path: path, content: content, isExecutable: isExecutable))
+        }
     }
 }

@@ -13,6 +13,9 @@ public final class RunStore {
     /// The name of the newest run that is remembered.
     public let newest: RunID?
 
+    /// Files that are named by their digest.
+    public let blobs: BlobStore
+
     private let directory: DataDirectory
     private let thread: StoreThread
     private let running: RunningTable
@@ -24,12 +27,14 @@ public final class RunStore {
     ///   - directory: whose lock is held.
     ///   - durability: what an accepted run survives.
     ///   - retention: how much of what is finished is remembered.
+    ///   - blobLimits: how much room blobs may take.
     ///   - metrics: what is counted.
     /// - Throws: why they cannot be read. Nothing was changed then.
     public init(
         _ directory: DataDirectory,
         durability: Durability = .normal,
         retention: Retention = Retention(),
+        blobLimits: BlobLimits = BlobLimits(),
         metrics: StoreMetrics = StoreMetrics()
     ) throws(StoreError) {
         self.directory = directory
@@ -58,7 +63,11 @@ public final class RunStore {
         self.queued = queued
         lostCount = lost.count
         for (run, _) in queued { cache.insert(run) }
+        let entries = try database.blobs.all()
         thread = StoreThread(database, running, metrics)
+        blobs = BlobStore(BlobFolder(path: directory.blobPath), entries, blobLimits, durability, thread, metrics)
+        thread.whenForgotten { [weak blobs] in blobs?.release($0) }
+        thread.whenPruning { [weak blobs] in blobs?.collect() }
         OrphanedFiles(in: directory.outputPath, upTo: newest).search(on: thread)
     }
 
@@ -81,7 +90,10 @@ public final class RunStore {
     }
 
     /// Begins to write, on a thread that has the privileges that this one has now.
-    public func start() { thread.start() }
+    public func start() {
+        thread.start()
+        blobs.start()
+    }
 
     // MARK: Writing
 
@@ -165,6 +177,7 @@ public final class RunStore {
     public func abandon(_ id: RunID) {
         running.remove(id)
         cache.remove(id)
+        blobs.release([id])
     }
 
     /// Where the output of a run goes.
@@ -246,13 +259,20 @@ public final class RunStore {
     ///   - completion: called on another thread: whether there was one.
     public func forget(_ id: RunID, _ completion: @escaping @Sendable (Result<Bool, StoreError>) -> Void) {
         cache.remove(id)
-        thread.performAfterwards { database in
-            completion(Result { () throws(StoreError) in try database.forget(id) })
+        thread.performAfterwards { [blobs] database in
+            let result = Result { () throws(StoreError) in try database.forget(id) }
+            if result == .success(true) { blobs.release([id]) }
+            completion(result)
         }
     }
 
     /// Who is to be told when old runs are forgotten because there are too many; called on another thread.
-    public func whenForgotten(_ body: @escaping @Sendable ([RunID]) -> Void) { thread.whenForgotten(body) }
+    public func whenForgotten(_ body: @escaping @Sendable ([RunID]) -> Void) {
+        thread.whenForgotten { [weak blobs] ids in
+            blobs?.release(ids)
+            body(ids)
+        }
+    }
 
     /// These are not remembered any more.
     public func drop(_ ids: [RunID]) {
@@ -263,6 +283,7 @@ public final class RunStore {
 
     /// Writes what there is to write.
     public func close() {
+        blobs.threads.close()
         thread.close()
         directory.close()
     }

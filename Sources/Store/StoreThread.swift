@@ -37,6 +37,7 @@ final class StoreThread: @unchecked Sendable {
     private var isClosing = false
     private var lastFailure: StoreError?
     private var forgotten: @Sendable ([RunID]) -> Void = { _ in }
+    private var tidy: @Sendable () -> Void = {}
     private var thread = pthread_t()
     private var isStarted = false
     /// `nil` once the thread is over: then the file is closed.
@@ -150,6 +151,9 @@ final class StoreThread: @unchecked Sendable {
     /// Who is told, on this thread, of runs that were forgotten because there were too many.
     func whenForgotten(_ body: @escaping @Sendable ([RunID]) -> Void) { withLock { forgotten = body } }
 
+    /// What else is looked at when this thread looks for what has become too old.
+    func whenPruning(_ body: @escaping @Sendable () -> Void) { withLock { tidy = body } }
+
     /// Writes what there is to write, and ends the thread.
     func close() {
         let isFirst = withLock {
@@ -202,12 +206,7 @@ final class StoreThread: @unchecked Sendable {
 
     /// Waits for the bell; `false` when the time is over.
     private func wait(_ milliseconds: Int) -> Bool {
-        var until = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &until)
-        let nanoseconds = until.tv_nsec + milliseconds * 1_000_000
-        until.tv_sec += nanoseconds / 1_000_000_000
-        until.tv_nsec = nanoseconds % 1_000_000_000
-        return pthread_cond_timedwait(condition, mutex, &until) == 0
+        sandglass_condition_wait(condition, mutex, Int64(milliseconds)) == 0
     }
 
     private static func merge(_ earlier: [RunChange], _ later: [RunChange]) -> [RunChange] {
@@ -253,13 +252,10 @@ final class StoreThread: @unchecked Sendable {
         }
     }
 
-    private static var nanoseconds: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    private static var nanoseconds: Int64 { sandglass_monotonic_nanoseconds() }
 
     private func prune(_ database: RunDatabase) {
+        withLock { tidy }()
         defer { metrics.publish(database.total) }
         while (try? database.pruneKeys(.now)) == true {
             if withLock({ !waiting.isEmpty }) { return }

@@ -27,6 +27,7 @@ struct ServeConfiguration {
     let dataDirectory: String?
     let durability: Durability
     let retention: Retention
+    let blobLimits: BlobLimits
     let sandbox: SandboxConfiguration
     let required: Set<HostFeature>
     let log: LogSettings
@@ -46,6 +47,7 @@ struct ServeConfiguration {
         dataDirectory = try sources.value(ServeSetting.dataDirectory)
         durability = try sources.value(ServeSetting.durability) ?? .normal
         retention = try Self.retention(sources)
+        blobLimits = try Self.blobLimits(sources)
         var sandbox = try SandboxSetting.sandbox(sources, images: try sources.values(SandboxSetting.image))
         sandbox.allowsHostNetwork = try sources.value(SandboxSetting.allowHostNetwork) ?? false
         self.sandbox = sandbox
@@ -153,6 +155,15 @@ struct ServeConfiguration {
         if let bytes = try sources.value(ServeSetting.keepBytes) { retention.bytes = bytes }
         retention.seconds = try sources.value(ServeSetting.keepFor).map { Int($0.components.seconds) }
         return retention
+    }
+
+    private static func blobLimits(_ sources: SettingSources) throws(SettingError) -> BlobLimits {
+        var limits = BlobLimits()
+        if let bytes = try sources.value(ServeSetting.blobBytes) { limits.bytes = bytes }
+        if let time = try sources.value(ServeSetting.keepBlobsFor) {
+            limits.keptSeconds = max(Int(time.components.seconds), 1)
+        }
+        return limits
     }
 
     private static func maxima(

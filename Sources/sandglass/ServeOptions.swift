@@ -55,6 +55,8 @@ struct StoreOptions: ParsableArguments {
     @Option(help: .setting(ServeSetting.keepRuns)) var keepRuns: String?
     @Option(help: .setting(ServeSetting.keepBytes)) var keepBytes: String?
     @Option(help: .setting(ServeSetting.keepFor)) var keepFor: String?
+    @Option(help: .setting(ServeSetting.blobBytes)) var blobBytes: String?
+    @Option(help: .setting(ServeSetting.keepBlobsFor)) var keepBlobsFor: String?
 }
 
 /// What commands see and what holds them.

@@ -252,7 +252,7 @@ enum ServeSetting {
 
     static let store = [
         dataDirectory.description, durability.description, keepRuns.description, keepBytes.description,
-        keepFor.description,
+        keepFor.description, blobBytes.description, keepBlobsFor.description,
     ]
 
     static let dataDirectory = path(
@@ -289,6 +289,19 @@ enum ServeSetting {
         atMost: 31_536_000,
         standard: "as long as there is room",
         help: "How long finished runs are remembered."
+    )
+    static let blobBytes = Setting.number(
+        "blobBytes",
+        4096...(1 << 50),
+        valueName: "bytes",
+        standard: "4294967296",
+        help: "What blobs may take together, each at least 4096 bytes, and so what one may have; more gets 507, or 413."
+    )
+    static let keepBlobsFor = Setting.seconds(
+        "keepBlobsFor",
+        atMost: 31_536_000,
+        standard: "3600",
+        help: "How long a blob that no run holds is kept after it was last used: uploaded, read or asked for."
     )
 
     // MARK: Values

@@ -17,7 +17,7 @@ struct Server {
     /// Descriptors of a run while it is started: the control socket, both ends of three pipes, the command, two files.
     private static let descriptorsPerRun = 12
     /// Descriptors of the service itself, with some to spare for answers that are files.
-    private static let ownDescriptors = 64
+    private static let ownDescriptors = 64 + BlobLimits().uploads
     private static let fewestConnections = 16
 
     let configuration: ServeConfiguration
@@ -140,6 +140,7 @@ struct Server {
                 directory,
                 durability: configuration.durability,
                 retention: configuration.retention,
+                blobLimits: configuration.blobLimits,
                 metrics: metrics.store
             )
             try Privileges.drop()

@@ -73,6 +73,12 @@ struct ServerMetrics: Sendable {
         ),
         MetricFamily("sandglass_store_runs", .gauge, "Finished runs that are remembered."),
         MetricFamily("sandglass_store_bytes", .gauge, "What finished runs take, their output included, in bytes."),
+        MetricFamily("sandglass_blobs", .gauge, "Blobs that are kept."),
+        MetricFamily(
+            "sandglass_blob_bytes",
+            .gauge,
+            "What blobs take, in bytes, whole blocks each, with what is set aside for those that are coming."
+        ),
         MetricFamily(
             "sandglass_http_requests_total",
             .counter,

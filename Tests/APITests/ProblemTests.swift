@@ -1,5 +1,6 @@
 import HTTPServer
 import JSON
+import Runs
 import Service
 import Testing
 
@@ -12,10 +13,11 @@ import Testing
         let full = StoreError(operation: "write", path: "/x", number: 28, detail: "No space left on device")
         let reasons: [(SubmissionError, Int, Bool)] = [
             (.queueFull(waiting: 3), 503, true), (.notAccepting, 503, true), (.notStored(broken), 503, true),
-            (.notStored(full), 507, true), (.keyTaken, 422, false), (.keyForgotten(.none), 409, false),
+            (.notStored(full), 507, true), (.tooManyWaiting(most: 1), 429, true), (.missingBlobs(["ab"]), 422, false),
+            (.keyTaken, 422, false), (.keyForgotten(.none), 409, false),
         ]
         for (reason, status, mayRetry) in reasons {
-            let problem = Problem(reason)
+            let problem = Problem(reason, of: RunSpecification(command: ["true"]))
             #expect(problem.status == status)
             #expect(problem.headers.contains { $0.name == "Retry-After" } == mayRetry, "\(reason)")
         }

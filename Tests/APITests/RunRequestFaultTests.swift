@@ -54,7 +54,7 @@ import Testing
         #expect(problem(body)?.status == 422)
     }
 
-    @Test(arguments: ["artifacts", "files", "labels"])
+    @Test(arguments: ["artifacts", "labels"])
     func `what the contract has and this server has not is refused and not ignored`(name: String) {
         #expect(pointers(#"{"command": ["x"], "\#(name)": null}"#) == ["/\(name)"])
     }

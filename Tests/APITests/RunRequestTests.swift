@@ -20,7 +20,7 @@ import Testing
         #expect(run.command == ["cat"])
         #expect(run.environment == ["A": "1", "EMPTY": ""])
         #expect(run.workingDirectory == "/tmp")
-        #expect(run.standardInput == Array("text é".utf8))
+        #expect(run.standardInput == .bytes(Array("text é".utf8)))
         #expect(run.limits.timeout == .milliseconds(2500))
         #expect(run.grace == .seconds(1))
         #expect(run.onOutputLimit == .kill)
@@ -43,7 +43,7 @@ import Testing
         ] as [(String, [UInt8])]
     )
     func `input is text or base64, and may hold any byte`(content: String, bytes: [UInt8]) throws {
-        #expect(try decode(#"{"command": ["x"], "stdin": \#(content)}"#).standardInput == bytes)
+        #expect(try decode(#"{"command": ["x"], "stdin": \#(content)}"#).standardInput == .bytes(bytes))
     }
 
     @Test func `a command may have as many elements as the server allows`() throws {

@@ -121,11 +121,11 @@ struct LifecycleTests {
         ]
         let finished = try ChildProcess(command).finish()
         #expect(finished.end == .exited(1))
-        #expect(finished.diagnostics.contains("ulimit -n 128"))
+        #expect(finished.diagnostics.contains("ulimit -n 192"))
     }
 
     @Test func `connections beyond what its descriptors allow are told so, and its runs do not suffer`() throws {
-        let server = try ServerProcess(["--concurrency", "4"], prefix: ["prlimit", "--nofile=128:128"])
+        let server = try ServerProcess(["--concurrency", "4"], prefix: ["prlimit", "--nofile=192:192"])
         let body = Array("{\"command\": [\"sleep\", \"0.05\"]}".utf8)
         let clients = try (0..<40).map { _ in try server.client() }
         // One that was turned away may be closed already.
@@ -134,7 +134,7 @@ struct LifecycleTests {
         }
         let answers = try clients.map { try $0.answer() }
         let taken = answers.filter { $0.status == 201 }
-        // 128 less 12 for each run and 64 for the service itself.
+        // 192 less 12 for each run and 128 for the service itself and uploads.
         #expect(taken.count == 16)
         for answer in taken { #expect(try answer.run().end == .exited(0)) }
         for answer in answers where answer.status != 201 {

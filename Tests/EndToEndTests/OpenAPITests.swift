@@ -132,6 +132,20 @@ struct OpenAPITests {
         }
         note("GET", "/metrics", try server.get("/metrics"), 200)
         note("GET", "/metrics", try server.get("/metrics?x=1"), 400)
+        let hello = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
+        let (blob, name) = ("/blobs/sha256:{hex}", "/blobs/sha256:\(hello)")
+        for (status, body) in [(422, "other"), (201, "hello\n"), (204, "hello\n")] {
+            let client = try server.client()
+            try client.request("PUT", name, body: Array(body.utf8))
+            note("PUT", blob, try client.answer(), status)
+        }
+        note("PUT", blob, try server.send("PUT", "/blobs/sha256:x"), 400)
+        note("GET", blob, try server.get(name), 200)
+        note("GET", blob, try server.get(name, ["If-None-Match: *"]), 304)
+        note("GET", blob, try server.get(name, ["Range: bytes=1-3"]), 206)
+        note("GET", blob, try server.get(name, ["Range: bytes=9-"]), 416)
+        note("GET", blob, try server.get("/blobs/sha256:" + String(repeating: "0", count: 64)), 404)
+        note("GET", blob, try server.get("/blobs/sha256:x"), 400)
         let run = try server.run(["sh", "-c", "echo out; echo oops >&2"], ["labels": ["a": "b"]]).id
         for (command, members) in [
             (["sh", "-c", "kill -SEGV $$"], [:]), (["no-such-program"], [:]),
@@ -156,7 +170,16 @@ struct OpenAPITests {
         for name in ["stdout", "stderr"] {
             note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)"), 200)
             note("GET", "/runs/{id}/\(name)", try server.get("/runs/x/\(name)"), 404)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)", ["Range: bytes=1-"]), 206)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)", ["Range: bytes=99-"]), 416)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)", ["If-None-Match: *"]), 304)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)?follow=true"), 200)
+            note("GET", "/runs/{id}/\(name)", try server.get("/runs/\(run)/\(name)?follow=1"), 400)
         }
+        note("GET", "/runs/{id}/events", try server.get("/runs/\(run)/events"), 200)
+        note("GET", "/runs/{id}/events", try server.get("/runs/\(run)/events", ["Last-Event-ID: 4-5-end"]), 204)
+        note("GET", "/runs/{id}/events", try server.get("/runs/\(run)/events", ["Last-Event-ID: x"]), 400)
+        note("GET", "/runs/{id}/events", try server.get("/runs/x/events"), 404)
         note("GET", "/runs/{id}", try server.get("/runs/x"), 404)
         note("GET", "/runs/{id}", try server.get("/runs/\(run)", ["If-None-Match: *"]), 304)
         let running = try server.submit(["sleep", "60"]).id

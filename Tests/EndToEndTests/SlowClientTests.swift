@@ -48,7 +48,7 @@ struct SlowClientTests {
         throws
     {
         // So many descriptors leave it few connections.
-        let server = try ServerProcess(["--concurrency", "1"], prefix: ["prlimit", "--nofile=128:128"])
+        let server = try ServerProcess(["--concurrency", "1"], prefix: ["prlimit", "--nofile=192:192"])
         let kept = try server.client()
         try kept.request("GET", "/healthz")
         #expect(try kept.answer().status == 200)

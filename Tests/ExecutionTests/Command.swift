@@ -70,7 +70,7 @@ extension RunSpecification {
         grace: Duration = .zero,
         outputBytes: Int = 1 << 20,
         onOutputLimit: OutputLimitPolicy = .truncate,
-        standardInput: [UInt8] = []
+        standardInput: Content = .empty
     ) -> RunSpecification {
         var limits = Limits()
         limits.timeout = timeout

@@ -57,7 +57,7 @@ import Testing
             let runner = try await Runner.start(slots: 1)
             let input = [UInt8](repeating: 1, count: 1_000_000)
             // Its input is gone, and it goes on for as long as its feeder needs to see that.
-            let run = try await runner.run(.script("exec <&-; sleep 0.2", standardInput: input))
+            let run = try await runner.run(.script("exec <&-; sleep 0.2", standardInput: .bytes(input)))
             #expect(run.outcome == .exited(code: 0))
             await runner.stop()
         }
@@ -88,7 +88,7 @@ private func runEverything(_ runner: Runner) async throws {
             .script("exec sleep 1000", timeout: .milliseconds(20)),
             .script("setsid sleep 1000 & exec sleep 1000", timeout: .milliseconds(20), grace: .milliseconds(5)),
             .script("exec yes", outputBytes: 100, onOutputLimit: .kill),
-            .script("exec <&-; exit 0", standardInput: [UInt8](repeating: 1, count: 200_000)),
+            .script("exec <&-; exit 0", standardInput: .bytes([UInt8](repeating: 1, count: 200_000))),
             RunSpecification(command: ["/no/such/program"], standardInput: [1]),
         ] {
             group.addTask { _ = try await runner.run(specification) }

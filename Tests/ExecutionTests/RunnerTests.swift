@@ -119,7 +119,7 @@ import Testing
     @Test(arguments: [0, 1, 65_536, 1_000_000])
     func `input comes out of cat as it went in`(count: Int) async throws {
         let input = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-        let run = try await run(.script("cat", outputBytes: 1 << 20, standardInput: input))
+        let run = try await run(.script("cat", outputBytes: 1 << 20, standardInput: .bytes(input)))
         #expect(run.outcome == .exited(code: 0))
         #expect(run.standardOutput.content == .bytes(input))
     }

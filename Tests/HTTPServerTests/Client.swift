@@ -121,6 +121,32 @@ final class Client {
         }
     }
 
+    /// Reads the head of an answer.
+    func head() throws -> String {
+        while true {
+            if let end = received.firstRange(of: Array("\r\n\r\n".utf8)) {
+                let head = String(decoding: received[..<end.lowerBound], as: UTF8.self)
+                received.removeFirst(end.upperBound)
+                return head
+            }
+            try #require(try receive() > 0, "the connection ended within an answer's head")
+        }
+    }
+
+    /// Reads a part of a chunked body, and says how long it was: 0 at the end.
+    func chunk() throws -> Int {
+        while true {
+            if let end = received.firstRange(of: Array("\r\n".utf8)) {
+                let size = try #require(Int(String(decoding: received[..<end.lowerBound], as: UTF8.self), radix: 16))
+                if received.count >= end.upperBound + size + 2 {
+                    received.removeFirst(end.upperBound + size + 2)
+                    return size
+                }
+            }
+            try #require(try receive() > 0, "the connection ended within a chunk")
+        }
+    }
+
     /// Reads until the server closes; true if it did so without a byte more.
     func isClosed() throws -> Bool {
         if !received.isEmpty { return false }

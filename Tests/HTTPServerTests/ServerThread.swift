@@ -8,12 +8,14 @@ import Testing
 /// What a test's handler keeps between its calls, on the server's thread.
 final class Desk {
     var waiting: [Exchange] = []
+    var streams: [ResponseStream] = []
     var prepared: PreparedResponse?
 }
 
 /// A real server on a thread of its own, driven by an epoll loop as its owner drives it.
 final class ServerThread: Sendable {
     typealias Handler = @Sendable (Exchange, Desk) -> Void
+    typealias Bodies = @Sendable (Exchange, Desk) -> BodyDecision
     private typealias Work = @Sendable (HTTPServer, Desk) -> Bool
 
     /// How long any wait of a test may take before it fails.
@@ -34,7 +36,8 @@ final class ServerThread: Sendable {
 
     init(
         _ configuration: HTTPServerConfiguration = HTTPServerConfiguration(),
-        handler: @escaping Handler = { exchange, _ in exchange.respond(.make("hello")) }
+        handler: @escaping Handler = { exchange, _ in exchange.respond(.make("hello")) },
+        bodies: @escaping Bodies = { _, _ in .buffer }
     ) throws {
         let shared = Shared()
         self.shared = shared
@@ -43,7 +46,11 @@ final class ServerThread: Sendable {
         startThread {
             let desk = Desk()
             do throws(HTTPServerError) {
-                let server = try HTTPServer(configuration: configuration) { handler($0, desk) }
+                let server = try HTTPServer(
+                    configuration: configuration,
+                    bodies: { bodies($0, desk) },
+                    handler: { handler($0, desk) }
+                )
                 outcome.withLock { $0 = .success((server.port, server.address)) }
                 started.signal()
                 Self.loop(server, desk, shared)
@@ -121,6 +128,7 @@ final class ServerThread: Sendable {
         }
         server.stop()
         desk.waiting = []
+        desk.streams = []
     }
 }
 

@@ -111,7 +111,7 @@ import Testing
 
     @Test func `a run's input is its command's alone`() async throws {
         try await withService { fixture in
-            let specification = RunSpecification(command: ["cat"], standardInput: Array("secret".utf8))
+            let specification = RunSpecification(command: ["cat"], standardInput: .bytes(Array("secret".utf8)))
             let run = try fixture.service.submit(specification)
             let end = try #require(await fixture.end(of: run.id))
             #expect(end.standardOutput.content == .bytes(Array("secret".utf8)))

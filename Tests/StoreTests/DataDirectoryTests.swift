@@ -35,7 +35,7 @@ import Testing
         #expect(mkdir(folder.path + "/output", 0o700) == 0)
         for name in ["output/a.stdout", "sandglass.sqlite", "mine"] { try folder.makeFile(name, "kept") }
         try DataDirectory(path: folder.path).close()
-        #expect(ScratchFolder.names(in: folder.path) == ["lock", "mine", "output", "sandglass.sqlite"])
+        #expect(ScratchFolder.names(in: folder.path) == ["blobs", "lock", "mine", "output", "sandglass.sqlite"])
         #expect(ScratchFolder.names(in: folder.path + "/output") == ["a.stdout"])
     }
 
@@ -79,7 +79,7 @@ import Testing
         try folder.makeFile("sandglass-data/sandglass.sqlite", "kept")
         try folder.makeFile("sandglass-data/output/kept", "")
         try DataDirectory(temporaryIn: folder.path).close()
-        #expect(ScratchFolder.names(in: chosen) == ["lock", "output", "sandglass.sqlite"])
+        #expect(ScratchFolder.names(in: chosen) == ["blobs", "lock", "output", "sandglass.sqlite"])
         #expect(ScratchFolder.names(in: chosen + "/output") == ["kept"])
     }
 

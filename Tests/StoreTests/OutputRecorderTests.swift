@@ -92,3 +92,22 @@ extension OutputRecorder {
         [UInt8](repeating: 7, count: count).withUnsafeBytes { append($0) }
     }
 }
+
+extension OutputRecorderTests {
+    @Test func `what is kept can be read from any offset, in memory and in a file`() throws {
+        let folder = try ScratchFolder()
+        let recorder = OutputRecorder(path: folder.path + "/out")
+        var all: [UInt8] = []
+        for part in [1, 8000, 191, 100_000] {
+            let bytes = (0..<part).map { _ in UInt8.random(in: 0...255) }
+            bytes.withUnsafeBytes { recorder.append($0) }
+            all += bytes
+            #expect(recorder.count == all.count)
+            for offset in [0, 1, all.count / 2, all.count - 1, all.count, all.count + 1] {
+                var read = [UInt8](repeating: 0, count: 1000)
+                let count = try #require(read.withUnsafeMutableBytes { recorder.read(at: offset, into: $0) })
+                #expect(read.prefix(count) == all.dropFirst(offset).prefix(1000))
+            }
+        }
+    }
+}

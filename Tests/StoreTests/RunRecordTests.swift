@@ -42,7 +42,7 @@ struct RunRecordTests {
             command: ["sh", "-c", "", "ü\u{0}"],
             environment: ["A": "1", "": "é"],
             workingDirectory: "/tmp",
-            standardInput: (0...255).map { UInt8($0) },
+            standardInput: .bytes((0...255).map { UInt8($0) }),
             limits: Limits(timeout: .milliseconds(50), cpu: .seconds(3), memoryBytes: 1, processes: 2, outputBytes: 3),
             grace: .seconds(1),
             onOutputLimit: .kill,
@@ -52,11 +52,24 @@ struct RunRecordTests {
         )
         request.limits.diskBytes = 4
         request.limits.openFiles = 5
-        var reader = RecordReader(request.record)
-        let read = try RunSpecification(from: &reader)
+        request.files = [
+            RunFile(path: "a/b", content: [0, 255], isExecutable: true),
+            RunFile(path: "c", content: .blob(sha256: "ab")),
+        ]
+        let read = try RunSpecification(record: request.record)
+        #expect(read == request)
         #expect(read.record == request.record)
         #expect(read.command == request.command && read.limits.cpu == .seconds(3) && read.labels == request.labels)
+        request.standardInput = .blob(sha256: "cd")
+        #expect(try RunSpecification(record: request.record) == request)
+    }
+
+    @Test func `a request without files and blobs is what it was before there were any`() throws {
+        let request = RunSpecification(command: ["true"])
+        var reader = RecordReader(request.record)
+        _ = try RunSpecification(from: &reader)
         #expect(reader.isAtEnd)
+        #expect(try RunSpecification(record: request.record).files.isEmpty)
     }
 
     @Test func `a record that is cut anywhere is damage, not a crash`() {

@@ -63,7 +63,7 @@ class Document:
             for parameter in map(self.resolve, operation.get("parameters", [])):
                 self.check_media(f"{place} {parameter['name']}", parameter)
             if "requestBody" in operation:
-                if not self.check_media(place, operation["requestBody"]["content"]["application/json"]):
+                if not all(self.check_media(place, media) for media in operation["requestBody"]["content"].values()):
                     self.differ(place, "no example of a request")
             for status, response in operation["responses"].items():
                 for type, media in self.resolve(response).get("content", {}).items():

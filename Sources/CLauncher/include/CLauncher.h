@@ -40,6 +40,7 @@ enum sandglass_step {
     SANDGLASS_STEP_SYSTEM_CALL_FILTER,
     // A command.
     SANDGLASS_STEP_REQUEST,
+    SANDGLASS_STEP_FILES,
     SANDGLASS_STEP_FORK,
     SANDGLASS_STEP_STANDARD_STREAMS,
     SANDGLASS_STEP_LIMITS,
@@ -191,13 +192,15 @@ enum sandglass_slot_request_kind {
     SANDGLASS_SLOT_START = 1, // carries four descriptors: a memfd that holds the command, stdin, stdout, stderr
     SANDGLASS_SLOT_TERMINATE, // SIGTERM to everything in the slot
     SANDGLASS_SLOT_KILL,      // SIGKILL to everything in the slot
+    SANDGLASS_SLOT_BLOBS,     // carries up to SANDGLASS_BLOBS_AT_ONCE descriptors of what files are made of, after START
 };
+enum { SANDGLASS_BLOBS_AT_ONCE = 64 };
 struct sandglass_slot_request {
     uint32_t kind;
 };
 
-// The memfd starts with this; behind it stand NUL-terminated strings: the working directory, PATH's value,
-// the arguments, the environment. Their bytes end exactly where the memfd ends.
+// The memfd starts with this. Behind it stand the files' records, then NUL-terminated strings: the working directory, PATH's
+// value, the arguments, the environment, the files' paths below /box; then the contents of files that are no blobs.
 struct sandglass_command {
     uint32_t argument_count; // at least 1
     uint32_t environment_count;
@@ -206,6 +209,17 @@ struct sandglass_command {
     uint64_t memory_bytes;     // of the run together
     uint64_t cpu_nanoseconds;  // of the run together
     uint64_t file_bytes;       // RLIMIT_FSIZE
+    uint32_t file_count;       // to be made before it starts
+    uint32_t blob_count;       // descriptors that follow for them
+    uint64_t text_bytes;       // where the contents begin
+};
+
+// A file to be made: parent folders come with it, and nothing is at its path yet.
+struct sandglass_file {
+    uint64_t offset; // in the memfd, or in the blob
+    uint64_t length;
+    int32_t blob;    // which of the descriptors that follow, or -1: the memfd
+    uint32_t mode;   // its permissions
 };
 
 // slot → server.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/eventfd.h>
@@ -12,12 +13,14 @@
 // accept4(2), close-on-exec and non-blocking.
 int sandglass_accept(int listener, void *address, uint32_t *length);
 
-// tcp(7), TCP_INFO: how many bytes the other side has acknowledged, how many came from it, and how many milliseconds ago the
+// tcp(7), TCP_INFO and SIOCOUTQ: how many bytes the other side has acknowledged, how many came from it, and how many milliseconds ago the
 // last of them came. 0, or -1 with errno.
 struct sandglass_tcp_progress {
     uint64_t acknowledged;
     uint64_t received;
     uint32_t milliseconds_since_data;
+    // Bytes that the other side has not acknowledged, sent or not (SIOCOUTQ, tcp(7)).
+    uint32_t waiting;
 };
 int sandglass_tcp_progress(int socket, struct sandglass_tcp_progress *progress);
 
@@ -83,3 +86,10 @@ int sandglass_has_attribute(const char *path, const char *name);
 
 // The ABI of landlock(7), or -1 with errno.
 int sandglass_landlock_abi(void);
+
+/// CLOCK_MONOTONIC in nanoseconds. Swift's view of timespec depends on which module it has met first.
+int64_t sandglass_monotonic_nanoseconds(void);
+
+/// Waits until a condition that goes by CLOCK_MONOTONIC is signalled, or so many milliseconds are over (pthread_cond_timedwait(3)).
+/// Returns 0 if it was signalled.
+int sandglass_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t milliseconds);

@@ -73,11 +73,38 @@ final class HTTPClient {
         var answer = HTTPAnswer(head: String(decoding: received[..<end.lowerBound], as: UTF8.self))
         received.removeFirst(end.upperBound)
         if head { return answer }
+        if answer.headers["transfer-encoding"] == "chunked" {
+            while let chunk = try chunk() { answer.body += chunk }
+            return answer
+        }
         let length = answer.headers["content-length"].flatMap { Int($0) } ?? 0
         while received.count < length { try receive() }
         answer.body = Array(received[..<length])
         received.removeFirst(length)
         return answer
+    }
+
+    /// Reads the next part of a chunked body; `nil` at its end.
+    func chunk() throws -> [UInt8]? {
+        let line = Array("\r\n".utf8)
+        var end = received.firstRange(of: line)
+        while end == nil {
+            try receive()
+            end = received.firstRange(of: line)
+        }
+        guard let end, let size = Int(String(decoding: received[..<end.lowerBound], as: UTF8.self), radix: 16) else {
+            throw Broken(what: "chunk", number: 0)
+        }
+        while received.count < end.upperBound + size + 2 { try receive() }
+        let chunk = Array(received[end.upperBound..<end.upperBound + size])
+        received.removeFirst(end.upperBound + size + 2)
+        return chunk.isEmpty ? nil : chunk
+    }
+
+    /// Reads until the server closes.
+    func rest() -> [UInt8] {
+        while (try? receive()) != nil {}
+        return received
     }
 
     /// Whether bytes came, or the connection ended, within that time.
