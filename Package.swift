@@ -50,7 +50,7 @@ let package = Package(
         .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
         .target(name: "Digests", dependencies: ["CNettle"], swiftSettings: swiftSettings),
         .target(name: "Runs", swiftSettings: swiftSettings),
-        .target(name: "Locks", swiftSettings: swiftSettings),
+        .target(name: "Locks", dependencies: ["CLinux"], swiftSettings: swiftSettings),
         // Its core only: the rest of swift-metrics needs Foundation.
         .target(
             name: "Prometheus",

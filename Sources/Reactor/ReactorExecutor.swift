@@ -16,7 +16,8 @@ final class ReactorExecutor: SerialExecutor {
     init() {
         bell = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
         precondition(bell >= 0, "eventfd: \(SystemError("eventfd"))")
-        startThread()
+        // It lives as long as the process (`Reactor.shared`), and so does its thread.
+        _ = NamedThread("reactor") { [self] in run() }
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -34,27 +35,8 @@ final class ReactorExecutor: SerialExecutor {
     /// Relaxed: a thread can only find its own number here if it has written it itself.
     private var isOnThread: Bool { thread.load(ordering: .relaxed) == pthread_self() }
 
-    private func startThread() {
-        var thread = pthread_t()
-        // SAFETY: the executor lives as long as the process (`Reactor.shared`), and so does its thread.
-        let context = Unmanaged.passRetained(self).toOpaque()
-        let error = pthread_create(
-            &thread,
-            nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<ReactorExecutor>.fromOpaque(context).takeUnretainedValue().run()
-            },
-            context
-        )
-        precondition(error == 0, "pthread_create: \(SystemError("pthread_create", number: error))")
-    }
-
     private func run() -> Never {
         thread.store(pthread_self(), ordering: .relaxed)
-        sandglass_name_thread("reactor")
-        // Signals are for the program's other threads, and a pipe that nobody reads is an error here and not a signal.
-        sandglass_block_signals()
         Reactor.assumeIsolated { EventLoop.shared.listen(to: bell) }
         while true {
             runJobs()

@@ -1,6 +1,6 @@
-internal import CLinux
 internal import DequeModule
 internal import Glibc
+internal import Locks
 
 /// The threads on which blobs are written: a disk that is busy holds up nobody else.
 final class BlobThreads: @unchecked Sendable {
@@ -15,7 +15,7 @@ final class BlobThreads: @unchecked Sendable {
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var jobs = Deque<Job>()
     private var isClosing = false
-    private var threads: [pthread_t] = []
+    private var threads: [NamedThread] = []
 
     init() {
         pthread_mutex_init(mutex, nil)
@@ -32,26 +32,7 @@ final class BlobThreads: @unchecked Sendable {
     /// Starts the threads, which have the privileges that their maker has then.
     func start() {
         guard threads.isEmpty else { return }
-        for _ in 0..<Self.count {
-            var thread = pthread_t()
-            // SAFETY: ``close()`` waits for the thread before it lets go of what is retained here.
-            let context = Unmanaged.passRetained(self).toOpaque()
-            let error = pthread_create(
-                &thread,
-                nil,
-                { context in
-                    guard let context else { return nil }
-                    sandglass_name_thread("blobs")
-                    sandglass_block_signals()
-                    // SAFETY: see above.
-                    Unmanaged<BlobThreads>.fromOpaque(context).takeUnretainedValue().work()
-                    return nil
-                },
-                context
-            )
-            precondition(error == 0, "pthread_create: \(String(cString: strerror(error)))")
-            threads.append(thread)
-        }
+        threads = (0..<Self.count).map { _ in NamedThread("blobs") { [self] in work() } }
     }
 
     /// Has something done, after all that was wished for before has begun.
@@ -68,11 +49,7 @@ final class BlobThreads: @unchecked Sendable {
         isClosing = true
         pthread_mutex_unlock(mutex)
         pthread_cond_broadcast(condition)
-        for thread in threads {
-            pthread_join(thread, nil)
-            // SAFETY: what `start()` retained for this thread, which is over.
-            Unmanaged.passUnretained(self).release()
-        }
+        for thread in threads { thread.join() }
         if threads.isEmpty { work() }
         threads = []
     }

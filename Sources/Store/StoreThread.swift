@@ -1,6 +1,7 @@
 internal import CLinux
 internal import CoreMetrics
 internal import Glibc
+internal import Locks
 internal import Runs
 
 /// The thread on which the database is read and written.
@@ -25,7 +26,7 @@ final class StoreThread: @unchecked Sendable {
     /// The time between two looks at what has become too old.
     private static let pruneMilliseconds = 60_000
 
-    // SAFETY: all variables are reached under the mutex alone, but for these: `thread` and `isStarted` by the store's owner, who
+    // SAFETY: all variables are reached under the mutex alone, but for these: `thread` by the store's owner, who
     // starts and closes it from one thread at a time, and the database by the thread, or by the owner where there is none.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -38,8 +39,7 @@ final class StoreThread: @unchecked Sendable {
     private var lastFailure: StoreError?
     private var forgotten: @Sendable ([RunID]) -> Void = { _ in }
     private var tidy: @Sendable () -> Void = {}
-    private var thread = pthread_t()
-    private var isStarted = false
+    private var thread: NamedThread?
     /// `nil` once the thread is over: then the file is closed.
     private var database: RunDatabase?
     private let running: RunningTable
@@ -60,24 +60,8 @@ final class StoreThread: @unchecked Sendable {
 
     /// Starts the thread, which has the privileges that its maker has then.
     func start() {
-        guard !isStarted else { return }
-        isStarted = true
-        // SAFETY: ``close()`` waits for the thread before it lets go of what is retained here.
-        let context = Unmanaged.passRetained(self).toOpaque()
-        let error = pthread_create(
-            &thread,
-            nil,
-            { context in
-                guard let context else { return nil }
-                sandglass_name_thread("store")
-                sandglass_block_signals()
-                // SAFETY: see above.
-                Unmanaged<StoreThread>.fromOpaque(context).takeUnretainedValue().work()
-                return nil
-            },
-            context
-        )
-        precondition(error == 0, "pthread_create: \(String(cString: strerror(error)))")
+        guard thread == nil else { return }
+        thread = NamedThread("store") { [self] in work() }
     }
 
     deinit {
@@ -162,11 +146,9 @@ final class StoreThread: @unchecked Sendable {
         }
         guard isFirst else { return }
         // Nobody else has done it.
-        guard isStarted else { return work() }
+        guard let thread else { return work() }
         pthread_cond_signal(condition)
-        pthread_join(thread, nil)
-        // SAFETY: what `start()` retained, once; the thread that used it is over.
-        Unmanaged.passUnretained(self).release()
+        thread.join()
     }
 
     // MARK: The thread
