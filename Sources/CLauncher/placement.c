@@ -61,11 +61,13 @@ static int place(const struct sandglass_file *file, const char *name, int from) 
 
 // Async-signal-safe.
 struct sandglass_failure sandglass_files_place(
-    const struct sandglass_file *files, char **paths, uint32_t count, int memory, const int *descriptors
+    const struct sandglass_file *files, char **paths, uint32_t count, const struct sandglass_blobs *blobs
 ) {
     for (uint32_t i = 0; i < count; i++) {
-        int from = files[i].blob < 0 ? memory : descriptors[files[i].blob];
-        if (place(&files[i], paths[i], from) < 0) return sandglass_failed(SANDGLASS_STEP_FILES, (int32_t)i);
+        int32_t number = files[i].blob - blobs->first;
+        if (number < 0 || number >= blobs->count) continue;
+        if (place(&files[i], paths[i], blobs->descriptors[number]) < 0)
+            return sandglass_failed(SANDGLASS_STEP_FILES, (int32_t)i);
     }
     return sandglass_no_failure();
 }

@@ -5,17 +5,15 @@
 #include "identity.h"
 #include "landlock.h"
 #include "network.h"
-#include "placement.h"
+#include "request.h"
 #include "root.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 // The slot's descriptors, beside 0 to 2 on /dev/null.
@@ -112,99 +110,6 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan, const 
 
 // MARK: Starting the command
 
-// Takes the next string of the command's text. NULL when there is none.
-static char *next_string(char **at, const char *end) {
-    char *string = *at;
-    char *terminator = string < end ? memchr(string, '\0', (size_t)(end - string)) : NULL;
-    if (!terminator) return NULL;
-    *at = terminator + 1;
-    return string;
-}
-
-static bool take_strings(char **vector, uint32_t count, char **at, const char *end) {
-    for (uint32_t i = 0; i < count; i++) {
-        vector[i] = next_string(at, end);
-        if (!vector[i]) return false;
-    }
-    vector[count] = NULL;
-    return true;
-}
-
-// What the memfd says beside the command itself.
-struct request {
-    const struct sandglass_command *header;
-    const struct sandglass_file *files;
-    char **paths; // of the files
-    int *blobs;   // their descriptors, still to come
-};
-
-// Reads the memfd into `command` and `request`. The mappings are left to the slot's end: it has no second command.
-static bool read_command(int file, struct sandglass_prepared_command *command, struct request *request) {
-    struct stat status;
-    if (fstat(file, &status) < 0) return false;
-    size_t length = (size_t)status.st_size;
-    errno = EBADMSG;
-    if (length < sizeof(struct sandglass_command)) return false;
-    char *text = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
-    if (text == MAP_FAILED) return false;
-
-    const struct sandglass_command *header = (const void *)text;
-    size_t records = (size_t)header->file_count * sizeof(struct sandglass_file);
-    size_t pointers = (size_t)header->argument_count + header->environment_count + header->file_count + 3;
-    errno = EBADMSG;
-    if (header->argument_count == 0 || pointers > length + 3 || header->text_bytes > length
-        || records > header->text_bytes || header->blob_count > header->file_count)
-        return false;
-    char **vector = mmap(NULL, pointers * sizeof *vector + header->blob_count * sizeof(int), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (vector == MAP_FAILED) return false;
-
-    char *at = text + sizeof *header + records;
-    const char *end = text + header->text_bytes;
-    if (at > end) return false;
-    errno = EBADMSG;
-    command->working_directory = next_string(&at, end);
-    command->path = next_string(&at, end);
-    if (!command->working_directory || !command->path) return false;
-    command->arguments = vector;
-    command->environment = vector + header->argument_count + 1;
-    command->open_files = header->open_files;
-    command->processes = header->processes;
-    command->file_bytes = header->file_bytes;
-    command->cpu_seconds = header->cpu_nanoseconds / 1000000000u + (header->cpu_nanoseconds % 1000000000u != 0);
-    request->header = header;
-    request->files = (const void *)(text + sizeof *header);
-    request->paths = command->environment + header->environment_count + 1;
-    request->blobs = (void *)(vector + pointers);
-    for (uint32_t i = 0; i < header->file_count; i++) {
-        const struct sandglass_file *placed = &request->files[i];
-        if (placed->blob >= (int64_t)header->blob_count) return false;
-        if (placed->blob < 0 && (placed->offset > length || placed->length > length - placed->offset)) return false;
-    }
-    return take_strings(command->arguments, header->argument_count, &at, end)
-        && take_strings(command->environment, header->environment_count, &at, end)
-        && take_strings(request->paths, header->file_count, &at, end) && at == end;
-}
-
-// Makes the files of the run. Their blobs' descriptors come in packets of their own.
-static struct sandglass_failure place_files(const struct request *request, int memory) {
-    uint32_t blobs = request->header->blob_count;
-    for (uint32_t arrived = 0; arrived < blobs; arrived += SANDGLASS_BLOBS_AT_ONCE) {
-        struct sandglass_slot_request next = {0};
-        uint32_t left = blobs - arrived;
-        int wanted = left < SANDGLASS_BLOBS_AT_ONCE ? (int)left : SANDGLASS_BLOBS_AT_ONCE;
-        ssize_t received = sandglass_receive(CONTROL, &next, sizeof next, request->blobs + arrived, wanted);
-        // The server is gone.
-        if (received <= 0) _exit(0);
-        errno = EBADMSG;
-        if (received != sizeof next || next.kind != SANDGLASS_SLOT_BLOBS || request->blobs[arrived + (uint32_t)wanted - 1] < 0)
-            return sandglass_failed(SANDGLASS_STEP_REQUEST, -1);
-    }
-    struct sandglass_failure failure
-        = sandglass_files_place(request->files, request->paths, request->header->file_count, memory, request->blobs);
-    for (uint32_t i = 0; i < blobs; i++) close(request->blobs[i]);
-    return failure;
-}
-
 // Waits for the request to start; the slot may stand here for hours.
 static void receive_start(int descriptors[4]) {
     struct sandglass_slot_request request = {0};
@@ -234,8 +139,8 @@ static pid_t start_command(const struct sandglass_plan *plan, struct supervision
         .streams = {descriptors[1], descriptors[2], descriptors[3]},
         .nice = plan->command_nice,
     };
-    struct request request;
-    if (!read_command(descriptors[0], &command, &request)) give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
+    struct sandglass_request request;
+    if (!sandglass_request_read(descriptors[0], &command, &request)) give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
     const struct sandglass_command *header = request.header;
     if (sandglass_group_limit(&run->group, header->memory_bytes, header->processes) < 0)
         give_up(sandglass_failed(SANDGLASS_STEP_LIMITS, 0));
@@ -247,7 +152,7 @@ static pid_t start_command(const struct sandglass_plan *plan, struct supervision
     sandglass_group_begin(&run->group);
     // Within the limits of the run: what it is given is its own memory.
     if (header->file_count > 0) {
-        struct sandglass_failure failure = place_files(&request, descriptors[0]);
+        struct sandglass_failure failure = sandglass_request_place_files(&request, descriptors[0], CONTROL);
         if (failure.step) give_up(failure);
     }
     pid_t child = sandglass_command_start(&command);

@@ -64,14 +64,14 @@ public final class Execution {
     ///   - specification: what to run.
     ///   - launcher: who makes its slot.
     ///   - input: where its input comes from.
-    ///   - blob: where the blob with a digest can be opened; `nil` if it is not there.
+    ///   - blob: where the blob with a digest is; `nil` if it is not there.
     ///   - observer: who is told.
     /// - Throws: what goes wrong at once.
     public init(
         _ specification: RunSpecification,
         on launcher: Launcher,
         input: Input = .specification,
-        blob: (String) -> String? = { _ in nil },
+        blob: (String) -> BlobFile? = { _ in nil },
         observer: Observer
     ) throws(Failure) {
         self.specification = specification
@@ -88,7 +88,11 @@ public final class Execution {
             throw Failure(error)
         }
         do throws(SystemError) {
-            try start(input, try OpenBlobs(specification.blobs, blob))
+            try start(
+                input,
+                inputBlob: try GivenBlobs([specification.standardInput], blob),
+                fileBlobs: try GivenBlobs(specification.files.map(\.content), blob)
+            )
         } catch {
             // Nobody is told by an observer what is thrown here.
             slot.onReport = nil
@@ -117,7 +121,11 @@ public final class Execution {
 
     // MARK: Starting
 
-    private func start(_ input: Input, _ blobs: OpenBlobs) throws(SystemError) {
+    private func start(
+        _ input: Input,
+        inputBlob: GivenBlobs,
+        fileBlobs: GivenBlobs
+    ) throws(SystemError) {
         // Asks for its slot before anything else: the slot is being made while the rest is prepared here.
         slot.onReport = { [self] report in
             if case .started(let time) = report {
@@ -132,7 +140,7 @@ public final class Execution {
             }
             handle(.report(report))
         }
-        let standardInput = try openInput(input, blobs)
+        let standardInput = try openInput(input, inputBlob)
         let standardOutput = try openOutput(.standardOutput)
         let standardError = try openOutput(.standardError)
         let command = SlotCommand(
@@ -145,14 +153,15 @@ public final class Execution {
             cpu: cpuThatCanBeUsedUp,
             diskBytes: specification.limits.diskBytes,
             files: specification.files.map { file in
-                SlotFile(path: file.path, source: blobs.source(of: file.content), isExecutable: file.isExecutable)
+                SlotFile(path: file.path, source: fileBlobs.source(of: file.content), isExecutable: file.isExecutable)
             }
         )
         try slot.start(
             command,
             streams: [standardInput.raw, standardOutput.raw, standardError.raw],
-            blobs: specification.files.isEmpty ? [] : blobs.descriptors
+            blobCount: fileBlobs.count
         )
+        try fileBlobs.send(to: slot)
         armStart()
     }
 
@@ -176,7 +185,7 @@ public final class Execution {
         )
     }
 
-    private func openInput(_ input: Input, _ blobs: OpenBlobs) throws(SystemError) -> Descriptor {
+    private func openInput(_ input: Input, _ blobs: GivenBlobs) throws(SystemError) -> Descriptor {
         switch input {
         case .pipe(let raw): return Descriptor(owning: raw)
         case .specification:
@@ -191,7 +200,7 @@ public final class Execution {
             self.input = try InputFeed(
                 pipe: Descriptor(owning: ends[1]),
                 bytes: specification.standardInput.bytes ?? [],
-                file: try blobs.duplicate(of: specification.standardInput)
+                file: try blobs.open(specification.standardInput)
             )
             return readEnd
         }

@@ -234,7 +234,7 @@ final class Connections {
         if let next = times.nextLook(at: connection, now: now) { lookAgain(at: next) }
         if halfClosed.contains(connection.socket) { unsettled.insert(connection.socket) }
         hasResumed = true
-        MicroHTTPD.resumeReading(connection.handle)
+        MicroHTTPD.resumeAsItWas(connection.handle)
     }
 
     /// Hands a complete request to the handler; true if it is unanswered and has to be suspended.
@@ -436,7 +436,7 @@ final class Connections {
     /// Resumes all who wait, unanswered: MHD aborts the process if it is stopped while one is suspended.
     func abandonAll() {
         isStopping = true
-        for exchange in paused.values { MicroHTTPD.resumeReading(exchange.connection.handle) }
+        for exchange in paused.values { MicroHTTPD.resumeAsItWas(exchange.connection.handle) }
         paused = [:]
         for exchange in waiting.values {
             guard !exchange.hasStream else {

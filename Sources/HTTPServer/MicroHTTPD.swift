@@ -107,13 +107,10 @@ struct MicroHTTPD {
         MHD_suspend_connection(connection)
     }
 
-    /// Resumes a connection whose answer is being sent: MHD goes on with that, and reads nothing.
+    /// Resumes a connection: MHD goes on with what it did, which is to read a body or to send an answer.
     static func resumeAsItWas(_ connection: OpaquePointer) {
         MHD_resume_connection(connection)
     }
-
-    /// Resumes a connection whose body goes on.
-    static func resumeReading(_ connection: OpaquePointer) { MHD_resume_connection(connection) }
 
     /// Makes MHD's own form of an answer, to be released; nil if it cannot be one.
     static func make(_ response: Response) -> OpaquePointer? {

@@ -53,14 +53,12 @@ enum LauncherWire {
         try send(sandglass_slot_request(kind: SANDGLASS_SLOT_START.rawValue), [command] + streams, to: socket)
     }
 
+    /// How many descriptors one packet has.
+    static let blobsAtOnce = Int(SANDGLASS_BLOBS_AT_ONCE)
+
     /// Sends what files are made of, behind the start.
     static func sendBlobs(_ blobs: [Int32], to socket: Int32) throws(SystemError) {
-        var rest = blobs[...]
-        while !rest.isEmpty {
-            let packet = rest.prefix(Int(SANDGLASS_BLOBS_AT_ONCE))
-            try send(sandglass_slot_request(kind: SANDGLASS_SLOT_BLOBS.rawValue), Array(packet), to: socket)
-            rest = rest.dropFirst(packet.count)
-        }
+        try send(sandglass_slot_request(kind: SANDGLASS_SLOT_BLOBS.rawValue), blobs, to: socket)
     }
 
     static func sendTerminate(to socket: Int32) throws(SystemError) {

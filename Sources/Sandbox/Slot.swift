@@ -52,15 +52,15 @@ public final class Slot {
     /// - Parameters:
     ///   - command: what to run.
     ///   - streams: three descriptors.
-    ///   - blobs: the descriptors that its files name by their index; read from their starts, whatever their offsets are.
+    ///   - blobCount: how many descriptors its files name by their index. It waits until ``send(blobs:)`` has sent them all.
     /// - Throws: which system call failed, and how.
-    public func start(_ command: SlotCommand, streams: [Int32], blobs: [Int32] = []) throws(SystemError) {
+    public func start(_ command: SlotCommand, streams: [Int32], blobCount: Int = 0) throws(SystemError) {
         precondition(streams.count == 3, "a command has three standard streams")
         guard let socket = control?.raw else { return }
         let memory = sandglass_memfd("command")
         guard memory >= 0 else { throw SystemError("memfd_create") }
         let file = Descriptor(owning: memory)
-        let bytes = LauncherWire.encode(command, blobCount: blobs.count)
+        let bytes = LauncherWire.encode(command, blobCount: blobCount)
         var done = 0
         while done < bytes.count {
             let written = bytes.withUnsafeBytes { bytes in
@@ -70,6 +70,17 @@ public final class Slot {
             done += written
         }
         try LauncherWire.sendStart(command: file.raw, streams: streams, to: socket)
+    }
+
+    /// How many descriptors are sent at once, but for the last ones.
+    public static let blobsAtOnce = LauncherWire.blobsAtOnce
+
+    /// Sends descriptors that files are made of, in their order; each is read from its start, whatever its offset is.
+    ///
+    /// - Parameter blobs: the next ``blobsAtOnce``, or the last ones; the caller closes its own.
+    /// - Throws: which system call failed, and how.
+    public func send(blobs: [Int32]) throws(SystemError) {
+        guard let socket = control?.raw else { return }
         try LauncherWire.sendBlobs(blobs, to: socket)
     }
 

@@ -373,7 +373,8 @@ public final class RunService {
                 queued.request,
                 on: launcher,
                 blob: { [store] digest in
-                    SHA256Digest(hexadecimal: digest).flatMap { store.blobs.find($0, for: nil) }?.path
+                    let found = SHA256Digest(hexadecimal: digest).flatMap { store.blobs.find($0, for: nil) }
+                    return found.map { BlobFile(path: $0.path, bytes: $0.bytes) }
                 },
                 observer: observer
             )
