@@ -21,6 +21,7 @@ public final class RunService {
     private let logger: Logger
     private let metrics: ServiceMetrics
     private let readiness: ReadinessCheck
+    private let collector: ArtifactCollector
     private var refusals: RefusalLog
 
     private var ids: RunIDGenerator
@@ -75,6 +76,7 @@ public final class RunService {
         self.enforcement = enforcement
         self.logger = logger
         self.metrics = metrics
+        collector = ArtifactCollector(store.blobs, limits.artifacts)
         readiness = ReadinessCheck(launcher: launcher, store: store)
         refusals = RefusalLog(logger)
         ids = RunIDGenerator(after: store.newest)
@@ -191,10 +193,12 @@ public final class RunService {
             let missing = store.blobs.hold(digests, by: run.id, for: seesAllBlobs ? nil : principal, owner: principal)
             guard missing.isEmpty else { throw .missingBlobs(missing.map(\.hexadecimal)) }
         }
-        // Input, files and environment are the command's alone: what is remembered of the run does without them.
+        // Input, files and environment are the command's alone, and what is to be kept is told by what was kept: what is
+        // remembered of the run does without them.
         var remembered = specification
         remembered.standardInput = .empty
         remembered.files = []
+        remembered.artifacts = []
         remembered.environment = [:]
         remembered.trace = nil
         let new = Run(
@@ -246,8 +250,8 @@ public final class RunService {
         guard let stored = store.run(id), Self.sees(principal, stored), stored.run.state != .finished else {
             return find(id, for: principal) { completion($0.map { $0.map(CancelAnswer.finished) ?? .unknown }) }
         }
-        if let execution = active[id]?.execution {
-            execution.cancel()
+        if let run = active[id] {
+            run.cancel()
         } else if let run = queue.remove(of: stored.principal, where: { $0.id == id }) {
             queuedBytes -= run.bytes
             finish(id, .cancelled(nil), usage: nil)
@@ -324,7 +328,7 @@ public final class RunService {
     }
 
     private func cancelActive() {
-        for run in active.values { run.execution?.cancel() }
+        for run in active.values { run.cancel() }
     }
 
     private func reportIdle() {
@@ -362,7 +366,7 @@ public final class RunService {
         let observer = Execution.Observer(
             started: { [weak self] in self?.change(id) { $0.commandStarted(at: .now) } },
             output: { stream, part in run.keep(part, of: stream) },
-            ended: { [weak self] conclusion in self?.ended(id, conclusion) }
+            ended: { [weak self] conclusion in self?.ended(id, conclusion, queued.request.artifacts) }
         )
         metrics.queueWait.recordNanoseconds(run.queued.wholeNanoseconds)
         do {
@@ -392,7 +396,18 @@ public final class RunService {
         return run
     }
 
-    private func ended(_ id: RunID, _ conclusion: Conclusion) {
+    /// Its command has ended, and every process of it is gone: it is over once what it has left is collected.
+    private func ended(_ id: RunID, _ conclusion: Conclusion, _ globs: [Glob]) {
+        guard !globs.isEmpty, let run = active[id] else { return close(id, conclusion, .none) }
+        guard let files = conclusion.leftFiles else {
+            return close(id, conclusion, ArtifactCollector.gone(conclusion.outcome))
+        }
+        run.collection = collector.collect(files, globs, of: id, owner: run.principal) { [weak self] artifacts in
+            self?.close(id, conclusion, artifacts)
+        }
+    }
+
+    private func close(_ id: RunID, _ conclusion: Conclusion, _ artifacts: CollectedArtifacts) {
         let run = remove(id)
         metrics.ended(conclusion, spawn: run?.execution?.spawnDuration)
         for failure in run?.failures ?? [] {
@@ -402,7 +417,9 @@ public final class RunService {
         run?.end()
         var usage = conclusion.usage
         usage?.queued = run?.queued
-        finish(id, conclusion.outcome, usage: usage, order: run?.order, traceID: run?.traceID)
+        finish(id, conclusion.outcome, usage: usage, artifacts, order: run?.order, traceID: run?.traceID)
+        // One that was not accepted after all.
+        if !artifacts.kept.isEmpty, store.run(id) == nil { store.abandon(id) }
         startWaiting()
         reportIdle()
     }
@@ -411,13 +428,15 @@ public final class RunService {
         _ id: RunID,
         _ outcome: Outcome,
         usage: Usage?,
+        _ artifacts: CollectedArtifacts = .none,
         order: OutputOrder? = nil,
         traceID: String? = nil
     ) {
         if case .internalError(let failure) = outcome {
             logger.error("a run failed inside the service", metadata: ["run": "\(id)", "error": "\(failure)"])
         }
-        change(id, order: order) { $0.finish(Run.Result(outcome: outcome, usage: usage, finishedAt: .now)) }
+        let result = Run.Result(outcome: outcome, usage: usage, finishedAt: .now, artifacts: artifacts)
+        change(id, order: order) { $0.finish(result) }
         shared.remove(id)
         let waiting = waiters.removeValue(forKey: id) ?? []
         let stored = store.run(id)
@@ -446,7 +465,7 @@ public final class RunService {
     private func abandon(_ id: RunID) {
         guard let stored = store.run(id) else { return }
         if let run = queue.remove(of: stored.principal, where: { $0.id == id }) { queuedBytes -= run.bytes }
-        active[id]?.execution?.cancel()
+        active[id]?.cancel()
         store.abandon(id)
         keys.remove(of: id)
         shared.remove(id)

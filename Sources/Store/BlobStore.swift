@@ -26,6 +26,18 @@ public final class BlobStore: Sendable {
         var next = 0
         /// Nothing that nobody holds is older than to be kept until then, in milliseconds since 1970.
         var nextCollection: Int64 = 0
+
+        /// A blob that is there has come once more: for whoever sent it, or for the run whose file it was.
+        mutating func take(_ file: IncomingBlob, _ digest: SHA256Digest) {
+            guard let run = file.holder else {
+                entries[digest]?.owners.insert(file.owner)
+                uploads -= 1
+                return
+            }
+            if entries[digest]?.holders.updateValue(file.owner, forKey: run) == nil {
+                holdings[run, default: []].append(digest)
+            }
+        }
     }
 
     /// A use is written down when the last one that was is so much older: who reads all the time does not write all the time.
@@ -135,13 +147,13 @@ public final class BlobStore: Sendable {
         return take()
     }
 
-    /// An upload has failed, or its client has gone.
+    /// A blob will not be whole: an upload has failed, say, or its client has gone.
     func giveUp(_ file: IncomingBlob, _ reserved: Int) {
         file.closeFile()
         folder.removeIncoming(file.number)
         state.withLock { state in
             state.room -= reserved
-            state.uploads -= 1
+            if file.holder == nil { state.uploads -= 1 }
             metrics.publish(state)
         }
     }
@@ -180,6 +192,54 @@ public final class BlobStore: Sendable {
         }
     }
 
+    // MARK: Files of runs
+
+    /// Has something done on a thread on which blobs are written, after all that was wished for before has begun.
+    public func perform(_ job: @escaping @Sendable () -> Void) { threads.perform(job) }
+
+    /// Begins to make a blob of a file that a run has left.
+    ///
+    /// - Parameters:
+    ///   - bytes: how many it has.
+    ///   - run: the run, which holds it from its end on.
+    ///   - principal: whose run it is.
+    /// - Returns: where its bytes go.
+    /// - Throws: why it is not taken.
+    public func keep(bytes: Int, of run: RunID, owner principal: String) throws(BlobError) -> RunBlob {
+        let room = BlobEntry.room(bytes)
+        guard reserve(room) else { throw .overQuota(limits.bytes) }
+        let number = state.withLock { state in
+            state.next += 1
+            return state.next
+        }
+        do throws(StoreError) {
+            let file = try IncomingBlob(folder, number: number, owner: principal, holder: run)
+            return RunBlob(self, file, bytes: bytes, reserved: room)
+        } catch {
+            state.withLock { $0.room -= room }
+            throw .notStored(error)
+        }
+    }
+
+    /// All of a run's file has been written.
+    func complete(_ file: IncomingBlob, for run: RunID, bytes: Int, _ reserved: Int) throws(StoreError) -> SHA256Digest
+    {
+        let digest = file.finish()
+        do throws(StoreError) {
+            if isDurable { try file.synchronize() }
+            file.closeFile()
+            _ = try arrive(file, digest, bytes, reserved)
+            if isDurable { try folder.synchronize(digest) }
+        } catch {
+            giveUp(file, reserved)
+            throw error
+        }
+        let now = Timestamp.now.millisecondsSince1970
+        // The run's own end comes behind it: should this fail, that is not remembered either.
+        thread.perform { try? $0.blobs.keep(digest, bytes: bytes, used: now, by: run, of: file.owner) }
+        return digest
+    }
+
     /// Puts the file in its place, or away if it is there already.
     private func arrive(
         _ file: IncomingBlob,
@@ -191,19 +251,18 @@ public final class BlobStore: Sendable {
         let result: Result<BlobArrival, StoreError> = state.withLock { state in
             if let entry = state.entries[digest] {
                 let isKnown = entry.owners.contains(file.owner)
-                state.entries[digest]?.owners.insert(file.owner)
+                state.take(file, digest)
                 state.entries[digest]?.used = now
                 state.entries[digest]?.savedUse = now
                 state.room -= reserved
-                state.uploads -= 1
                 return .success(isKnown ? .known : .created)
             }
             // Under the lock: the name is there if and only if the entry is.
             do throws(StoreError) { try folder.place(file.number, as: digest) } catch { return .failure(error) }
-            let entry = BlobEntry(bytes: bytes, used: now, savedUse: now, owners: [file.owner])
+            let entry = BlobEntry(bytes: bytes, used: now, savedUse: now, owners: [])
             state.entries[digest] = entry
+            state.take(file, digest)
             state.room += entry.room - reserved
-            state.uploads -= 1
             metrics.publish(state)
             return .success(.created)
         }
@@ -247,7 +306,7 @@ public final class BlobStore: Sendable {
 
     // MARK: Runs
 
-    /// Has a run hold blobs: they are kept as long as the run is remembered.
+    /// Has a run hold blobs that it is given: they are kept until it is finished.
     ///
     /// To be called before the run is inserted: what the run needs is remembered no later than the run.
     ///
@@ -273,6 +332,25 @@ public final class BlobStore: Sendable {
         guard missing.isEmpty, !digests.isEmpty else { return missing }
         thread.perform { try? $0.blobs.hold(digests, by: run, of: owner) }
         return []
+    }
+
+    /// A run is over: what it was given is not needed any more, and what it has kept is held as long as it is remembered.
+    func releaseInputs(of run: RunID, except artifacts: CollectedArtifacts) {
+        let now = Timestamp.now.millisecondsSince1970
+        let released: [SHA256Digest] = state.withLock { state in
+            guard let held = state.holdings[run] else { return [] }
+            let kept = Set(artifacts.kept.map(\.sha256))
+            let (still, released) = (
+                held.filter { kept.contains($0.hexadecimal) }, held.filter { !kept.contains($0.hexadecimal) }
+            )
+            for digest in released {
+                state.entries[digest]?.holders[run] = nil
+                state.entries[digest]?.used = now
+            }
+            state.holdings[run] = still.isEmpty ? nil : still
+            return released
+        }
+        if !released.isEmpty { thread.perform { try? $0.blobs.release(released, of: run) } }
     }
 
     /// Runs hold nothing any more: they are forgotten.
