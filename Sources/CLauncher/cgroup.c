@@ -288,13 +288,6 @@ int sandglass_group_limit(const struct sandglass_group *group, uint64_t memory_b
     return 0;
 }
 
-void sandglass_group_raise_memory(const struct sandglass_group *group, uint64_t memory_bytes) {
-    // The one on both first, which may not be the smaller.
-    if (sandglass_group_has(group, SANDGLASS_GROUP_SWAP_LIMIT))
-        write_number(SANDGLASS_GROUP_SWAP_LIMIT, memory_bytes + swap_slack);
-    if (sandglass_group_has(group, SANDGLASS_GROUP_MEMORY_LIMIT)) write_number(SANDGLASS_GROUP_MEMORY_LIMIT, memory_bytes);
-}
-
 void sandglass_group_begin(struct sandglass_group *group) {
     struct sandglass_group_reading now = sandglass_group_read(group);
     // What was in the group before its slot is not this run's; the slot itself, some 200 KiB, is. Something of what was

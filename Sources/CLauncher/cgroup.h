@@ -64,9 +64,6 @@ void sandglass_group_renew(const struct sandglass_cgroups *cgroups, uint32_t slo
 
 // In the slot, before its command starts.
 int sandglass_group_limit(const struct sandglass_group *group, uint64_t memory_bytes, uint64_t processes);
-// When nothing of the run is left: room for what the slot itself still does in a group that may be full. Of no effect where it
-// fails.
-void sandglass_group_raise_memory(const struct sandglass_group *group, uint64_t memory_bytes);
 // From here on it counts what the command uses.
 void sandglass_group_begin(struct sandglass_group *group);
 

@@ -23,9 +23,6 @@ enum { CONTROL = 3, CHILD_SIGNALS = 4 };
 // Orphans reaped before the slot looks at its control socket again: a fork bomb makes them without end.
 enum { REAPED_AT_ONCE = 64 };
 
-// Memory beyond the run's limit for what its slot does when the run is over.
-static const uint64_t retrieval_bytes = UINT64_C(16) << 20;
-
 // How often the slot looks for the kill that an OOM is followed by, a millisecond apart. It comes within microseconds, or
 // not at all when the victim was ending anyway.
 enum { OOM_LOOKS = 50 };
@@ -132,7 +129,6 @@ struct supervision {
     uint64_t cpu_nanoseconds; // that it may use, where the group counts them
     uint64_t cpu_seconds;     // that one process may use, by RLIMIT_CPU
     uint32_t processors;
-    uint64_t memory_bytes;
     bool keeps_files; // for the server, when it has ended
     int oom_looks;    // still to come
     struct sandglass_slot_report end;
@@ -154,7 +150,6 @@ static pid_t start_command(const struct sandglass_plan *plan, struct supervision
     if (sandglass_group_has(&run->group, SANDGLASS_GROUP_CPU_USAGE)) command.cpu_seconds++;
     run->cpu_nanoseconds = header->cpu_nanoseconds;
     run->cpu_seconds = command.cpu_seconds;
-    run->memory_bytes = header->memory_bytes;
     run->keeps_files = header->keeps_files != 0;
     run->processors = plan->processors > 0 ? plan->processors : 1;
     sandglass_group_begin(&run->group);
@@ -220,7 +215,6 @@ static _Noreturn void finish(struct supervision *run) {
     struct sandglass_group_reading now = sandglass_group_read(&run->group);
     sandglass_group_account(&run->group, &now, usage);
     run->end.kind = SANDGLASS_SLOT_ENDED;
-    if (run->keeps_files) sandglass_group_raise_memory(&run->group, run->memory_bytes + retrieval_bytes);
     report(&run->end);
     if (run->keeps_files) sandglass_retrieval_serve(CONTROL);
     _exit(0);
