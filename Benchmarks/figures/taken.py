@@ -1,7 +1,7 @@
 """Which function takes which figure, in the order of the table. The first line of its
 documentation is what the user reads while it is being taken."""
 
-from . import containment, deadlines, leftovers, memory, promises, speed, verdicts
+from . import blobs, containment, deadlines, leftovers, live, memory, promises, speed, verdicts
 
 TAKEN = {
     "P1": speed.latency,
@@ -14,6 +14,9 @@ TAKEN = {
     "P8": deadlines.loaded,
     "P9": memory.idle,
     "P11": speed.many_in_flight,
+    "B1": blobs.transfer,
+    "L1": live.latency,
+    "L2": live.followers,
     "C1": verdicts.contradictions,
     "C2": verdicts.early_kills,
     "C3": leftovers.left_behind,

@@ -23,27 +23,31 @@ struct BlobFolder: Sendable {
         }
     }
 
-    /// Leaves the blobs that are remembered, and whose files are whole, and no others.
+    /// Goes through the files that are there.
     ///
-    /// - Parameter entries: those that are remembered.
-    /// - Returns: those of them that are not there.
-    func compare(with entries: [SHA256Digest: BlobEntry]) -> [SHA256Digest] {
-        var found: Set<SHA256Digest> = []
+    /// - Returns: those that are named as blobs are, with their sizes, `nil` for what is no file; what has another name is removed.
+    func survey() -> [SHA256Digest: Int?] {
+        var found: [SHA256Digest: Int?] = [:]
         for folder in DataDirectory.names(in: path) where folder.utf8.count == 2 && folder != ".." {
             for name in DataDirectory.names(in: "\(path)/\(folder)") where name != "." && name != ".." {
-                let file = "\(path)/\(folder)/\(name)"
-                var status = stat()
-                if let digest = SHA256Digest(hexadecimal: name), let entry = entries[digest],
-                    lstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, Int(status.st_size) == entry.bytes
-                {
-                    found.insert(digest)
+                if let digest = SHA256Digest(hexadecimal: name), digest.hexadecimal == name, name.hasPrefix(folder) {
+                    found.updateValue(size(of: digest), forKey: digest)
                 } else {
-                    unlink(file)
+                    unlink("\(path)/\(folder)/\(name)")
                 }
             }
         }
-        return entries.keys.filter { !found.contains($0) }
+        return found
     }
+
+    /// How many bytes a blob's file has, if it is there and is one.
+    func size(of digest: SHA256Digest) -> Int? {
+        var status = stat()
+        guard lstat(path(of: digest), &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int(status.st_size)
+    }
+
+    func remove(_ digest: SHA256Digest) { unlink(path(of: digest)) }
 
     /// Puts a file that is whole into its place, over one that is there.
     func place(_ number: Int, as digest: SHA256Digest) throws(StoreError) {

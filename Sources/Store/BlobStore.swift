@@ -22,17 +22,23 @@ public final class BlobStore: Sendable {
         /// What blobs take, and what is set aside for those that are coming.
         var room: Int
         var uploads = 0
+        var uploadsOf: [String: Int] = [:]
         /// The name of the next file in `incoming`.
         var next = 0
         /// Nothing that nobody holds is older than to be kept until then, in milliseconds since 1970.
         var nextCollection: Int64 = 0
 
+        mutating func endUpload(of principal: String) {
+            uploads -= 1
+            let others = (uploadsOf[principal] ?? 1) - 1
+            uploadsOf[principal] = others > 0 ? others : nil
+        }
+
         /// A blob that is there has come once more: for whoever sent it, or for the run whose file it was.
         mutating func take(_ file: IncomingBlob, _ digest: SHA256Digest) {
             guard let run = file.holder else {
                 entries[digest]?.owners.insert(file.owner)
-                uploads -= 1
-                return
+                return endUpload(of: file.owner)
             }
             if entries[digest]?.holders.updateValue(file.owner, forKey: run) == nil {
                 holdings[run, default: []].append(digest)
@@ -76,19 +82,34 @@ public final class BlobStore: Sendable {
     /// Begins to work, with the privileges that the caller has now: the folder may have been in the hands of a service that had no
     /// more, and is not walked with any other.
     ///
-    /// What is in the folder without being remembered is removed, and what is remembered without being there is forgotten.
+    /// What is in the folder without being remembered is removed, and what is remembered without being there is forgotten, in the
+    /// background: there may be many.
     func start() {
         folder.clearIncoming()
+        state.withLock { metrics.publish($0) }
+        threads.start()
+        threads.perform { [self] in compare() }
+    }
+
+    private func compare() {
+        let found = folder.survey()
         state.withLock { state in
-            let missing = folder.compare(with: state.entries)
-            for digest in missing {
-                guard let entry = state.entries.removeValue(forKey: digest) else { continue }
+            // What differs is looked at once more, under the lock: it may have come since.
+            for (digest, size) in found where state.entries[digest]?.bytes != size {
+                if let entry = state.entries[digest], entry.bytes == folder.size(of: digest) { continue }
+                folder.remove(digest)
+            }
+            let missing = state.entries.filter { digest, entry in
+                found[digest] != .some(entry.bytes) && folder.size(of: digest) != entry.bytes
+            }
+            for (digest, entry) in missing {
+                state.entries[digest] = nil
                 state.room -= entry.room
             }
-            if !missing.isEmpty { thread.perform { try? $0.blobs.remove(missing) } }
+            let digests = Array(missing.keys)
+            if !digests.isEmpty { thread.perform { try? $0.blobs.remove(digests) } }
             metrics.publish(state)
         }
-        threads.start()
     }
 
     // MARK: Uploads
@@ -112,15 +133,18 @@ public final class BlobStore: Sendable {
         whenRoom: @escaping @Sendable () -> Void
     ) throws(BlobError) -> BlobUpload {
         let room = BlobEntry.room(bytes ?? 0)
+        // One of several leaves places for the others.
+        let own = principal.isEmpty ? limits.uploads : max(limits.uploads / 2, 1)
         let number: Int? = state.withLock { state in
-            guard state.uploads < limits.uploads else { return nil }
+            guard state.uploads < limits.uploads, state.uploadsOf[principal, default: 0] < own else { return nil }
             state.uploads += 1
+            state.uploadsOf[principal, default: 0] += 1
             state.next += 1
             return state.next
         }
-        guard let number else { throw .tooManyUploads(limits.uploads) }
+        guard let number else { throw .tooManyUploads(own) }
         guard reserve(room) else {
-            state.withLock { $0.uploads -= 1 }
+            state.withLock { $0.endUpload(of: principal) }
             throw .overQuota(limits.bytes)
         }
         do throws(StoreError) {
@@ -128,7 +152,7 @@ public final class BlobStore: Sendable {
             return BlobUpload(digest, self, file, reserved: room, whenRoom: whenRoom)
         } catch {
             state.withLock {
-                $0.uploads -= 1
+                $0.endUpload(of: principal)
                 $0.room -= room
             }
             throw .notStored(error)
@@ -156,7 +180,7 @@ public final class BlobStore: Sendable {
         folder.removeIncoming(file.number)
         state.withLock { state in
             state.room -= reserved
-            if file.holder == nil { state.uploads -= 1 }
+            if file.holder == nil { state.endUpload(of: file.owner) }
             metrics.publish(state)
         }
     }
