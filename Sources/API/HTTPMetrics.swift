@@ -17,6 +17,8 @@ final class HTTPMetrics {
     private let connections: Meter
     /// By method and status, made when they come up.
     private var requests: [Counter?]
+    /// The last of them: most requests are like the one before.
+    private var last: (method: String?, status: Int?, counter: Counter)?
 
     init(factory: any MetricsFactory) {
         self.factory = factory
@@ -35,10 +37,15 @@ final class HTTPMetrics {
 
     /// A request is over.
     func completed(_ request: CompletedRequest) {
-        counter(request.method, request.status).increment()
+        if let last, last.status == request.status, last.method == request.method {
+            last.counter.increment()
+        } else {
+            let counter = counter(request.method, request.status)
+            last = (request.method, request.status, counter)
+            counter.increment()
+        }
         responseBytes.increment(by: request.bodyBytes)
-        let (seconds, attoseconds) = request.duration.components
-        duration.recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        duration.recordNanoseconds(request.nanoseconds)
     }
 
     /// So many connections are open now.

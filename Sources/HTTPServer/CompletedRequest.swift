@@ -6,7 +6,9 @@ public struct CompletedRequest: Sendable {
     /// The method as sent; nil if the request was refused before it could be read.
     public let method: String?
     /// The path as sent, still percent-encoded, without the query; nil if it is none.
-    public let target: String?
+    public var target: String? { targetBytes.map { String(decoding: $0, as: UTF8.self) } }
+    /// The same in bytes: most are never written down.
+    let targetBytes: [UInt8]?
     /// The status of the answer; nil if there was none, because the client hung up or the server was stopped.
     public let status: Int?
     /// The bytes of the answer's body, 0 where none is sent, such as to HEAD.
@@ -16,7 +18,9 @@ public struct CompletedRequest: Sendable {
     /// Whether it never reached the handler.
     public let wasRefused: Bool
     /// From the end of the request line to the end of the answer, in CLOCK_MONOTONIC.
-    public let duration: Duration
+    public var duration: Duration { .nanoseconds(nanoseconds) }
+    /// The same in nanoseconds.
+    public let nanoseconds: Int64
     /// The client's address, as in ``Exchange/clientAddress``.
     public let clientAddress: String
     /// What the handler left in ``Exchange/note``.
@@ -28,12 +32,12 @@ extension CompletedRequest {
     init(unread answer: GivenAnswer, clientAddress: String) {
         self.init(
             method: nil,
-            target: nil,
+            targetBytes: nil,
             status: answer.status,
             bodyBytes: answer.bodyBytes,
             isWhole: true,
             wasRefused: true,
-            duration: .zero,
+            nanoseconds: 0,
             clientAddress: clientAddress,
             note: nil
         )

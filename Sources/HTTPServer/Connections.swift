@@ -8,6 +8,8 @@ internal import Glibc
 /// bytes, and never looks again). So all sockets are watched here too.
 final class Connections {
     let configuration: HTTPServerConfiguration
+    /// Whether somebody wants to know how requests end.
+    let tellsCompletions: Bool
     /// An epoll descriptor with all sockets: readable when somebody has hung up or wants to come in.
     let poll: Int32
     private let bodies: ((Exchange) -> BodyDecision)?
@@ -43,6 +45,7 @@ final class Connections {
         handler: @escaping (Exchange) -> Void
     ) throws(HTTPServerError) {
         self.configuration = configuration
+        tellsCompletions = configuration.onCompletion != nil
         self.bodies = bodies
         self.handler = handler
         times = TimeLimits(configuration: configuration)
@@ -329,7 +332,7 @@ final class Connections {
         }
         enter(.idle, connection)
         guard let onCompletion = configuration.onCompletion else { return }
-        if let request = intake.completed(isWhole: isWhole, at: MonotonicClock.now) { onCompletion(request) }
+        if let request = intake.completed(isWhole: isWhole, at: MonotonicClock.nanoseconds) { onCompletion(request) }
     }
 
     /// Makes an answer, or the one that says that this answer cannot be sent.

@@ -19,7 +19,7 @@ final class Intake {
     /// What is remembered of a request that was refused.
     struct Refusal {
         let method: String?
-        let target: String?
+        let target: [UInt8]?
         let answer: GivenAnswer
         /// Whether it was written without MHD, and so as a whole.
         var isWritten = false
@@ -29,16 +29,17 @@ final class Intake {
     /// Where its body goes or has gone, to be told of its end.
     var sink: (any BodySink)?
     /// When the request line had been read; nil if nobody wants to know.
-    let start: Duration?
+    ///
+    /// In nanoseconds of CLOCK_MONOTONIC.
+    let start: Int64?
     var stage: Stage
 
     init(
         target: UnsafeBufferPointer<UInt8>,
         connection: Connection,
-        configuration: HTTPServerConfiguration,
-        start: Duration?
+        mostBytes: Int,
+        start: Int64?
     ) {
-        let mostBytes = configuration.maximumTargetBytes
         self.connection = connection
         self.start = start
         guard target.count <= mostBytes else {
@@ -48,7 +49,7 @@ final class Intake {
         }
         do throws(RequestRefusal) {
             stage = .line(
-                .success(try RequestTarget(target, isEncrypted: configuration.isEncrypted)),
+                .success(try RequestTarget(target, isEncrypted: connection.owner.configuration.isEncrypted)),
                 targetBytes: target.count
             )
         } catch {
@@ -58,12 +59,12 @@ final class Intake {
 
     /// Takes note of an answer that was not the handler's.
     func refuse(with answer: GivenAnswer, isWritten: Bool) {
-        let (method, path): (String?, String?) =
+        let (method, path): (String?, [UInt8]?) =
             switch stage {
-            case .line(let target, _): (nil, try? target.get().target)
+            case .line(let target, _): (nil, try? target.get().bytes)
             case .body(let exchange), .streaming(let exchange, _, _), .draining(let exchange, _, _),
                 .handed(let exchange):
-                (exchange.request.method, exchange.request.target)
+                (exchange.request.method, exchange.request.location.bytes)
             case .refused(let refusal): (refusal.method, refusal.target)
             }
         stage = .refused(Refusal(method: method, target: path, answer: answer, isWritten: isWritten))
@@ -75,11 +76,11 @@ final class Intake {
     ///   - isWhole: Whether MHD has sent the whole answer, if it was MHD's to send.
     ///   - now: The time.
     /// - Returns: What is told of it.
-    func completed(isWhole: Bool, at now: Duration) -> CompletedRequest? {
+    func completed(isWhole: Bool, at now: Int64) -> CompletedRequest? {
         guard let start else { return nil }
         func result(
             _ method: String?,
-            _ target: String?,
+            _ target: [UInt8]?,
             _ answer: GivenAnswer?,
             isWhole: Bool,
             refused: Bool = true,
@@ -87,25 +88,25 @@ final class Intake {
         ) -> CompletedRequest {
             CompletedRequest(
                 method: method,
-                target: target,
+                targetBytes: target,
                 status: answer?.status,
                 bodyBytes: answer.map { Self.sentBytes($0, method) } ?? 0,
                 isWhole: answer != nil && isWhole,
                 wasRefused: refused,
-                duration: now - start,
+                nanoseconds: now - start,
                 clientAddress: connection.clientAddress,
                 note: note
             )
         }
         switch stage {
-        case .line(let target, _): return result(nil, try? target.get().target, nil, isWhole: false)
+        case .line(let target, _): return result(nil, try? target.get().bytes, nil, isWhole: false)
         case .body(let exchange), .streaming(let exchange, _, _), .draining(let exchange, _, _):
-            return result(exchange.request.method, exchange.request.target, nil, isWhole: false)
+            return result(exchange.request.method, exchange.request.location.bytes, nil, isWhole: false)
         case .refused(let refusal):
             let isWhole = isWhole || refusal.isWritten
             return result(refusal.method, refusal.target, refusal.answer, isWhole: isWhole)
         case .handed(let exchange):
-            let (method, target) = (exchange.request.method, exchange.request.target)
+            let (method, target) = (exchange.request.method, exchange.request.location.bytes)
             return result(method, target, exchange.answer, isWhole: isWhole, refused: false, note: exchange.note)
         }
     }

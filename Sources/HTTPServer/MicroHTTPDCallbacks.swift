@@ -31,12 +31,11 @@ enum MicroHTTPDCallbacks {
         guard let connections = connections(context), let target, let connection = connection(handle) else {
             return nil
         }
-        let configuration = connections.configuration
         let intake = Intake(
             target: text(target),
             connection: connection,
-            configuration: configuration,
-            start: configuration.onCompletion == nil ? nil : MonotonicClock.now
+            mostBytes: connections.configuration.maximumTargetBytes,
+            start: connections.tellsCompletions ? MonotonicClock.nanoseconds : nil
         )
         connections.began(intake, on: connection)
         if MicroHTTPD.keepsLinesInPlace { sandglass_mhd_hide_query(target) }

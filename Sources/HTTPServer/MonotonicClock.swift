@@ -1,10 +1,8 @@
-internal import Glibc
+internal import CLinux
 
 /// CLOCK_MONOTONIC, as a duration since some moment in the past.
 enum MonotonicClock {
-    static var now: Duration {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
-    }
+    static var nanoseconds: Int64 { sandglass_monotonic_nanoseconds() }
+
+    static var now: Duration { .nanoseconds(sandglass_monotonic_nanoseconds()) }
 }

@@ -39,7 +39,7 @@ struct Reception {
                 intake,
                 error,
                 method: String(decoding: head.method, as: UTF8.self),
-                target: try? target.get().target
+                target: try? target.get().bytes
             )
         }
     }
@@ -119,7 +119,7 @@ struct Reception {
             return connections.handle(exchange) ? .waits : .answered
         case .draining(let exchange, let refusal, _) where !intake.connection.hasLastWord:
             let request = exchange.request
-            refuse(intake, refusal, method: request.method, target: request.target)
+            refuse(intake, refusal, method: request.method, target: request.location.bytes)
             return .answered
         case .line, .refused, .draining, .handed:
             // Handed and asked about again: it was resumed without an answer, for its client hung up.
@@ -134,7 +134,7 @@ struct Reception {
     }
 
     /// Answers by way of MHD, which then closes the connection.
-    private func refuse(_ intake: Intake, _ refusal: RequestRefusal, method: String, target: String?) {
+    private func refuse(_ intake: Intake, _ refusal: RequestRefusal, method: String, target: [UInt8]?) {
         let response = connections.prepare(configuration.response(to: refusal))
         let answer = GivenAnswer(status: response.status, bodyBytes: response.bodyBytes)
         intake.stage = .refused(Intake.Refusal(method: method, target: target, answer: answer))

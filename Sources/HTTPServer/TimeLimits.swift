@@ -2,7 +2,18 @@ internal import CLinux
 
 /// How long each phase of a connection may last.
 struct TimeLimits {
-    let configuration: HTTPServerConfiguration
+    private let configuration: HTTPServerConfiguration
+    /// How often an answer's progress, and an idle connection's first byte, is looked for; `nil`: never.
+    ///
+    /// Worked out once: a division of durations costs more than the rest of what is done here for each request.
+    private let sendingLooks: Duration
+    private let idleLooks: Duration?
+
+    init(configuration: HTTPServerConfiguration) {
+        self.configuration = configuration
+        sendingLooks = configuration.sendTimeout / 2
+        idleLooks = configuration.headTimeout > .zero ? configuration.headTimeout / 2 : nil
+    }
 
     /// When a connection has taken too long; nil if it may take as long as it likes.
     func end(of connection: Connection) -> Duration? {
@@ -28,10 +39,10 @@ struct TimeLimits {
     func nextLook(at connection: Connection, now: Duration) -> Duration? {
         let end = end(of: connection)
         return switch connection.phase {
-        case .sending: end.map { min($0, now + configuration.sendTimeout / 2) }
-        case .idle where configuration.headTimeout > .zero:
-            min(end ?? .seconds(Int32.max), now + configuration.headTimeout / 2)
-        case .idle, .head, .body, .draining, .handled: end
+        case .sending: end.map { min($0, now + sendingLooks) }
+        case .idle:
+            if let idleLooks { min(end ?? .seconds(Int32.max), now + idleLooks) } else { end }
+        case .head, .body, .draining, .handled: end
         }
     }
 

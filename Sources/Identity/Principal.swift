@@ -4,6 +4,8 @@ public struct Principal: Sendable, Hashable {
     public let name: String
     /// What it may do.
     public let roles: Set<Role>
+    /// Whether it is an admin: asked of every request.
+    private let isAdmin: Bool
     /// How much it may have.
     public let limits: PrincipalLimits
 
@@ -11,6 +13,7 @@ public struct Principal: Sendable, Hashable {
     public init(name: String, roles: Set<Role>, limits: PrincipalLimits = PrincipalLimits()) {
         self.name = name
         self.roles = roles
+        isAdmin = roles.contains(.admin)
         self.limits = limits
     }
 
@@ -18,7 +21,7 @@ public struct Principal: Sendable, Hashable {
     public static let everybody = Principal(name: "", roles: [.admin])
 
     /// Whether it may do what a role allows; an admin may do everything.
-    public func may(_ role: Role) -> Bool { roles.contains(role) || roles.contains(.admin) }
+    public func may(_ role: Role) -> Bool { isAdmin || roles.contains(role) }
 
     /// Whether this can be a name: 1 to 64 letters, digits, dots, hyphens and underscores of ASCII.
     ///
