@@ -46,6 +46,12 @@ private func checkRequest(_ text: [UInt8], _ value: JSONValue?) {
     }
 }
 
+private func staysBelow(_ path: String) -> Bool {
+    let parts = path.utf8.split(separator: 0x2F, omittingEmptySubsequences: false)
+    return !path.utf8.contains(0) && path.utf8.count <= RunFile.longestPath
+        && !parts.contains { $0.isEmpty || $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }
+}
+
 private func checkRun(_ run: RunSpecification, _ maxima: RequestMaxima) {
     precondition((1...maxima.commandElements).contains(run.command.count) && run.command.first != "", "no command")
     let texts = run.command + run.environment.flatMap { [$0.key, $0.value] } + [run.workingDirectory]
@@ -53,6 +59,12 @@ private func checkRun(_ run: RunSpecification, _ maxima: RequestMaxima) {
     precondition(!run.environment.keys.contains { $0.isEmpty || $0.utf8.contains(0x3D) }, "no name of a variable")
     precondition(!run.labels.keys.contains { $0.isEmpty || $0.utf8.contains(0x3A) }, "a label that nobody can ask for")
     precondition(run.workingDirectory.utf8.first == 0x2F, "a path that is not absolute")
+    precondition(run.files.count <= maxima.files && Set(run.files.map { Array($0.path.utf8) }).count == run.files.count)
+    for path in run.files.map(\.path) + run.artifacts.map(\.text) { precondition(staysBelow(path), "a path that leads out") }
+    // However slow a pattern is made, it is looked at in no time.
+    let name = Array(String(repeating: "a", count: 255).unicodeScalars)
+    var place = GlobPlace(run.artifacts)
+    for _ in 0..<32 { place = place.match(name).below }
     precondition(run.limits.timeout > .zero && run.limits.timeout <= maxima.timeout, "a timeout out of bounds")
     precondition(run.grace >= .zero && run.grace <= maxima.grace, "a grace period out of bounds")
     precondition(run.limits.cpu > .zero && run.limits.cpu <= maxima.cpu, "processor time out of bounds")
