@@ -1,3 +1,4 @@
+import Digests
 import Foundation
 import Testing
 
@@ -58,6 +59,45 @@ import Testing
         #expect(try curl(url + "/healthz").end == .exited(60))
         #expect(try curl("--cacert", certificate, "--tls-max", "1.1", url + "/healthz").end == .exited(35))
         #expect(try curl("http://localhost:\(server.port)/healthz").end != .exited(0))
+        try server.stop()
+    }
+
+    @Test func `blobs go in and out, output is followed, and files are fetched by TLS`() throws {
+        let folder = try TemporaryFolder()
+        let (certificate, key) = try certificate(in: folder)
+        let server = try ServerProcess(
+            ["--tls-certificate", certificate, "--tls-key", key, "--concurrency", "1"],
+            scheme: "https"
+        )
+        let url = "https://localhost:\(server.port)"
+        func curl(_ arguments: String...) throws -> [UInt8] {
+            let finished = try ChildProcess(
+                ["curl", "--silent", "--show-error", "--fail", "--max-time", "60", "--cacert", certificate] + arguments
+            ).finish()
+            #expect(finished.end == .exited(0), "\(finished.diagnostics)")
+            return finished.output
+        }
+        func post(_ body: String, _ query: String) throws -> RunReply {
+            let answer = try curl("-H", "Content-Type: application/json", "-d", body, url + "/runs" + query)
+            return try JSONDecoder().decode(RunReply.self, from: Data(answer))
+        }
+        let content = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 7) }
+        try Data(content).write(to: URL(filePath: folder.path + "/content"))
+        let name = "sha256:\(SHA256Digest(of: content).hexadecimal)"
+        _ = try curl("--upload-file", folder.path + "/content", "\(url)/blobs/\(name)")
+        #expect(try curl("\(url)/blobs/\(name)") == content)
+        // It waits for its turn while its followers are there already.
+        let first = try post(#"{"command": ["sleep", "1"]}"#, "")
+        let run = try post(
+            #"{"command": ["sh", "-c", "cat; cp in out"], "stdin": {"blob": "\#(name)"}, "files": {"in": {"blob": "\#(name)"}},"#
+                + #" "artifacts": ["out"], "limits": {"outputBytes": 4000000}}"#,
+            ""
+        )
+        #expect(first.id != run.id)
+        #expect(try curl("\(url)/runs/\(run.id)/stdout?follow=true") == content)
+        let events = try curl("\(url)/runs/\(run.id)/events")
+        #expect(String(decoding: events.suffix(2000), as: UTF8.self).contains("event: end"))
+        #expect(try curl("\(url)/runs/\(run.id)/artifacts/out") == content)
         try server.stop()
     }
 
