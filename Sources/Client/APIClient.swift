@@ -66,7 +66,9 @@ public final class APIClient {
     ///
     /// - Parameters:
     ///   - id: which one.
-    ///   - wait: for so many seconds for its end, if it is not over.
+    ///   - seconds: how long to wait for its end, if it is not over.
+    /// - Returns: the run with its output.
+    /// - Throws: what keeps the server from being asked, and what it refuses.
     public func run(_ id: RunID, wait seconds: Int = 0) throws(ClientError) -> ReceivedRun {
         let query = seconds > 0 ? "?wait=\(seconds)" : ""
         return try run(Request(target: "/runs/\(id)\(query)", silence: .seconds(60 + seconds)))
@@ -77,6 +79,8 @@ public final class APIClient {
     /// - Parameters:
     ///   - id: which one.
     ///   - patience: how long to wait for its end.
+    /// - Returns: the run with its output.
+    /// - Throws: what keeps the server from being asked, and what it refuses.
     public func run(_ id: RunID, waitingFor patience: Duration) throws(ClientError) -> ReceivedRun {
         let end = MonotonicTime.now.advanced(by: patience)
         while true {
@@ -94,6 +98,7 @@ public final class APIClient {
     /// Where a run's output goes on this machine.
     ///
     /// - Parameter descriptor: such as 1.
+    /// - Returns: a port whose waits hear of this client's stop requests.
     public func port(_ descriptor: Int32) -> OutputPort { OutputPort(descriptor, stops) }
 
     /// Asks for a run's end.
@@ -101,6 +106,7 @@ public final class APIClient {
     /// While another request of this client is under way, too.
     ///
     /// - Parameter id: which one.
+    /// - Throws: what keeps the server from being asked, and what it refuses.
     public func cancel(_ id: RunID) throws(ClientError) {
         let request = Request(method: "POST", target: "/runs/\(id)/cancel", body: .bytes([]))
         _ = try send(request, by: try makeTransport())
@@ -110,6 +116,7 @@ public final class APIClient {
     /// client.
     ///
     /// - Parameter id: which run.
+    /// - Throws: `stopped` if there were two already.
     public func cancelOnStop(_ id: RunID) throws(ClientError) {
         stops.handler = { [self] signal throws(ClientError) in
             cancelSignal = signal
@@ -132,6 +139,8 @@ public final class APIClient {
     /// A page of runs, the newest first, and what leads to the next one.
     ///
     /// - Parameter query: what `GET /runs` takes, by name.
+    /// - Returns: the page.
+    /// - Throws: what keeps the server from being asked, and what it refuses.
     public func runs(_ query: [(name: String, value: String)]) throws(ClientError) -> RunPage {
         let items = query.map { "\($0.name)=\(PercentEncoding.encode($0.value))" }
         let target = "/runs" + (items.isEmpty ? "" : "?" + items.joined(separator: "&"))

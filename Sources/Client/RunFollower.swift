@@ -42,6 +42,8 @@ public struct RunFollower {
     /// The streams of which not all was kept, and so not all has come: more was written than `outputBytes`.
     ///
     /// - Parameter run: the run at its end.
+    /// - Returns: them, and how much of each was kept.
+    /// - Throws: what keeps the server from being asked.
     public func cutOff(_ run: ReceivedRun) throws(ClientError) -> [(stream: OutputStream, kept: Int)] {
         // A stream that is shorter than that is whole, and the server need not be asked.
         guard let most = run.mostOutputBytes, counts.values.contains(where: { $0 >= most }) || most == 0 else {

@@ -47,6 +47,7 @@ public enum RunText {
     /// - Parameters:
     ///   - run: which one.
     ///   - width: how many characters there are for it; `nil`: as many as it has.
+    /// - Returns: one line.
     public static func tableRow(_ run: ReceivedRun, width: Int?) -> String {
         let code = run.document["exitCode"]?.integer.map(String.init)
         // 2026-01-31T08:15:30.123Z: to the second.

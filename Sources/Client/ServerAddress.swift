@@ -50,7 +50,9 @@ public struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
             guard port.allSatisfy(\.isNumber), let number = UInt16(port), number > 0 else { return false }
         }
         if host.hasPrefix("[") {
-            return host.count > 3 && host.dropFirst().dropLast().allSatisfy { $0.isHexDigit || ":.%".contains($0) }
+            // Behind a percent sign stands a zone (RFC 6874).
+            let literal = host.dropFirst().dropLast().prefix { $0 != "%" }
+            return literal.count > 1 && literal.allSatisfy { $0.isHexDigit || ":.".contains($0) }
         }
         return !host.isEmpty && !host.contains(where: { "[]:".contains($0) })
     }

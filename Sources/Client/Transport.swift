@@ -22,6 +22,7 @@ final class Transport {
     ///   - caFile: PEM certificates to trust instead of the system's.
     ///   - agent: what the server is told about this program (RFC 9110 §10.1.5).
     ///   - stops: what a wait hears of.
+    /// - Throws: that there is no libcurl.
     init(
         _ address: ServerAddress,
         token: String?,
@@ -45,6 +46,7 @@ final class Transport {
     ///   - request: what to send.
     ///   - progress: told how many bytes of the request's body have been sent, again and again.
     ///   - receive: takes the parts of a successful answer's body as they come, if the request says so.
+    /// - Returns: the answer, with its body if that was not to be taken part by part.
     /// - Throws: `unreachable`, `brokenOff` and `untrusted`, and what `receive` and a stop request throw.
     func send(
         _ request: Request,

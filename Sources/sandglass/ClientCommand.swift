@@ -20,7 +20,8 @@ enum ClientCommand {
 
     /// Does what a command is for, and exits.
     ///
-    /// - Parameter body: what to do; its statuses are those for which it does not end by itself.
+    /// - Parameter body: what to do.
+    /// - Throws: that it was called wrongly.
     static func run(_ body: () throws(ClientError) -> Void) throws -> Never {
         do throws(ClientError) {
             try body()

@@ -4,7 +4,9 @@ internal import Settings
 enum ClientSetting {
     static let all = [server.description, tokenFile.description, caFile.description]
 
-    /// Holds a token. There is no flag for it: everybody may read the arguments of a process.
+    /// The variable that holds a token.
+    ///
+    /// There is no flag for it: everybody may read the arguments of a process.
     static let tokenVariable = "SANDGLASS_TOKEN"
 
     static let server = text(

@@ -2,11 +2,12 @@ internal import Runs
 
 /// What is said about an end whose exit status could be the command's own, or that says too little.
 enum OutcomeNote {
-    /// A sentence about it; `nil`: its exit status says it.
+    /// What is said about an outcome.
     ///
     /// - Parameters:
     ///   - outcome: how the command ended.
     ///   - stopSignal: the signal that asked this program itself to stop, if one did.
+    /// - Returns: the end of a sentence; `nil`: its exit status says it.
     static func text(_ outcome: Outcome, stopSignal: Int32?) -> String? {
         switch outcome {
         case .startFailed(let failure), .internalError(let failure): failure.detail

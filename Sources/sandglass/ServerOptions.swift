@@ -12,9 +12,11 @@ struct ServerOptions: ParsableArguments {
     @Option(help: .setting(ClientSetting.tokenFile)) var tokenFile: String?
     @Option(help: .setting(ClientSetting.caFile)) var caFile: String?
 
-    /// The client; what is wrong with the options is a wrong call.
+    /// The client.
     ///
     /// - Parameter progress: what it takes away before it says something.
+    /// - Returns: one for the server that the options name.
+    /// - Throws: what is wrong with the options, which is a wrong call, and that there is no libcurl.
     func client(_ progress: ProgressLine = ProgressLine()) throws -> APIClient {
         let (flags, standard) = (SettingFlags.values(self), ClientSetting.server.description.standard)
         var (address, token, caFile): (String, String?, String?) = (standard, nil, nil)

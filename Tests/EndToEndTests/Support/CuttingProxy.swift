@@ -15,9 +15,8 @@ final class CuttingProxy {
     /// How many connections there were.
     var connections: Int { count.withLock { $0 } }
 
-    /// - Parameters:
-    ///   - server: the port of the server.
-    ///   - limit: after how many bytes of answers the connection of that number is cut off; `nil`: never.
+    /// A proxy to the server on that port; the limit is after how many bytes of answers the connection of that number is
+    /// cut off, `nil` for never.
     init(to server: UInt16, limit: @escaping @Sendable (_ number: Int) -> Int? = { _ in nil }) throws {
         let (lines, count) = (Lock<[String]>([]), Lock(0))
         (self.lines, self.count) = (lines, count)

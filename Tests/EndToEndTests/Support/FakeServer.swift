@@ -15,7 +15,7 @@ final class FakeServer {
 
     var url: String { "http://127.0.0.1:\(listener.port)" }
 
-    /// - Parameter answer: the whole of an answer, from its status line.
+    /// A server whose answers are those, each from its status line on.
     init(_ answer: @escaping @Sendable (Request) -> [UInt8]) throws {
         listener = try LoopbackListener { connection, _ in
             guard let request = Self.read(connection) else { return }

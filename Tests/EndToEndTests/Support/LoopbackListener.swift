@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Glibc
 import Locks
 
@@ -9,7 +10,7 @@ final class LoopbackListener: Sendable {
     private let group = DispatchGroup()
     let port: UInt16
 
-    /// - Parameter serve: serves a connection, the first with the number 0; it is closed when that returns.
+    /// A listener whose connections are served so: the first has the number 0, and each is closed when that returns.
     init(_ serve: @escaping @Sendable (_ connection: Int32, _ number: Int) -> Void) throws {
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var name = sockaddr_in()
@@ -26,7 +27,10 @@ final class LoopbackListener: Sendable {
         port = UInt16(bigEndian: name.sin_port)
         guard isListening else { throw ChildProcess.Trouble(what: "listen", number: errno) }
         let (connections, group) = (connections, group)
-        DispatchQueue.global().async(group: group) {
+        group.enter()
+        // Threads and not a queue of Dispatch, which makes another one for those that block after a second only.
+        Thread.detachNewThread {
+            defer { group.leave() }
             var number = 0
             while true {
                 let connection = accept(socket, nil, nil)
@@ -34,7 +38,9 @@ final class LoopbackListener: Sendable {
                 connections.withLock { _ = $0.insert(connection) }
                 let index = number
                 number += 1
-                DispatchQueue.global().async(group: group) {
+                group.enter()
+                Thread.detachNewThread {
+                    defer { group.leave() }
                     serve(connection, index)
                     connections.withLock { _ = $0.remove(connection) }
                     close(connection)
