@@ -11,6 +11,9 @@ final class Transport {
     /// How often the silence of the other side is looked at.
     private static let look: Duration = .milliseconds(500)
 
+    /// A body that is sent without asking first.
+    private static let smallBody = 1 << 20
+
     private let curl: OpaquePointer
     private let address: ServerAddress
     private let token: String?
@@ -116,9 +119,6 @@ final class Transport {
         var headers = request.headers
         // It goes to this server alone, for redirects are not followed.
         if let token { headers.append("Authorization: Bearer \(token)") }
-        let lines = headers.map { strdup($0) }
-        defer { for line in lines { free(line) } }
-        let pointers = lines.map { UnsafePointer($0) }
         var (file, count): (Int32, Int) = (-1, -1)
         var bytes: [UInt8]?
         switch request.body {
@@ -126,6 +126,12 @@ final class Transport {
         case .bytes(let body): (bytes, count) = (body, body.count)
         case .file(let descriptor, let length): (file, count) = (descriptor, length)
         }
+        // Older versions of libcurl ask before every body whether they may send it, and wait a second for those who do not answer
+        // that (RFC 9110 §10.1.1). It is worth it for what is large.
+        if count >= 0, count <= Self.smallBody { headers.append("Expect:") }
+        let lines = headers.map { strdup($0) }
+        defer { for line in lines { free(line) } }
+        let pointers = lines.map { UnsafePointer($0) }
         return request.method.withCString { method in
             (address.description + request.target).withCString { url in
                 pointers.withUnsafeBufferPointer { headers in

@@ -23,8 +23,8 @@ final class CuttingProxy {
         listener = try LoopbackListener { connection, number in
             count.withLock { $0 += 1 }
             Self.relay(connection, to: server, limit: limit(number)) { part in
-                let found = Self.requestLines(part)
-                lines.withLock { $0 += found }
+                guard let line = Self.requestLine(part) else { return }
+                lines.withLock { $0.append(line) }
             }
         }
     }
@@ -63,9 +63,11 @@ final class CuttingProxy {
         }
     }
 
-    /// The request lines in a part of what a client sends: each is the first of a head, which comes in one piece.
-    private static func requestLines(_ part: [UInt8]) -> [String] {
-        let text = String(decoding: part, as: UTF8.self)
-        return text.split(separator: "\r\n").filter { $0.hasSuffix(" HTTP/1.1") }.map { String($0.dropLast(9)) }
+    /// The request line at the beginning of a part of what a client sends, if one is there: a head comes in one piece, and
+    /// behind the answer to what was before it.
+    private static func requestLine(_ part: [UInt8]) -> String? {
+        guard let end = part.prefix(8 << 10).firstIndex(of: UInt8(ascii: "\r")) else { return nil }
+        let line = String(decoding: part[..<end], as: UTF8.self)
+        return line.hasSuffix(" HTTP/1.1") ? String(line.dropLast(9)) : nil
     }
 }
