@@ -67,8 +67,17 @@ extension APIHandler {
     // MARK: GET
 
     func readBlob(_ call: Call) throws(Problem) {
-        let (request, digest) = (call.request, try Self.digest(call))
+        let digest = try Self.digest(call)
         guard let blob = service.blob(digest, for: call.principal) else { throw Self.unknownBlob(digest) }
+        call.exchange.respond(try Self.answer(call.request, blob, digest))
+    }
+
+    /// A blob's bytes, or the part of them that is asked for.
+    static func answer(
+        _ request: Request,
+        _ blob: BlobStore.Found,
+        _ digest: SHA256Digest
+    ) throws(Problem) -> Response {
         let tag = EntityTag("sha256:\(digest.hexadecimal)")
         var headers = [
             HeaderField("Content-Type", "application/octet-stream"),
@@ -76,28 +85,27 @@ extension APIHandler {
             HeaderField("Accept-Ranges", "bytes"), HeaderField("ETag", tag.text),
         ]
         if tag.isKnown(to: request) {
-            return call.exchange.respond(Response(status: 304, headers: [headers[headers.count - 1]]))
+            return Response(status: 304, headers: [headers[headers.count - 1]])
         }
         let file: OpenFile
         do { file = try OpenFile(path: blob.path) } catch { throw Self.unknownBlob(digest) }
         guard let range = ByteRange(request), tag.allowsRange(of: request, isKnown: true) else {
-            let body = ResponseBody.file(file, offset: 0, count: blob.bytes)
-            return call.exchange.respond(Response(status: 200, headers: headers, body: body))
+            return Response(status: 200, headers: headers, body: .file(file, offset: 0, count: blob.bytes))
         }
         guard let bytes = range.bytes(of: blob.bytes) else {
             throw Problem(
                 status: 416,
-                detail: "The blob has \(blob.bytes) bytes, and none of them is in the range.",
+                detail: "There are \(blob.bytes) bytes, and none of them is in the range.",
                 headers: [HeaderField("Content-Range", "bytes */\(blob.bytes)"), HeaderField("Accept-Ranges", "bytes")]
             )
         }
         let place = "bytes \(bytes.lowerBound)-\(bytes.upperBound - 1)/\(blob.bytes)"
         headers.append(HeaderField("Content-Range", place))
         let body = ResponseBody.file(file, offset: bytes.lowerBound, count: bytes.count)
-        call.exchange.respond(Response(status: 206, headers: headers, body: body))
+        return Response(status: 206, headers: headers, body: body)
     }
 
-    private static func unknownBlob(_ digest: SHA256Digest) -> Problem {
+    static func unknownBlob(_ digest: SHA256Digest) -> Problem {
         Problem(status: 404, detail: "There is no blob sha256:\(digest.hexadecimal) here, or not any more.")
     }
 

@@ -96,11 +96,14 @@ extension APIHandler {
 
     /// A 202 is a promise, and so is every answer to a key: it leaves when the run is remembered.
     ///
-    /// Another finished run's 201 waits for no disk.
+    /// Another finished run's 201 waits for no disk, if there is nothing behind it: it holds the whole result then.
     private func promise(_ run: Run, isCached: Bool, mustLast: Bool, _ exchange: Exchange, _ wait: WaitPreference?) {
         let status = run.state == .finished && wait != nil ? 201 : 202
         let headers = wait?.headers ?? []
-        if status == 201, !mustLast { return respond(exchange, run, status: status, headers, isCached: isCached) }
+        let isWhole = run.result?.artifacts.kept.isEmpty ?? false
+        if status == 201, isWhole, !mustLast {
+            return respond(exchange, run, status: status, headers, isCached: isCached)
+        }
         service.confirm(run.id) { [self] error in
             if let error {
                 exchange.respond(Problem(error).response)

@@ -22,11 +22,25 @@ extension APIHandler {
                 let shown = runs.prefix(query.limit)
                 let next = runs.count > query.limit ? shown.last?.id : nil
                 let link = next.map { HeaderField("Link", "</runs?\(query.next(after: $0))>; rel=\"next\"") }
-                let body = RunDocument.render(Array(shown), next: next)
-                exchange.respond(Self.response(200, body, link.map { [$0] } ?? [], unless: call.request))
+                let headers = link.map { [$0] } ?? []
+                guard RunDocument.isLarge(Array(shown)) else {
+                    let body = RunDocument.render(Array(shown), next: next)
+                    exchange.respond(Self.response(200, body, headers, unless: call.request))
+                    break
+                }
+                Task { @Reactor in
+                    let body = await Self.render(Array(shown), next: next)
+                    exchange.respond(Self.response(200, body, headers, unless: call.request))
+                    answered()
+                }
             }
             answered()
         }
+    }
+
+    @concurrent
+    private nonisolated static func render(_ runs: [Run], next: RunID?) async -> [UInt8] {
+        RunDocument.render(runs, next: next)
     }
 
     // MARK: GET /runs/{id}

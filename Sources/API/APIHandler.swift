@@ -135,6 +135,8 @@ final class APIHandler {
         case .deleteRun: try deleteRun(call)
         case .readOutput(let stream): try readOutput(call, stream)
         case .readEvents: try readEvents(call)
+        case .readArtifact: try readArtifact(call)
+        case .readArtifacts: try readArtifacts(call)
         case .putBlob: try putBlob(call)
         case .readBlob: try readBlob(call)
         case .readiness: checkReadiness(call.exchange)

@@ -11,6 +11,8 @@ enum Endpoint {
     case deleteRun
     case readOutput(OutputStream)
     case readEvents
+    case readArtifact
+    case readArtifacts
     case putBlob
     case readBlob
     case health
@@ -29,6 +31,8 @@ enum Endpoint {
         Route("GET", "/runs/{id}/stdout", .readOutput(.standardOutput)),
         Route("GET", "/runs/{id}/stderr", .readOutput(.standardError)),
         Route("GET", "/runs/{id}/events", .readEvents),
+        Route("GET", "/runs/{id}/artifacts/{path...}", .readArtifact),
+        Route("GET", "/runs/{id}/artifacts.tar", .readArtifacts),
         Route("PUT", "/blobs/sha256:{hex}", .putBlob),
         Route("GET", "/blobs/sha256:{hex}", .readBlob),
         Route("GET", "/healthz", .health),
@@ -47,7 +51,7 @@ enum Endpoint {
         case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
         case .readOutput: ["follow"]
         case .cancelRun, .deleteRun, .readEvents, .health, .readiness, .capabilities, .description, .metrics: []
-        case .putBlob, .readBlob: []
+        case .readArtifact, .readArtifacts, .putBlob, .readBlob: []
         }
     }
 
@@ -56,7 +60,7 @@ enum Endpoint {
         switch self {
         case .createRun, .cancelRun, .deleteRun, .putBlob: .role(.run)
         case .readBlob: .readerOrRunner
-        case .listRuns, .readRun, .readOutput, .readEvents: .role(.read)
+        case .listRuns, .readRun, .readOutput, .readEvents, .readArtifact, .readArtifacts: .role(.read)
         case .capabilities, .description: .anybodyKnown
         case .metrics: .role(.admin)
         case .health, .readiness: .anybody

@@ -24,6 +24,8 @@ public struct RequestMaxima: Sendable {
     public var commandElements = 1024
     /// The most `files`.
     public var files = 1000
+    /// The most patterns of `artifacts`.
+    public var artifactPatterns = 100
     /// The names of the root file systems that `image` may choose from.
     public var images = ["host"]
     /// Whether `network` may be `host`.

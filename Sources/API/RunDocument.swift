@@ -10,9 +10,17 @@ public enum RunDocument {
     /// Output above this is rendered away from the reactor's thread.
     private static let smallOutput = 64 << 10
 
+    /// And so are more files than these.
+    private static let fewArtifacts = 200
+
     /// Whether rendering it takes so long that other runs would notice.
     static func isLarge(_ run: Run) -> Bool {
-        run.standardOutput.keptBytes + run.standardError.keptBytes > smallOutput
+        run.standardOutput.keptBytes + run.standardError.keptBytes > smallOutput || isLarge([run])
+    }
+
+    /// The same of some runs without what they wrote.
+    static func isLarge(_ runs: [Run]) -> Bool {
+        runs.reduce(0) { $0 + ($1.result?.artifacts.kept.count ?? 0) } > fewArtifacts
     }
 
     /// The JSON text, with a line end.
@@ -58,7 +66,13 @@ public enum RunDocument {
             document.member("stdout") { $0.value(OutputDocument(output: run.standardOutput)) }
             document.member("stderr") { $0.value(OutputDocument(output: run.standardError)) }
         }
-        document.member("artifacts") { $0.array { _ in } }
+        let artifacts = run.result?.artifacts ?? .none
+        document.member("artifacts") { list in
+            list.array { list in
+                for artifact in artifacts.kept { list.object { write(artifact, to: &$0) } }
+            }
+        }
+        if artifacts.omittedCount > 0 { write(artifacts.omitted, count: artifacts.omittedCount, to: &document) }
         document.member("usage") { $0.value(run.result?.usage.map(UsageDocument.init)) }
         document.member("limits") { $0.value(LimitsDocument(limits: run.specification.limits)) }
         document.member("enforcement") { $0.value(EnforcementDocument(enforcement: run.enforcement)) }
@@ -77,5 +91,27 @@ public enum RunDocument {
                 }
             }
         }
+    }
+
+    private static func write(_ artifact: Artifact, to document: inout JSONWriter) {
+        document.member("path", artifact.path)
+        document.member("bytes", artifact.bytes)
+        document.member("sha256", artifact.sha256)
+        document.member("executable", artifact.isExecutable)
+    }
+
+    private static func write(_ omitted: [OmittedArtifact], count: Int, to document: inout JSONWriter) {
+        document.member("omittedArtifacts") { list in
+            list.array { list in
+                for artifact in omitted {
+                    list.object { entry in
+                        entry.member("path", artifact.path)
+                        entry.member("reason", artifact.reason.rawValue)
+                        entry.member("detail", artifact.detail)
+                    }
+                }
+            }
+        }
+        document.member("omittedArtifactCount", count)
     }
 }

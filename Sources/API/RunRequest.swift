@@ -3,10 +3,6 @@ internal import Runs
 
 /// Reads a body of `POST /runs`: a valid run, or every fault that it has.
 struct RunRequest {
-    /// Members of the contract that this server does not offer.
-    ///
-    /// They are refused, never ignored.
-    private static let notOffered: Set = ["artifacts"]
     /// The least of each limit, below which nothing can be started: a slot has to live in `memoryBytes` too, a file
     /// system has at least one page, and a command has three streams.
     private static let leastMemory = 1 << 20
@@ -67,6 +63,7 @@ struct RunRequest {
             case "env": run.environment = environment(value, place)
             case "workingDirectory": run.workingDirectory = workingDirectory(value, place)
             case "files": run.files = files(value, place)
+            case "artifacts": run.artifacts = artifacts(value, place)
             case "stdin": run.standardInput = content(value, place)
             case "timeoutSeconds": run.limits.timeout = timeout(value, place)
             case "graceSeconds": run.grace = grace(value, place)
@@ -76,7 +73,7 @@ struct RunRequest {
             case "cache": usesCache = flag(value, place)
             case "labels": run.labels = labels(value, place)
             case "onOutputLimit": run.onOutputLimit = outputLimitPolicy(value, place)
-            default: refuseName(member.name, place, notOffered: Self.notOffered)
+            default: refuse(place, "is not known")
             }
         }
         // What follows from the timeout may be more than the server allows.
@@ -170,6 +167,12 @@ struct RunRequest {
         return reader.files(value, place)
     }
 
+    private mutating func artifacts(_ value: JSONValue, _ place: JSONPointer) -> [Glob] {
+        var reader = ArtifactsReader(most: maxima.artifactPatterns)
+        defer { faults += reader.faults }
+        return reader.patterns(value, place)
+    }
+
     private mutating func flag(_ value: JSONValue, _ place: JSONPointer) -> Bool {
         if case .bool(let flag) = value { return flag }
         refuse(place, "must be true or false, not \(value.typeName)")
@@ -239,7 +242,7 @@ struct RunRequest {
             case "openFiles":
                 limits.openFiles =
                     count(member.value, place, from: Self.leastOpenFiles, atMost: maxima.openFiles) ?? limits.openFiles
-            default: refuseName(member.name, place, notOffered: [])
+            default: refuse(place, "is not known")
             }
         }
     }
@@ -307,10 +310,6 @@ struct RunRequest {
         }
         if text.utf8.contains(0) { refuse(place, "must not hold a NUL character") }
         return text
-    }
-
-    private mutating func refuseName(_ name: String, _ place: JSONPointer, notOffered: Set<String>) {
-        refuse(place, notOffered.contains(name) ? "is not supported by this server yet" : "is not known")
     }
 
     private mutating func refuse(_ place: JSONPointer, _ detail: String) {

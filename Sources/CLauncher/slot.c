@@ -6,6 +6,7 @@
 #include "landlock.h"
 #include "network.h"
 #include "request.h"
+#include "retrieval.h"
 #include "root.h"
 
 #include <fcntl.h>
@@ -128,7 +129,8 @@ struct supervision {
     uint64_t cpu_nanoseconds; // that it may use, where the group counts them
     uint64_t cpu_seconds;     // that one process may use, by RLIMIT_CPU
     uint32_t processors;
-    int oom_looks; // still to come
+    bool keeps_files; // for the server, when it has ended
+    int oom_looks;    // still to come
     struct sandglass_slot_report end;
 };
 
@@ -148,6 +150,7 @@ static pid_t start_command(const struct sandglass_plan *plan, struct supervision
     if (sandglass_group_has(&run->group, SANDGLASS_GROUP_CPU_USAGE)) command.cpu_seconds++;
     run->cpu_nanoseconds = header->cpu_nanoseconds;
     run->cpu_seconds = command.cpu_seconds;
+    run->keeps_files = header->keeps_files != 0;
     run->processors = plan->processors > 0 ? plan->processors : 1;
     sandglass_group_begin(&run->group);
     // Within the limits of the run: what it is given is its own memory.
@@ -213,6 +216,7 @@ static _Noreturn void finish(struct supervision *run) {
     sandglass_group_account(&run->group, &now, usage);
     run->end.kind = SANDGLASS_SLOT_ENDED;
     report(&run->end);
+    if (run->keeps_files) sandglass_retrieval_serve(CONTROL);
     _exit(0);
 }
 

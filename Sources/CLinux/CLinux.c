@@ -104,6 +104,32 @@ ssize_t sandglass_receive_packet(int socket, void *packet, size_t length) {
     return received;
 }
 
+ssize_t sandglass_receive_with(int socket, void *packet, size_t length, int *descriptor, int milliseconds) {
+    *descriptor = -1;
+    struct pollfd event = {.fd = socket, .events = POLLIN};
+    int ready;
+    do ready = poll(&event, 1, milliseconds);
+    while (ready < 0 && errno == EINTR);
+    if (ready == 0) errno = ETIMEDOUT;
+    if (ready <= 0) return -1;
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr alignment;
+    } control;
+    struct iovec part = {.iov_base = packet, .iov_len = length};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space,
+    };
+    ssize_t received;
+    do received = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (received < 0 && errno == EINTR);
+    if (received <= 0) return received;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+        memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
+    return received;
+}
+
 int sandglass_socket_pair(int ends[2]) {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
     if (fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0) return 0;

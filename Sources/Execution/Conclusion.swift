@@ -1,7 +1,8 @@
 public import Runs
+public import Sandbox
 
 /// The end of an execution.
-public struct Conclusion: Sendable, Hashable {
+public struct Conclusion: Sendable {
     /// How it ended.
     public let outcome: Outcome
     /// What it used; `nil` when it never started.
@@ -10,4 +11,6 @@ public struct Conclusion: Sendable, Hashable {
     public let outputBytes: Int
     /// How many bytes it wrote to descriptor 2, also past the limit.
     public let errorBytes: Int
+    /// What it has left in `/box`, if it asked for something of that to be kept and ended where it can be had.
+    public let leftFiles: LeftFiles?
 }

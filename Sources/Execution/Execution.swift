@@ -154,7 +154,8 @@ public final class Execution {
             diskBytes: specification.limits.diskBytes,
             files: specification.files.map { file in
                 SlotFile(path: file.path, source: fileBlobs.source(of: file.content), isExecutable: file.isExecutable)
-            }
+            },
+            keepsFiles: !specification.artifacts.isEmpty
         )
         try slot.start(
             command,
@@ -257,7 +258,8 @@ public final class Execution {
                 outcome: naming(failedFile, in: outcome),
                 usage: usage(end),
                 outputBytes: totalBytes(.standardOutput),
-                errorBytes: totalBytes(.standardError)
+                errorBytes: totalBytes(.standardError),
+                leftFiles: slot.takeLeftFiles()
             )
         )
         // Now that the answer is out.

@@ -10,12 +10,20 @@ public struct Run: Sendable, Hashable {
         public let usage: Usage?
         /// When it was over.
         public let finishedAt: Timestamp
+        /// What was kept of its files.
+        public let artifacts: CollectedArtifacts
 
         /// The end of a run.
-        public init(outcome: Outcome, usage: Usage?, finishedAt: Timestamp) {
+        public init(
+            outcome: Outcome,
+            usage: Usage?,
+            finishedAt: Timestamp,
+            artifacts: CollectedArtifacts = .none
+        ) {
             self.outcome = outcome
             self.usage = usage
             self.finishedAt = finishedAt
+            self.artifacts = artifacts
         }
     }
 

@@ -12,6 +12,8 @@ public struct RunSpecification: Sendable, Hashable {
     public var standardInput: Content
     /// Files that are in `/box` when it starts; no two have the same path, and none is a folder of another.
     public var files: [RunFile]
+    /// What of `/box` is kept when the command has ended, whatever its outcome.
+    public var artifacts: [Glob]
     /// What the run may use.
     public var limits: Limits
     /// The time between SIGTERM and SIGKILL at the deadline; zero: SIGKILL at once.
@@ -37,6 +39,7 @@ public struct RunSpecification: Sendable, Hashable {
     ///   - workingDirectory: an absolute path inside the sandbox.
     ///   - standardInput: bytes for descriptor 0.
     ///   - files: what is in `/box` when it starts.
+    ///   - artifacts: what of `/box` is kept when it has ended.
     ///   - limits: what it may use.
     ///   - grace: time between SIGTERM and SIGKILL.
     ///   - onOutputLimit: what happens when a stream passes its limit.
@@ -49,6 +52,7 @@ public struct RunSpecification: Sendable, Hashable {
         workingDirectory: String = "/box",
         standardInput: Content = .empty,
         files: [RunFile] = [],
+        artifacts: [Glob] = [],
         limits: Limits = Limits(),
         grace: Duration = .zero,
         onOutputLimit: OutputLimitPolicy = .truncate,
@@ -61,6 +65,7 @@ public struct RunSpecification: Sendable, Hashable {
         self.workingDirectory = workingDirectory
         self.standardInput = standardInput
         self.files = files
+        self.artifacts = artifacts
         self.limits = limits
         self.grace = grace
         self.onOutputLimit = onOutputLimit

@@ -146,7 +146,8 @@ public final class Launcher {
     /// All that it runs dies with it.
     func kill(_ slot: Slot) {
         if let number = slot.number {
-            post(.kill(slot: number))
+            // Once it is gone its number may be another's.
+            if living[number] === slot { post(.kill(slot: number)) }
         } else {
             waiting.removeAll { $0 === slot }
             slot.becameGone()

@@ -69,6 +69,40 @@ enum LauncherWire {
         try send(sandglass_slot_request(kind: SANDGLASS_SLOT_KILL.rawValue), [], to: socket)
     }
 
+    /// Has a slot open something of what its run has left; the answer is to be waited for.
+    ///
+    /// - Parameters:
+    ///   - name: what to open, one name; empty: `/box`.
+    ///   - folder: a descriptor of the folder that it is in; `nil`: none.
+    ///   - socket: the slot's.
+    /// - Throws: why it cannot be asked.
+    static func sendOpen(_ name: [UInt8], in folder: Int32?, to socket: Int32) throws(SystemError) {
+        var request = sandglass_open_request()
+        request.kind = SANDGLASS_SLOT_OPEN.rawValue
+        guard name.count < MemoryLayout.size(ofValue: request.name) else {
+            throw SystemError("openat", number: ENAMETOOLONG)
+        }
+        withUnsafeMutableBytes(of: &request.name) { $0.copyBytes(from: name) }
+        try send(request, folder.map { [$0] } ?? [], to: socket)
+    }
+
+    /// Waits for what a slot has opened.
+    static func receiveOpened(from socket: Int32, milliseconds: Int32) throws(SystemError) -> Descriptor {
+        var reply = sandglass_open_reply()
+        var raw: Int32 = -1
+        let size = MemoryLayout.size(ofValue: reply)
+        let count = sandglass_receive_with(socket, &reply, size, &raw, milliseconds)
+        guard count != 0 else { throw SystemError("recvmsg", number: EPIPE) }
+        guard count > 0 else { throw SystemError("recvmsg") }
+        guard count == size, reply.error == 0 else {
+            if raw >= 0 { close(raw) }
+            throw SystemError("openat", number: count == size ? reply.error : EBADMSG)
+        }
+        // There was no room for it here.
+        guard raw >= 0 else { throw SystemError("recvmsg", number: EMFILE) }
+        return Descriptor(owning: raw)
+    }
+
     /// The command as the memfd holds it: a header, the files' records, terminated strings, the files' bytes.
     static func encode(_ command: SlotCommand, blobCount: Int = 0) -> [UInt8] {
         var header = sandglass_command()
@@ -82,6 +116,7 @@ enum LauncherWire {
         header.file_bytes = UInt64(command.diskBytes) + slackOfFiles
         header.file_count = UInt32(command.files.count)
         header.blob_count = UInt32(blobCount)
+        header.keeps_files = command.keepsFiles ? 1 : 0
         var text: [UInt8] = []
         func append(_ string: String) {
             text += string.utf8

@@ -21,6 +21,8 @@ public final class Slot {
     private var farEnd: Descriptor?
     private var watch: Watch?
     private var state = State.open
+    private var keepsFiles = false
+    private var leftFiles: LeftFiles?
 
     /// Which of the launcher's slots it is, once it has its turn.
     var number: UInt32?
@@ -57,6 +59,7 @@ public final class Slot {
     public func start(_ command: SlotCommand, streams: [Int32], blobCount: Int = 0) throws(SystemError) {
         precondition(streams.count == 3, "a command has three standard streams")
         guard let socket = control?.raw else { return }
+        keepsFiles = command.keepsFiles
         let memory = sandglass_memfd("command")
         guard memory >= 0 else { throw SystemError("memfd_create") }
         let file = Descriptor(owning: memory)
@@ -105,6 +108,14 @@ public final class Slot {
         launcher.kill(self)
     }
 
+    /// What the run has left, if its command was one that keeps its files and has ended.
+    ///
+    /// To be taken while the report of that is being given: the sandbox goes when nobody has it any more.
+    public func takeLeftFiles() -> LeftFiles? {
+        defer { leftFiles = nil }
+        return leftFiles
+    }
+
     func sendSpawn(to socket: Int32) throws(SystemError) {
         guard let raw = farEnd?.raw, let number else { return }
         try LauncherWire.sendSpawn(slot: number, kind: kind, control: raw, to: socket)
@@ -144,9 +155,22 @@ public final class Slot {
         case .ended, .failed, .outOfMemory, .vanished:
             state = .closed
             onReport = nil
+            if case .ended = report, keepsFiles { keepFiles() }
             closeControl()
         }
         handler?(report)
+        leftFiles = nil
+    }
+
+    /// From now on its socket is the one of who takes the files.
+    private func keepFiles() {
+        guard let raw = control.take()?.release() else { return }
+        leftFiles = LeftFiles(Descriptor(owning: raw)) { [weak self] in
+            Task { @Reactor in
+                guard let self else { return }
+                self.launcher.kill(self)
+            }
+        }
     }
 
     private func closeControl() {

@@ -18,6 +18,8 @@ public struct SlotCommand: Sendable, Hashable {
     public let diskBytes: Int
     /// What is in `/box` when it starts; folders above a file are made with it.
     public let files: [SlotFile]
+    /// Whether what is in `/box` when it has ended can be had then (``Slot/takeLeftFiles()``).
+    public let keepsFiles: Bool
 
     /// A command.
     ///
@@ -31,7 +33,8 @@ public struct SlotCommand: Sendable, Hashable {
         memoryBytes: Int,
         cpu: Duration,
         diskBytes: Int,
-        files: [SlotFile] = []
+        files: [SlotFile] = [],
+        keepsFiles: Bool = false
     ) {
         self.arguments = arguments
         self.environment = environment
@@ -42,5 +45,6 @@ public struct SlotCommand: Sendable, Hashable {
         self.cpu = cpu
         self.diskBytes = diskBytes
         self.files = files
+        self.keepsFiles = keepsFiles
     }
 }

@@ -17,6 +17,8 @@ final class ActiveRun {
     let queued: Duration
     let traceID: String?
     var execution: Execution?
+    /// What it has left is being collected: its command has ended.
+    var collection: ArtifactCollection?
 
     private let standardOutput: OutputRecorder
     private let standardError: OutputRecorder
@@ -57,6 +59,12 @@ final class ActiveRun {
         flushTimer = nil
         standardOutput.flush()
         standardError.flush()
+    }
+
+    /// Ends it as soon as may be.
+    func cancel() {
+        execution?.cancel()
+        collection?.cancel()
     }
 
     /// Nothing more comes.

@@ -18,9 +18,10 @@ public final class RunService {
     let store: RunStore
     private let limits: ServiceLimits
     private let enforcement: Enforcement
-    private let logger: Logger
-    private let metrics: ServiceMetrics
+    let logger: Logger
+    let metrics: ServiceMetrics
     private let readiness: ReadinessCheck
+    let collector: ArtifactCollector
     private var refusals: RefusalLog
 
     private var ids: RunIDGenerator
@@ -75,6 +76,7 @@ public final class RunService {
         self.enforcement = enforcement
         self.logger = logger
         self.metrics = metrics
+        collector = ArtifactCollector(store.blobs, limits.artifacts)
         readiness = ReadinessCheck(launcher: launcher, store: store)
         refusals = RefusalLog(logger)
         ids = RunIDGenerator(after: store.newest)
@@ -191,10 +193,12 @@ public final class RunService {
             let missing = store.blobs.hold(digests, by: run.id, for: seesAllBlobs ? nil : principal, owner: principal)
             guard missing.isEmpty else { throw .missingBlobs(missing.map(\.hexadecimal)) }
         }
-        // Input, files and environment are the command's alone: what is remembered of the run does without them.
+        // Input, files and environment are the command's alone, and what is to be kept is told by what was kept: what is
+        // remembered of the run does without them.
         var remembered = specification
         remembered.standardInput = .empty
         remembered.files = []
+        remembered.artifacts = []
         remembered.environment = [:]
         remembered.trace = nil
         let new = Run(
@@ -246,8 +250,8 @@ public final class RunService {
         guard let stored = store.run(id), Self.sees(principal, stored), stored.run.state != .finished else {
             return find(id, for: principal) { completion($0.map { $0.map(CancelAnswer.finished) ?? .unknown }) }
         }
-        if let execution = active[id]?.execution {
-            execution.cancel()
+        if let run = active[id] {
+            run.cancel()
         } else if let run = queue.remove(of: stored.principal, where: { $0.id == id }) {
             queuedBytes -= run.bytes
             finish(id, .cancelled(nil), usage: nil)
@@ -324,10 +328,10 @@ public final class RunService {
     }
 
     private func cancelActive() {
-        for run in active.values { run.execution?.cancel() }
+        for run in active.values { run.cancel() }
     }
 
-    private func reportIdle() {
+    func reportIdle() {
         guard active.isEmpty, phase == .draining else { return }
         let completions = whenIdle
         whenIdle = []
@@ -341,7 +345,7 @@ public final class RunService {
         queuedBytes += run.bytes
     }
 
-    private func startWaiting() {
+    func startWaiting() {
         // Without the launcher nothing begins any more: what waits is for the next start, and no failure.
         while phase == .serving, launcher.isRunning, active.count < limits.concurrency {
             let next = queue.popFirst { (activeOf[$0] ?? 0) < limits(of: $0).concurrency ?? .max }
@@ -362,7 +366,7 @@ public final class RunService {
         let observer = Execution.Observer(
             started: { [weak self] in self?.change(id) { $0.commandStarted(at: .now) } },
             output: { stream, part in run.keep(part, of: stream) },
-            ended: { [weak self] conclusion in self?.ended(id, conclusion) }
+            ended: { [weak self] conclusion in self?.ended(id, conclusion, queued.request.artifacts) }
         )
         metrics.queueWait.recordNanoseconds(run.queued.wholeNanoseconds)
         do {
@@ -385,68 +389,18 @@ public final class RunService {
     }
 
     @discardableResult
-    private func remove(_ id: RunID) -> ActiveRun? {
+    func remove(_ id: RunID) -> ActiveRun? {
         guard let run = active.removeValue(forKey: id) else { return nil }
         let others = (activeOf[run.principal] ?? 1) - 1
         activeOf[run.principal] = others > 0 ? others : nil
         return run
     }
 
-    private func ended(_ id: RunID, _ conclusion: Conclusion) {
-        let run = remove(id)
-        metrics.ended(conclusion, spawn: run?.execution?.spawnDuration)
-        for failure in run?.failures ?? [] {
-            logger.error("output of a run could not be kept", metadata: ["run": "\(id)", "error": "\(failure)"])
-        }
-        change(id) { run?.showOutput(in: &$0) }
-        run?.end()
-        var usage = conclusion.usage
-        usage?.queued = run?.queued
-        finish(id, conclusion.outcome, usage: usage, order: run?.order, traceID: run?.traceID)
-        startWaiting()
-        reportIdle()
-    }
-
-    private func finish(
-        _ id: RunID,
-        _ outcome: Outcome,
-        usage: Usage?,
-        order: OutputOrder? = nil,
-        traceID: String? = nil
-    ) {
-        if case .internalError(let failure) = outcome {
-            logger.error("a run failed inside the service", metadata: ["run": "\(id)", "error": "\(failure)"])
-        }
-        change(id, order: order) { $0.finish(Run.Result(outcome: outcome, usage: usage, finishedAt: .now)) }
-        shared.remove(id)
-        let waiting = waiters.removeValue(forKey: id) ?? []
-        let stored = store.run(id)
-        if let followed = followed.removeValue(forKey: id) {
-            followed.onIdle = nil
-            if let stored { settle(stored.run) { followed.settle() } }
-        }
-        if let stored {
-            metrics.finished(outcome.name)
-            logger.debug("run ended", metadata: Self.logged(stored, usage, traceID))
-        }
-        for waiter in waiting { waiter.complete(stored?.run) }
-    }
-
-    /// What the log says of a run: neither its command nor its environment nor what it wrote.
-    private static func logged(_ stored: StoredRun, _ usage: Usage?, _ traceID: String?) -> Logger.Metadata {
-        var metadata: Logger.Metadata = ["run": "\(stored.run.id)"]
-        metadata["outcome"] = stored.run.result.map { "\($0.outcome.name)" }
-        metadata["seconds"] = usage.map { .stringConvertible($0.wall) }
-        if !stored.principal.isEmpty { metadata["principal"] = "\(stored.principal)" }
-        metadata["trace"] = traceID.map { "\($0)" }
-        return metadata
-    }
-
     /// A run whose client is told that it was not accepted.
     private func abandon(_ id: RunID) {
         guard let stored = store.run(id) else { return }
         if let run = queue.remove(of: stored.principal, where: { $0.id == id }) { queuedBytes -= run.bytes }
-        active[id]?.execution?.cancel()
+        active[id]?.cancel()
         store.abandon(id)
         keys.remove(of: id)
         shared.remove(id)
@@ -456,7 +410,7 @@ public final class RunService {
 
     private func forget(_ ids: [RunID]) { store.drop(ids) }
 
-    private func change(_ id: RunID, order: OutputOrder? = nil, _ body: (inout Run) -> Void) {
+    func change(_ id: RunID, order: OutputOrder? = nil, _ body: (inout Run) -> Void) {
         guard var run = store.run(id)?.run else { return }
         body(&run)
         store.update(run, order: order ?? OutputOrder())

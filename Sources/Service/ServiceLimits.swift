@@ -8,11 +8,19 @@ public struct ServiceLimits: Sendable, Hashable {
     public var queued: Int
     /// How much of that each principal may have that has no limits of its own.
     public var principal: PrincipalLimits
+    /// How much of what a run leaves is kept.
+    public var artifacts: ArtifactLimits
 
     /// So many commands at once, all of one principal's if nobody else wants any.
-    public init(concurrency: Int, queued: Int = 10_000, principal: PrincipalLimits = PrincipalLimits()) {
+    public init(
+        concurrency: Int,
+        queued: Int = 10_000,
+        principal: PrincipalLimits = PrincipalLimits(),
+        artifacts: ArtifactLimits = ArtifactLimits()
+    ) {
         self.concurrency = concurrency
         self.queued = queued
         self.principal = principal
+        self.artifacts = artifacts
     }
 }

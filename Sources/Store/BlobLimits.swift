@@ -8,7 +8,7 @@ public struct BlobLimits: Sendable, Hashable {
     public var uploads: Int
 
     /// What there may be unless somebody says otherwise.
-    public init(bytes: Int = 4 << 30, keptSeconds: Int = 3600, uploads: Int = 64) {
+    public init(bytes: Int = 8 << 30, keptSeconds: Int = 3600, uploads: Int = 64) {
         self.bytes = bytes
         self.keptSeconds = keptSeconds
         self.uploads = uploads

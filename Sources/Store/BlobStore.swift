@@ -1,7 +1,7 @@
 public import Digests
 internal import Glibc
 internal import Locks
-public import Runs
+internal import Runs
 
 /// Keeps blobs: files that are named by the SHA-256 of what is in them.
 ///
@@ -26,6 +26,18 @@ public final class BlobStore: Sendable {
         var next = 0
         /// Nothing that nobody holds is older than to be kept until then, in milliseconds since 1970.
         var nextCollection: Int64 = 0
+
+        /// A blob that is there has come once more: for whoever sent it, or for the run whose file it was.
+        mutating func take(_ file: IncomingBlob, _ digest: SHA256Digest) {
+            guard let run = file.holder else {
+                entries[digest]?.owners.insert(file.owner)
+                uploads -= 1
+                return
+            }
+            if entries[digest]?.holders.updateValue(file.owner, forKey: run) == nil {
+                holdings[run, default: []].append(digest)
+            }
+        }
     }
 
     /// A use is written down when the last one that was is so much older: who reads all the time does not write all the time.
@@ -36,11 +48,11 @@ public final class BlobStore: Sendable {
 
     let limits: BlobLimits
     let threads = BlobThreads()
-    private let folder: BlobFolder
-    private let isDurable: Bool
-    private let thread: StoreThread
+    let folder: BlobFolder
+    let isDurable: Bool
+    let thread: StoreThread
     private let metrics: StoreMetrics
-    private let state: Lock<State>
+    let state: Lock<State>
 
     /// A store of the blobs that are remembered.
     init(
@@ -80,6 +92,9 @@ public final class BlobStore: Sendable {
     }
 
     // MARK: Uploads
+
+    /// Has something done on a thread on which blobs are written, after all that was wished for before has begun.
+    public func perform(_ job: @escaping @Sendable () -> Void) { threads.perform(job) }
 
     /// Begins to take a blob in.
     ///
@@ -135,13 +150,13 @@ public final class BlobStore: Sendable {
         return take()
     }
 
-    /// An upload has failed, or its client has gone.
+    /// A blob will not be whole: an upload has failed, say, or its client has gone.
     func giveUp(_ file: IncomingBlob, _ reserved: Int) {
         file.closeFile()
         folder.removeIncoming(file.number)
         state.withLock { state in
             state.room -= reserved
-            state.uploads -= 1
+            if file.holder == nil { state.uploads -= 1 }
             metrics.publish(state)
         }
     }
@@ -181,7 +196,7 @@ public final class BlobStore: Sendable {
     }
 
     /// Puts the file in its place, or away if it is there already.
-    private func arrive(
+    func arrive(
         _ file: IncomingBlob,
         _ digest: SHA256Digest,
         _ bytes: Int,
@@ -191,19 +206,18 @@ public final class BlobStore: Sendable {
         let result: Result<BlobArrival, StoreError> = state.withLock { state in
             if let entry = state.entries[digest] {
                 let isKnown = entry.owners.contains(file.owner)
-                state.entries[digest]?.owners.insert(file.owner)
+                state.take(file, digest)
                 state.entries[digest]?.used = now
                 state.entries[digest]?.savedUse = now
                 state.room -= reserved
-                state.uploads -= 1
                 return .success(isKnown ? .known : .created)
             }
             // Under the lock: the name is there if and only if the entry is.
             do throws(StoreError) { try folder.place(file.number, as: digest) } catch { return .failure(error) }
-            let entry = BlobEntry(bytes: bytes, used: now, savedUse: now, owners: [file.owner])
+            let entry = BlobEntry(bytes: bytes, used: now, savedUse: now, owners: [])
             state.entries[digest] = entry
+            state.take(file, digest)
             state.room += entry.room - reserved
-            state.uploads -= 1
             metrics.publish(state)
             return .success(.created)
         }
@@ -243,49 +257,6 @@ public final class BlobStore: Sendable {
         }
         if isUseNew { thread.perform { try? $0.blobs.use(digest, at: now) } }
         return found
-    }
-
-    // MARK: Runs
-
-    /// Has a run hold blobs: they are kept as long as the run is remembered.
-    ///
-    /// To be called before the run is inserted: what the run needs is remembered no later than the run.
-    ///
-    /// - Parameters:
-    ///   - digests: their names.
-    ///   - run: the run.
-    ///   - principal: whose run it is, who has to know of each of them; `nil`: somebody who may know of all.
-    ///   - owner: by which name the run is remembered.
-    /// - Returns: those that are not there, or not for this principal. If there are any, nothing is held.
-    public func hold(
-        _ digests: [SHA256Digest],
-        by run: RunID,
-        for principal: String?,
-        owner: String
-    ) -> [SHA256Digest] {
-        let missing = state.withLock { state in
-            let missing = digests.filter { !(state.entries[$0]?.isVisible(to: principal) ?? false) }
-            guard missing.isEmpty else { return missing }
-            for digest in digests { state.entries[digest]?.holders[run] = owner }
-            state.holdings[run, default: []] += digests
-            return []
-        }
-        guard missing.isEmpty, !digests.isEmpty else { return missing }
-        thread.perform { try? $0.blobs.hold(digests, by: run, of: owner) }
-        return []
-    }
-
-    /// Runs hold nothing any more: they are forgotten.
-    func release(_ runs: [RunID]) {
-        let now = Timestamp.now.millisecondsSince1970
-        state.withLock { state in
-            for run in runs {
-                for digest in state.holdings.removeValue(forKey: run) ?? [] {
-                    state.entries[digest]?.holders[run] = nil
-                    state.entries[digest]?.used = now
-                }
-            }
-        }
     }
 
     // MARK: Collection

@@ -9,6 +9,7 @@ final class BlobTable {
     private let own: SQLiteStatement
     private let hold: SQLiteStatement
     private let release: SQLiteStatement
+    private let releaseOne: SQLiteStatement
     private let remove: SQLiteStatement
     private let removeOwners: SQLiteStatement
 
@@ -21,6 +22,7 @@ final class BlobTable {
         own = try connection.prepare("INSERT OR IGNORE INTO blob_owner VALUES (?1, ?2)")
         hold = try connection.prepare("INSERT OR IGNORE INTO blob_use VALUES (?1, ?2, ?3)")
         release = try connection.prepare("DELETE FROM blob_use WHERE run = ?1")
+        releaseOne = try connection.prepare("DELETE FROM blob_use WHERE run = ?1 AND digest = ?2")
         remove = try connection.prepare("DELETE FROM blob WHERE digest = ?1")
         removeOwners = try connection.prepare("DELETE FROM blob_owner WHERE digest = ?1")
     }
@@ -30,6 +32,20 @@ final class BlobTable {
         try connection.transaction { () throws(StoreError) in
             try insert.run([.bytes(digest.bytes), .integer(Int64(bytes)), .integer(used)])
             try own.run([.bytes(digest.bytes), .text(owner)])
+        }
+    }
+
+    /// Remembers a blob, and that a run holds it.
+    func keep(
+        _ digest: SHA256Digest,
+        bytes: Int,
+        used: Int64,
+        by run: RunID,
+        of principal: String
+    ) throws(StoreError) {
+        try connection.transaction { () throws(StoreError) in
+            try insert.run([.bytes(digest.bytes), .integer(Int64(bytes)), .integer(used)])
+            try hold.run([.bytes(run.bytes), .bytes(digest.bytes), .text(principal)])
         }
     }
 
@@ -47,6 +63,13 @@ final class BlobTable {
 
     /// A run holds no blob any more.
     func release(_ run: RunID) throws(StoreError) { try release.run([.bytes(run.bytes)]) }
+
+    /// A run holds some blobs no more.
+    func release(_ digests: [SHA256Digest], of run: RunID) throws(StoreError) {
+        try connection.transaction { () throws(StoreError) in
+            for digest in digests { try releaseOne.run([.bytes(run.bytes), .bytes(digest.bytes)]) }
+        }
+    }
 
     /// Forgets blobs.
     func remove(_ digests: [SHA256Digest]) throws(StoreError) {

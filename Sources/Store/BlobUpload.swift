@@ -133,7 +133,12 @@ public final class BlobUpload: Sendable {
             state.leaving = []
             return (bytes, state.isOver || state.failure != nil)
         }
-        if !isUseless { do throws(StoreError) { try file.append(bytes) } catch { failure = .notStored(error) } }
+        if !isUseless {
+            failure = bytes.withUnsafeBytes { bytes in
+                do throws(StoreError) { try file.append(bytes) } catch { return .notStored(error) }
+                return nil
+            }
+        }
         bytes.removeAll(keepingCapacity: true)
         let spare = bytes
         let (ends, hasRoom) = state.withLock { state in

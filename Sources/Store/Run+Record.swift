@@ -22,6 +22,8 @@ extension Run {
         }
         writer.write(standardOutput)
         writer.write(standardError)
+        // A record of a program that knew of none ends here.
+        if let artifacts = result?.artifacts, artifacts != .none { writer.write(artifacts) }
         return writer.bytes
     }
 
@@ -46,14 +48,16 @@ extension Run {
             Timestamp(millisecondsSince1970: try reader.number())
         }
         guard let state = RunState(rawValue: try reader.text()) else { throw RecordReader.Damage() }
-        let result = try reader.optional { reader throws(RecordReader.Damage) in
+        let end = try reader.optional { reader throws(RecordReader.Damage) in
             let outcome = try reader.outcome()
             let usage = try reader.optional { reader throws(RecordReader.Damage) in try reader.usage() }
-            return Run.Result(
-                outcome: outcome,
-                usage: usage,
-                finishedAt: Timestamp(millisecondsSince1970: try reader.number())
-            )
+            return (outcome, usage, Timestamp(millisecondsSince1970: try reader.number()))
+        }
+        let standardOutput = try reader.output(path(.standardOutput))
+        let standardError = try reader.output(path(.standardError))
+        let artifacts = reader.isAtEnd ? .none : try reader.artifacts()
+        let result = end.map { outcome, usage, finishedAt in
+            Run.Result(outcome: outcome, usage: usage, finishedAt: finishedAt, artifacts: artifacts)
         }
         self.init(
             id: id,
@@ -64,8 +68,8 @@ extension Run {
             state: state,
             result: result
         )
-        standardOutput = try reader.output(path(.standardOutput))
-        standardError = try reader.output(path(.standardError))
+        self.standardOutput = standardOutput
+        self.standardError = standardError
     }
 }
 

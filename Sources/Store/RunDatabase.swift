@@ -147,7 +147,8 @@ final class RunDatabase {
     }
 
     private static func fileBytes(_ run: Run) -> Int {
-        [run.standardOutput, run.standardError].reduce(0) { sum, output in
+        let artifacts = run.result?.artifacts.kept.reduce(0) { $0 + $1.bytes } ?? 0
+        return [run.standardOutput, run.standardError].reduce(artifacts) { sum, output in
             if case .file(_, let count) = output.content { sum + count } else { sum }
         }
     }

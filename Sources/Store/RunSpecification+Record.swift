@@ -58,8 +58,8 @@ extension RunSpecification {
     var record: [UInt8] {
         var writer = RecordWriter()
         write(to: &writer)
-        // A record of a program that knew neither ends here.
-        guard standardInput.blob != nil || !files.isEmpty else { return writer.bytes }
+        // A record of a program that knew none of these ends here.
+        guard standardInput.blob != nil || !files.isEmpty || !artifacts.isEmpty else { return writer.bytes }
         writer.write(standardInput.blob) { $0.write($1) }
         writer.write(files.count)
         for file in files {
@@ -68,6 +68,8 @@ extension RunSpecification {
             writer.write(file.content.blob) { $0.write($1) }
             writer.write(file.content.bytes ?? [])
         }
+        // And one of a program that did not know these ends here.
+        if !artifacts.isEmpty { writer.write(artifacts.map(\.text)) }
         return writer.bytes
     }
 
@@ -86,6 +88,10 @@ extension RunSpecification {
             let bytes = try reader.bytes()
             let content = blob.map { Content.blob(sha256: $0) } ?? .bytes(bytes)
             files.append(RunFile(path: path, content: content, isExecutable: isExecutable))
+        }
+        guard !reader.isAtEnd else { return }
+        for text in try reader.texts() {
+            do { artifacts.append(try Glob(text)) } catch { throw RecordReader.Damage() }
         }
     }
 }

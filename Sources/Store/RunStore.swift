@@ -59,6 +59,7 @@ public final class RunStore {
             }
         }
         if !lost.isEmpty { try database.write(lost) }
+        for change in lost { try database.blobs.release(change.run.id) }
         running.clear()
         self.queued = queued
         lostCount = lost.count
@@ -151,6 +152,7 @@ public final class RunStore {
         if before.run.state == .queued, run.state == .running { running.insert(run.id) }
         cache.insert(StoredRun(run: run, principal: before.principal, order: order))
         thread.save(RunChange(run: run, principal: before.principal, order: order))
+        if let result = run.result { blobs.releaseInputs(of: run.id, except: result.artifacts) }
     }
 
     /// Waits until a run is remembered whatever becomes of the service.

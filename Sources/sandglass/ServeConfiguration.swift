@@ -145,8 +145,18 @@ struct ServeConfiguration {
                 concurrency: try sources.value(ServeSetting.principalConcurrency),
                 queued: try sources.value(ServeSetting.principalQueueLimit),
                 runsPerMinute: try sources.value(ServeSetting.principalRunsPerMinute)
-            )
+            ),
+            artifacts: try artifacts(sources)
         )
+    }
+
+    private static func artifacts(_ sources: SettingSources) throws(SettingError) -> ArtifactLimits {
+        var limits = ArtifactLimits()
+        if let number = try sources.value(ServeSetting.maxArtifacts) { limits.count = number }
+        if let bytes = try sources.value(ServeSetting.maxArtifactBytes) { limits.bytes = bytes }
+        if let bytes = try sources.value(ServeSetting.maxArtifactsBytes) { limits.totalBytes = bytes }
+        if let number = try sources.value(ServeSetting.maxArtifactDepth) { limits.depth = number }
+        return limits
     }
 
     private static func retention(_ sources: SettingSources) throws(SettingError) -> Retention {

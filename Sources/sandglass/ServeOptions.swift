@@ -45,6 +45,10 @@ struct LimitOptions: ParsableArguments {
     @Option(help: .setting(ServeSetting.maxOutputBytes)) var maxOutputBytes: String?
     @Option(help: .setting(ServeSetting.maxDiskBytes)) var maxDiskBytes: String?
     @Option(help: .setting(ServeSetting.maxOpenFiles)) var maxOpenFiles: String?
+    @Option(help: .setting(ServeSetting.maxArtifacts)) var maxArtifacts: String?
+    @Option(help: .setting(ServeSetting.maxArtifactBytes)) var maxArtifactBytes: String?
+    @Option(help: .setting(ServeSetting.maxArtifactsBytes)) var maxArtifactsBytes: String?
+    @Option(help: .setting(ServeSetting.maxArtifactDepth)) var maxArtifactDepth: String?
     @Option(help: .setting(ServeSetting.maxWaitSeconds)) var maxWaitSeconds: String?
 }
 

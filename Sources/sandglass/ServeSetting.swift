@@ -192,7 +192,8 @@ enum ServeSetting {
     static let limits = [
         maxTimeoutSeconds.description, maxCpuSeconds.description, maxMemoryBytes.description,
         maxProcesses.description, maxOutputBytes.description, maxDiskBytes.description, maxOpenFiles.description,
-        maxWaitSeconds.description,
+        maxArtifacts.description, maxArtifactBytes.description, maxArtifactsBytes.description,
+        maxArtifactDepth.description, maxWaitSeconds.description,
     ]
 
     static let maxTimeoutSeconds = Setting.seconds(
@@ -240,6 +241,32 @@ enum ServeSetting {
         standard: "65536",
         help: "The largest limits.openFiles."
     )
+    static let maxArtifacts = Setting.number(
+        "maxArtifacts",
+        0...100_000,
+        standard: "1000",
+        help: "How many files are kept of a run that asks for it (artifacts); what is left out stands in the run."
+    )
+    static let maxArtifactBytes = Setting.number(
+        "maxArtifactBytes",
+        0...(1 << 40),
+        valueName: "bytes",
+        standard: "268435456",
+        help: "The largest file that is kept of a run."
+    )
+    static let maxArtifactsBytes = Setting.number(
+        "maxArtifactsBytes",
+        0...(1 << 40),
+        valueName: "bytes",
+        standard: "1073741824",
+        help: "How many bytes are kept of a run's files together."
+    )
+    static let maxArtifactDepth = Setting.number(
+        "maxArtifactDepth",
+        0...128,
+        standard: "32",
+        help: "In how many folders below /box a file may be that is kept of a run."
+    )
     static let maxWaitSeconds = Setting.seconds(
         "maxWaitSeconds",
         atMost: 86400,
@@ -282,7 +309,9 @@ enum ServeSetting {
         0...Int.max,
         valueName: "bytes",
         standard: "4294967296",
-        help: "How many bytes finished runs may take together, their output included."
+        help:
+            "How many bytes finished runs may take together, with their output and what is kept of their files; --blob-bytes "
+            + "is to be more, so that clients can send some."
     )
     static let keepFor = Setting.seconds(
         "keepFor",
@@ -294,7 +323,7 @@ enum ServeSetting {
         "blobBytes",
         4096...(1 << 50),
         valueName: "bytes",
-        standard: "4294967296",
+        standard: "8589934592",
         help: "What blobs may take together, each at least 4096 bytes, and so what one may have; more gets 507, or 413."
     )
     static let keepBlobsFor = Setting.seconds(

@@ -54,8 +54,8 @@ import Testing
         #expect(problem(body)?.status == 422)
     }
 
-    @Test(arguments: ["artifacts", "labels"])
-    func `what the contract has and this server has not is refused and not ignored`(name: String) {
+    @Test(arguments: ["artifacts", "labels", "files", "stdin"])
+    func `a member that is null is refused and not ignored`(name: String) {
         #expect(pointers(#"{"command": ["x"], "\#(name)": null}"#) == ["/\(name)"])
     }
 

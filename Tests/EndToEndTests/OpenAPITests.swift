@@ -180,6 +180,16 @@ struct OpenAPITests {
         note("GET", "/runs/{id}/events", try server.get("/runs/\(run)/events", ["Last-Event-ID: 4-5-end"]), 204)
         note("GET", "/runs/{id}/events", try server.get("/runs/\(run)/events", ["Last-Event-ID: x"]), 400)
         note("GET", "/runs/{id}/events", try server.get("/runs/x/events"), 404)
+        let keeping = try server.shell("echo x > f; ln -s f link", ["artifacts": ["*", "none"]]).id
+        note("GET", "/runs/{id}", try server.get("/runs/\(keeping)"), 200)
+        let (file, archive) = ("/runs/{id}/artifacts/{path}", "/runs/{id}/artifacts.tar")
+        note("GET", file, try server.get("/runs/\(keeping)/artifacts/f"), 200)
+        note("GET", file, try server.get("/runs/\(keeping)/artifacts/f", ["Range: bytes=1-"]), 206)
+        note("GET", file, try server.get("/runs/\(keeping)/artifacts/f", ["Range: bytes=9-"]), 416)
+        note("GET", file, try server.get("/runs/\(keeping)/artifacts/f", ["If-None-Match: *"]), 304)
+        note("GET", file, try server.get("/runs/\(keeping)/artifacts/none"), 404)
+        note("GET", archive, try server.get("/runs/\(keeping)/artifacts.tar"), 200)
+        note("GET", archive, try server.get("/runs/x/artifacts.tar"), 404)
         note("GET", "/runs/{id}", try server.get("/runs/x"), 404)
         note("GET", "/runs/{id}", try server.get("/runs/\(run)", ["If-None-Match: *"]), 304)
         let running = try server.submit(["sleep", "60"]).id
@@ -189,6 +199,8 @@ struct OpenAPITests {
         note("POST", "/runs", queued, 202)
         note("GET", "/runs/{id}", try server.get("/runs/\(queued.run().id)"), 200)
         note("POST", "/runs", try server.post(#"{"command":["true"]}"#), 503)
+        note("GET", file, try server.get("/runs/\(running)/artifacts/f"), 409)
+        note("GET", archive, try server.get("/runs/\(running)/artifacts.tar"), 409)
         note("DELETE", "/runs/{id}", try server.send("DELETE", "/runs/\(running)"), 409)
         // The one that waits first: it would run as soon as it could.
         for id in try [queued.run().id, running] {

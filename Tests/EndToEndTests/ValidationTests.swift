@@ -118,11 +118,15 @@ struct ValidationTests {
         }
     }
 
-    @Test func `members of the contract that this server does not have yet are refused, not ignored`() throws {
+    @Test func `patterns that lead out, or are none, are refused`() throws {
         try withServer { server in
-            for member in ["artifacts"] {
-                try refuse(server, "{\"command\":[\"true\"],\"\(member)\":{}}", 422, ["/\(member)"])
-            }
+            try refuse(server, #"{"command":["true"],"artifacts":{}}"#, 422, ["/artifacts"])
+            try refuse(
+                server,
+                #"{"command":["true"],"artifacts":["ok","/etc/passwd","../x","a/../b","","a//b","[a",7,"a\u0000"]}"#,
+                422,
+                (1...8).map { "/artifacts/\($0)" }
+            )
         }
     }
 

@@ -48,7 +48,12 @@ extension SlotReport {
 }
 
 extension SlotCommand {
-    static func make(_ arguments: String..., workingDirectory: String = "/box", processes: Int = 1024) -> SlotCommand {
+    static func make(
+        _ arguments: String...,
+        workingDirectory: String = "/box",
+        processes: Int = 1024,
+        keepsFiles: Bool = false
+    ) -> SlotCommand {
         SlotCommand(
             arguments: arguments,
             environment: ["PATH": "/usr/bin:/bin", "A": "a b"],
@@ -57,7 +62,8 @@ extension SlotCommand {
             processes: processes,
             memoryBytes: 512 << 20,
             cpu: .seconds(60),
-            diskBytes: 16 << 20
+            diskBytes: 16 << 20,
+            keepsFiles: keepsFiles
         )
     }
 }

@@ -194,14 +194,13 @@ struct BlobStoreTests {
         #expect(await first.put([1]) == .success(.created))
         #expect(first.blobs.hold([SHA256Digest(of: [1])], by: run.id, for: "", owner: "") == [])
         first.insert(run)
-        first.update(run.finished())
         #expect(await first.confirmed(run.id) == nil)
         first.close()
         let store = try open(BlobLimits(bytes: 2 * 4096, keptSeconds: 0))
         for number in 2..<6 as Range<UInt8> { #expect(await store.put([number]) == .success(.created)) }
         #expect(store.blobs.find(SHA256Digest(of: [1]), for: "") != nil)
         #expect(store.blobs.find(SHA256Digest(of: [2]), for: "") == nil)
-        #expect(await store.forgotten(run.id))
+        store.update(run.finished())
         store.blobs.collect()
         #expect(store.blobs.find(SHA256Digest(of: [1]), for: "") == nil)
         #expect(await eventually { files.isEmpty })
@@ -234,7 +233,7 @@ struct BlobStoreTests {
         store.close()
     }
 
-    @Test func `a run holds its blobs over a restart, as long as it is remembered`() async throws {
+    @Test func `a run holds its blobs over a restart, until it is finished`() async throws {
         let first = try open()
         let run = Run.make(1)
         let digest = SHA256Digest(of: [1])
@@ -244,17 +243,50 @@ struct BlobStoreTests {
         #expect(await first.put([2]) == .success(.created))
         #expect(first.blobs.hold([SHA256Digest(of: [2])], by: Run.make(2).id, for: nil, owner: "b") == [])
         first.insert(run)
-        first.update(run.finished())
         #expect(await first.confirmed(run.id) == nil)
         first.close()
         let second = try open(BlobLimits(keptSeconds: 0))
         second.blobs.collect()
         #expect(second.blobs.find(digest, for: "b") != nil)
         #expect(second.blobs.find(SHA256Digest(of: [2]), for: nil) == nil)
-        #expect(await second.forgotten(run.id))
+        second.update(run.finished())
         second.blobs.collect()
         #expect(second.blobs.find(digest, for: nil) == nil)
         second.close()
+    }
+
+    @Test func `what a run has kept is a blob as long as it is remembered, over a restart too`() async throws {
+        let first = try open()
+        let run = Run.make(1)
+        first.insert(run)
+        let digest = try first.keep([1, 2, 3], of: run.id, owner: "b")
+        #expect(digest == SHA256Digest(of: [1, 2, 3]))
+        #expect(first.blobs.find(digest, for: "a") == nil)
+        let artifact = Artifact(path: "x", bytes: 3, sha256: digest.hexadecimal, isExecutable: false)
+        first.update(run.finished(keeping: [artifact]))
+        #expect(await first.confirmed(run.id) == nil)
+        first.close()
+        let second = try open(BlobLimits(keptSeconds: 0))
+        second.blobs.collect()
+        #expect(second.blobs.find(digest, for: "b")?.bytes == 3)
+        #expect(await second.forgotten(run.id))
+        second.blobs.collect()
+        #expect(second.blobs.find(digest, for: nil) == nil)
+        #expect(await eventually { files.isEmpty })
+        second.close()
+    }
+
+    @Test func `a run's file that is not finished leaves nothing, nor does one for which there is no room`()
+        async throws
+    {
+        let store = try open(BlobLimits(bytes: 8192))
+        #expect(throws: BlobError.overQuota(8192)) { try store.blobs.keep(bytes: 8193, of: Run.make(1).id, owner: "") }
+        do {
+            let blob = try store.blobs.keep(bytes: 8192, of: Run.make(1).id, owner: "")
+            try [1, 2, 3].withUnsafeBytes { bytes in try blob.append(bytes) }
+        }
+        #expect(try store.keep([UInt8](repeating: 7, count: 8192), of: Run.make(2).id, owner: "").bytes.count == 32)
+        store.close()
     }
 
     // MARK: Starts

@@ -1,3 +1,4 @@
+import Digests
 import Glibc
 import Runs
 import TestSupport
@@ -18,10 +19,11 @@ extension Run {
         return Run(id: ids.next(now: time), specification: specification, enforcement: .current, createdAt: time)
     }
 
-    func finished(_ outcome: Outcome = .exited(code: 0)) -> Run {
+    func finished(_ outcome: Outcome = .exited(code: 0), keeping artifacts: [Artifact] = []) -> Run {
         var run = self
         guard state != .finished else { return self }
-        run.finish(Run.Result(outcome: outcome, usage: nil, finishedAt: createdAt))
+        let collected = CollectedArtifacts(kept: artifacts)
+        run.finish(Run.Result(outcome: outcome, usage: nil, finishedAt: createdAt, artifacts: collected))
         return run
     }
 }
@@ -55,6 +57,13 @@ extension RunStore {
 
     func confirmed(_ id: RunID) async -> StoreError? {
         await withCheckedContinuation { continuation in confirm(id) { continuation.resume(returning: $0) } }
+    }
+
+    /// Makes a blob of what a run has left.
+    func keep(_ bytes: [UInt8], of run: RunID, owner: String) throws -> SHA256Digest {
+        let blob = try blobs.keep(bytes: bytes.count, of: run, owner: owner)
+        try bytes.withUnsafeBytes { bytes in try blob.append(bytes) }
+        return try blob.finish()
     }
 
     func found(_ id: RunID) async throws -> Run? {

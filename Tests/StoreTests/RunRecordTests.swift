@@ -32,6 +32,27 @@ struct RunRecordTests {
         #expect(try reread(run) == run)
     }
 
+    @Test func `what a run has kept is read as it was written`() throws {
+        let artifacts = CollectedArtifacts(
+            kept: [
+                Artifact(path: "a\n/é", bytes: 1 << 40, sha256: "ab", isExecutable: true),
+                Artifact(path: "b", bytes: 0, sha256: "", isExecutable: false),
+            ],
+            omitted: OmittedArtifact.Reason.allCases.map { OmittedArtifact(path: "x", reason: $0, detail: "y") },
+            omittedCount: 1 << 33
+        )
+        var run = Run.make(1)
+        run.finish(
+            Run.Result(
+                outcome: .lost,
+                usage: nil,
+                finishedAt: Timestamp(millisecondsSince1970: 2),
+                artifacts: artifacts
+            )
+        )
+        #expect(try reread(run) == run)
+    }
+
     @Test func `a queued run is read as it was written`() throws {
         let run = Run.make(0)
         #expect(try reread(run) == run)
@@ -61,6 +82,10 @@ struct RunRecordTests {
         #expect(read.record == request.record)
         #expect(read.command == request.command && read.limits.cpu == .seconds(3) && read.labels == request.labels)
         request.standardInput = .blob(sha256: "cd")
+        #expect(try RunSpecification(record: request.record) == request)
+        request.artifacts = [try Glob("out/**"), try Glob("[a-z]?")]
+        #expect(try RunSpecification(record: request.record) == request)
+        (request.files, request.standardInput) = ([], .empty)
         #expect(try RunSpecification(record: request.record) == request)
     }
 

@@ -193,10 +193,22 @@ enum sandglass_slot_request_kind {
     SANDGLASS_SLOT_TERMINATE, // SIGTERM to everything in the slot
     SANDGLASS_SLOT_KILL,      // SIGKILL to everything in the slot
     SANDGLASS_SLOT_BLOBS,     // carries up to SANDGLASS_BLOBS_AT_ONCE descriptors of what files are made of, after START
+    SANDGLASS_SLOT_OPEN,      // after ENDED, where the command had `keeps_files`: a struct sandglass_open_request
 };
 enum { SANDGLASS_BLOBS_AT_ONCE = 64 };
 struct sandglass_slot_request {
     uint32_t kind;
+};
+
+// Opens something of what the run has left, for reading. It comes with the descriptor of the folder that it is in, or with none:
+// then it is /box itself. Nothing is followed: the name has no slash, and a symbolic link is refused.
+struct sandglass_open_request {
+    uint32_t kind;
+    char name[256]; // NAME_MAX and its end
+};
+// The answer, which carries the descriptor unless there is an error.
+struct sandglass_open_reply {
+    int32_t error; // errno(3), or 0
 };
 
 // The memfd starts with this. Behind it stand the files' records, then NUL-terminated strings: the working directory, PATH's
@@ -211,6 +223,7 @@ struct sandglass_command {
     uint64_t file_bytes;       // RLIMIT_FSIZE
     uint32_t file_count;       // to be made before it starts
     uint32_t blob_count;       // descriptors that follow for them
+    uint32_t keeps_files;      // when it has ended, the slot opens what is in /box until the server closes its socket
     uint64_t text_bytes;       // where the contents begin
 };
 

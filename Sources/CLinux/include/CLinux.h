@@ -45,6 +45,10 @@ int sandglass_send(int socket, const void *packet, size_t length, const int *des
 // One packet. Its length, 0 at the end, -1 with errno; never blocking.
 ssize_t sandglass_receive_packet(int socket, void *packet, size_t length);
 
+// Waits so many milliseconds for one packet, and takes the descriptor that comes with it, or -1. The packet's length, 0 at the end,
+// -1 with errno (ETIMEDOUT).
+ssize_t sandglass_receive_with(int socket, void *packet, size_t length, int *descriptor, int milliseconds);
+
 // socketpair(2), SOCK_SEQPACKET, close-on-exec; only the first end is non-blocking.
 int sandglass_socket_pair(int ends[2]);
 

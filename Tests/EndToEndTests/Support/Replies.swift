@@ -27,6 +27,19 @@ struct RunReply: Decodable {
         }
     }
 
+    struct Artifact: Decodable, Equatable {
+        let path: String
+        let bytes: Int
+        let sha256: String
+        let executable: Bool
+    }
+
+    struct Omitted: Decodable, Equatable {
+        let path: String
+        let reason: String
+        let detail: String
+    }
+
     struct Usage: Decodable {
         let wallSeconds: Double
         let userSeconds: Double?
@@ -55,6 +68,9 @@ struct RunReply: Decodable {
     let error: Failure?
     let stdout: Stream
     let stderr: Stream
+    let artifacts: [Artifact]
+    let omittedArtifacts: [Omitted]?
+    let omittedArtifactCount: Int?
     let usage: Usage?
     let limits: Limits
     let enforcement: [String: String]
@@ -63,6 +79,9 @@ struct RunReply: Decodable {
     let finishedAt: String?
     let command: [String]
     let labels: [String: String]
+
+    /// What was left out, as "path: reason".
+    var omitted: [String] { (omittedArtifacts ?? []).map { "\($0.path): \($0.reason)" } }
 
     /// How it ended, in one value: what tests compare.
     var end: End { End(outcome: outcome, exitCode: exitCode, signal: signal?.name, timedOut: timedOut) }
