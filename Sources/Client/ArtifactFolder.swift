@@ -10,6 +10,7 @@ public import Runs
 /// whole.
 public final class ArtifactFolder {
     private let path: String
+    private let globs: [Glob]
     private let client: APIClient
     private let folder: Descriptor
     private let mask: mode_t
@@ -18,10 +19,11 @@ public final class ArtifactFolder {
     ///
     /// - Parameters:
     ///   - path: where it is.
+    ///   - globs: what the run was asked to keep: nothing else is fetched.
     ///   - client: how to reach the server.
     /// - Throws: `local` with what is wrong with it.
-    public init(_ path: String, _ client: APIClient) throws(ClientError) {
-        (self.path, self.client) = (path, client)
+    public init(_ path: String, for globs: [Glob], _ client: APIClient) throws(ClientError) {
+        (self.path, self.globs, self.client) = (path, globs, client)
         if mkdir(path, 0o777) != 0, errno != EEXIST { throw .local("\(path): \(SystemError.meaning(of: errno))") }
         let raw = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard raw >= 0 else { throw .local("\(path): \(SystemError.meaning(of: errno))") }
@@ -39,6 +41,12 @@ public final class ArtifactFolder {
     ///   written, and what keeps it from being fetched.
     public func fetch(_ artifact: ReceivedArtifact, of run: RunID) throws(ClientError) {
         let parts = try Self.parts(of: artifact.path)
+        // A path below the folder may be one that means something: `.git/hooks/pre-commit`.
+        guard GlobPlace(globs).leads(to: parts) else {
+            throw .misunderstood(
+                "The server names an artifact '\(artifact.path)', which was not asked for: it was not fetched."
+            )
+        }
         let parent = try openParent(parts.dropLast(), of: artifact.path)
         guard let name = parts.last else { return }
         let temporary = ".sandglass-\(String(UInt64.random(in: 0 ... .max), radix: 36))"

@@ -1,4 +1,5 @@
 internal import JSON
+public import Runs
 
 /// What a run is asked for with, as `POST /runs` takes it.
 public struct Submission: Sendable {
@@ -9,7 +10,7 @@ public struct Submission: Sendable {
     /// The path of its input, `-` for this program's own; `nil`: empty.
     public var standardInput: String?
     /// Globs of what is to be kept.
-    public var artifacts: [String] = []
+    public var artifacts: [Glob] = []
     /// Variables beside the standard ones; the last of a name counts.
     public var environment: [(name: String, value: String)] = []
     /// What to find it by; the last of a name counts.
@@ -87,7 +88,7 @@ public struct Submission: Sendable {
                 }
             }
             if !artifacts.isEmpty {
-                body.member("artifacts") { $0.array { for glob in artifacts { $0.element(glob) } } }
+                body.member("artifacts") { $0.array { for glob in artifacts { $0.element(glob.text) } } }
             }
             if let timeoutSeconds { body.member("timeoutSeconds", timeoutSeconds) }
             if let graceSeconds { body.member("graceSeconds", graceSeconds) }

@@ -137,7 +137,11 @@ struct SubmitCommand: ParsableCommand {
         var submission = Submission(command: command)
         submission.files = try file.map { text throws(ClientError) in try FileArgument(text) }
         submission.standardInput = stdin
-        submission.artifacts = artifact
+        submission.artifacts = try artifact.map { text throws(ClientError) in
+            do throws(Glob.Fault) { return try Glob(text) } catch {
+                throw .wrongCall("--artifact '\(text)': \(error.detail).")
+            }
+        }
         submission.environment = env.map { ($0.name, $0.value) }
         submission.labels = label.map { ($0.name, $0.value) }
         submission.workingDirectory = workingDirectory

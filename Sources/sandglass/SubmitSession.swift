@@ -83,7 +83,7 @@ struct SubmitSession {
     private func fetchArtifacts(of run: ReceivedRun) throws(ClientError) {
         for omission in run.omissions { Diagnostics.say("sandglass: \(TerminalText.harmless(omission))") }
         guard !run.artifacts.isEmpty else { return }
-        let artifacts = try ArtifactFolder(folder, client)
+        let artifacts = try ArtifactFolder(folder, for: submission.artifacts, client)
         for artifact in run.artifacts { try artifacts.fetch(artifact, of: run.id) }
     }
 
