@@ -56,9 +56,9 @@ final class Transport {
         progress: (Int) throws(ClientError) -> Void = { _ in },
         receive: (UnsafeRawBufferPointer) throws(ClientError) -> Void = { _ in }
     ) throws(ClientError) -> Answer {
-        guard begin(request) else { throw .local("libcurl does not take the request: \(reason).") }
-        // Whatever is thrown meanwhile: the bytes of the body may be gone after this.
+        // Whatever is thrown meanwhile.
         defer { sandglass_curl_cancel(curl) }
+        guard begin(request) else { throw .local("libcurl does not take the request: \(reason).") }
         var body: [UInt8] = []
         var (traffic, lastTraffic) = (sandglass_curl_traffic(curl), MonotonicTime.now)
         var isOver = false

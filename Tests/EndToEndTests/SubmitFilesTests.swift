@@ -189,24 +189,19 @@ struct SubmitFilesTests {
         try server.stop()
     }
 
-    @Test(.needs("gcc")) func `a program of several files is compiled there`() throws {
+    @Test(.needs("script")) func `what is sent is shown on a terminal, and nowhere else`() throws {
         let folder = try TemporaryFolder()
-        try FileManager.default.createDirectory(atPath: folder.path + "/src", withIntermediateDirectories: true)
-        try folder.write(
-            "src/main.c",
-            "#include <stdio.h>\n#include \"sum.h\"\nint main(void) { printf(\"%d\\n\", sum(40, 2)); }\n",
-            mode: 0o644
-        )
-        try folder.write("src/sum.c", "#include \"sum.h\"\nint sum(int a, int b) { return a + b; }\n", mode: 0o644)
-        try folder.write("src/sum.h", "int sum(int a, int b);\n", mode: 0o644)
+        for name in ["shown", "other"] { try folder.write(name, String(repeating: name, count: 100_000), mode: 0o644) }
         try withServer { server in
-            let finished = try ClientProgram.submit(
-                "gcc -O2 -Wall -Werror -o app src/*.c && ./app",
-                to: server.url,
-                ["--file", "src=\(folder.path)/src", "--timeout", "60"]
-            )
-            #expect(finished.end == .exited(0), "\(finished.diagnostics)")
-            #expect(finished.text == "42\n")
+            // script(1) gives it a terminal.
+            let command =
+                "\(Host.program) submit --server \(server.url) --file x=\(folder.path)/shown -- echo done"
+            let shown = try ChildProcess(["script", "-qec", command, "/dev/null"]).finish()
+            #expect(shown.text.contains("% ") || shown.text.contains("MiB"), "\(shown.text)")
+            // It is gone before the command says something.
+            #expect(shown.text.hasSuffix("\r\u{1b}[Kdone\r\n"), "\(shown.text)")
+            let plain = try ClientProgram.submit("echo done", to: server.url, ["--file", "x=\(folder.path)/other"])
+            #expect(plain.text == "done\n" && plain.error.isEmpty)
         }
     }
 }
