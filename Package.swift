@@ -48,6 +48,10 @@ let package = Package(
         // SHA-256. libmicrohttpd brings this library into the process anyway, by way of GnuTLS. swift-crypto would be the usual
         // choice: measured, it makes a small program 11 MB larger and its process 3 MiB (it needs Foundation).
         .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+        // HTTP of the commands that talk to a server: TLS, proxies and the system's certificates, by way of libcurl. Only its
+        // headers are needed here; the library is opened when such a command needs it. Linked, it would be loaded by the server
+        // and its launcher, too, with some 25 other libraries.
+        .target(name: "CCurl", cSettings: cSettings),
         .target(name: "Digests", dependencies: ["CNettle"], swiftSettings: swiftSettings),
         .target(name: "Runs", swiftSettings: swiftSettings),
         .target(name: "Locks", dependencies: ["CLinux"], swiftSettings: swiftSettings),
@@ -123,10 +127,16 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "Client",
+            dependencies: ["CCurl", "CLinux", "Digests", "JSON", "Reactor", "Runs"],
+            swiftSettings: swiftSettings
+        ),
         .executableTarget(
             name: "sandglass",
             dependencies: [
-                "API", "HTTPServer", "Identity", "Settings", "Digests", "Service", "Store", "Execution", "Sandbox",
+                "API", "Client", "HTTPServer", "Identity", "Settings", "Digests", "Service", "Store", "Execution",
+                "Sandbox",
                 "Reactor", "Runs", "CLinux", "Logs", "Prometheus",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -140,7 +150,7 @@ let package = Package(
         // Drives the built program, over HTTP and as a command.
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["sandglass", "CLinux", "Digests", "TestSupport"],
+            dependencies: ["sandglass", "CLinux", "Digests", "Locks", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "CLinux"], swiftSettings: swiftSettings),
@@ -188,6 +198,11 @@ let package = Package(
         ),
         .testTarget(name: "IdentityTests", dependencies: ["Identity", "Digests"], swiftSettings: swiftSettings),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ClientTests",
+            dependencies: ["Client", "Digests", "JSON", "Runs", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),
         .testTarget(
             name: "PrometheusTests",

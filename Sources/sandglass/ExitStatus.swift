@@ -1,6 +1,6 @@
 internal import Runs
 
-/// The exit statuses of `sandglass run`: those of timeout(1).
+/// The exit statuses of `sandglass run` and `submit`: those of timeout(1).
 enum ExitStatus {
     static let timedOut: Int32 = 124
     static let sandglassFailed: Int32 = 125
@@ -11,7 +11,7 @@ enum ExitStatus {
     ///
     /// - Parameters:
     ///   - outcome: how the command ended.
-    ///   - stopSignal: the signal that asked `sandglass run` itself to stop, if one did.
+    ///   - stopSignal: the signal that asked this program itself to stop, if one did.
     /// - Returns: the status to exit with.
     static func status(of outcome: Outcome, stopSignal: Int32?) -> Int32 {
         switch outcome {

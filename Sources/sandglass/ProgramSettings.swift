@@ -4,7 +4,7 @@ internal import Settings
 
 /// The sources of settings of this program.
 enum ProgramSettings {
-    private static let all = ServeSetting.all + RunSetting.all
+    private static let all = ServeSetting.all + RunSetting.all + ClientSetting.all
 
     /// Those of `serve`, which refuses variables that mean nothing.
     ///
@@ -19,7 +19,8 @@ enum ProgramSettings {
         if let path = path ?? environment[configVariable].flatMap({ $0.isEmpty ? nil : $0 }) {
             file = try SettingsFile(path: path, known: ServeSetting.all)
         }
-        let others = Set(RunSetting.all.map(\.variable) + [configVariable])
+        let elsewhere = RunSetting.all + ClientSetting.all
+        let others = Set(elsewhere.map(\.variable) + [configVariable, ClientSetting.tokenVariable])
         return try SettingSources(
             flags: flags,
             environment: environment,

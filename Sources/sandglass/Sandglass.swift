@@ -9,7 +9,10 @@ struct Sandglass: ParsableCommand {
         commandName: "sandglass",
         abstract: "Runs commands in a sandbox under a time limit and tells the truth about how they ended.",
         version: version,
-        subcommands: [ServeCommand.self, RunCommand.self, DoctorCommand.self, TokenCommand.self]
+        subcommands: [
+            ServeCommand.self, RunCommand.self, DoctorCommand.self, TokenCommand.self, SubmitCommand.self,
+            StatusCommand.self, LogsCommand.self, CancelCommand.self, ListCommand.self,
+        ]
     )
 
     static let version = "0.1.0"
@@ -20,9 +23,12 @@ struct Sandglass: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch {
-            let isRun = CommandLine.arguments.dropFirst().first == RunCommand.configuration.commandName
-            guard isRun, exitCode(for: error) != .success else { exit(withError: error) }
-            // For `run` the usual status of a wrong call could be the command's own.
+            let name = CommandLine.arguments.dropFirst().first
+            let runsCommand = [RunCommand.configuration, SubmitCommand.configuration].contains {
+                $0.commandName == name
+            }
+            guard runsCommand, exitCode(for: error) != .success else { exit(withError: error) }
+            // For these the usual status of a wrong call could be the command's own.
             Diagnostics.say(fullMessage(for: error))
             Glibc.exit(ExitStatus.sandglassFailed)
         }

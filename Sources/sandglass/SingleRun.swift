@@ -91,12 +91,8 @@ final class SingleRun {
             relays = [.standardOutput: document]
         } else {
             for relay in relays.values { relay.finish() }
-            if let failure = outcome.failure { Diagnostics.say("sandglass: \(session.command[0]): \(failure.detail)") }
-            // Their exit statuses could be the command's own.
-            switch outcome {
-            case .memoryLimit: Diagnostics.say("sandglass: \(session.command[0]): it ran out of memory")
-            case .cpuLimit: Diagnostics.say("sandglass: \(session.command[0]): it used up its processor time")
-            default: break
+            if let note = OutcomeNote.text(outcome, stopSignal: stopSignal) {
+                Diagnostics.say("sandglass: \(session.command[0]): \(note)")
             }
         }
         for (stream, relay) in relays {

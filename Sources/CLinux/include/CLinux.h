@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/eventfd.h>
@@ -97,3 +98,9 @@ int64_t sandglass_monotonic_nanoseconds(void);
 /// Waits until a condition that goes by CLOCK_MONOTONIC is signalled, or so many milliseconds are over (pthread_cond_timedwait(3)).
 /// Returns 0 if it was signalled.
 int sandglass_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t milliseconds);
+
+// signalfd(2), close-on-exec and non-blocking, or -1 with errno. The signals have to be blocked.
+int sandglass_signal_descriptor(const sigset_t *signals);
+
+// The next signal that such a descriptor has, or 0 if there is none.
+int sandglass_next_signal(int descriptor);

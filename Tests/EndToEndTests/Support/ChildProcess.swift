@@ -64,6 +64,12 @@ final class ChildProcess {
     /// Closes this side of its standard output, as `head` does when it has enough.
     func closeOutput() { Self.close(&output) }
 
+    /// How many bytes of its output nobody has read yet (FIONREAD, pipe(7)).
+    var unreadOutputBytes: Int {
+        var count: Int32 = 0
+        return ioctl(output, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+    }
+
     /// Reads a line of its diagnostics; `nil` at their end.
     func readErrorLine() throws -> String? {
         try Self.readLine(from: error)

@@ -1,0 +1,19 @@
+import Testing
+
+@testable import Client
+
+@Suite struct FileArgumentTests {
+    @Test(arguments: [
+        ("a", "a", "a"), ("src/a.c", "src/a.c", "src/a.c"), ("a=/etc/hosts", "a", "/etc/hosts"), ("a=b=c", "a", "b=c"),
+        ("..a=x", "..a", "x"), ("a=..", "a", ".."),
+    ])
+    func `an argument is a place and a source`(text: String, path: String, source: String) throws {
+        let argument = try FileArgument(text)
+        #expect(argument.path == path && argument.source == source)
+    }
+
+    @Test(arguments: ["", "=x", "a=", "/a", "/a=x", "../a", "a/../b=x", "./a", "a/", "a//b", ".", "..=x"])
+    func `a place that is not below the run's folder is refused`(text: String) {
+        #expect(throws: ClientError.self) { try FileArgument(text) }
+    }
+}

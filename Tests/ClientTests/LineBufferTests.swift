@@ -1,0 +1,32 @@
+import Testing
+
+@testable import Client
+
+@Suite struct LineBufferTests {
+    private func lines(_ parts: [String], mostBytes: Int = 100) throws -> [String] {
+        var buffer = LineBuffer(mostBytes: mostBytes)
+        var lines: [String] = []
+        for part in parts {
+            try Array(part.utf8).withUnsafeBytes { bytes in
+                try buffer.append(bytes) { lines.append(String(decoding: $0, as: UTF8.self)) }
+            }
+        }
+        return lines
+    }
+
+    @Test func `lines come whole, wherever the parts were cut`() throws {
+        let text = "one\n\ntwo and more\nthree\nrest"
+        let expected = ["one", "", "two and more", "three"]
+        #expect(try lines([text]) == expected)
+        #expect(try lines(text.map { String($0) }) == expected)
+        for cut in 0...text.count {
+            #expect(try lines([String(text.prefix(cut)), String(text.dropFirst(cut))]) == expected)
+        }
+    }
+
+    @Test func `a line may be so long and no longer, whether or not its end has come`() throws {
+        #expect(try lines(["12345\n"], mostBytes: 5) == ["12345"])
+        #expect(throws: ClientError.self) { try lines(["123456\n"], mostBytes: 5) }
+        #expect(throws: ClientError.self) { try lines(["123", "456"], mostBytes: 5) }
+    }
+}
