@@ -59,8 +59,11 @@ private func checkRun(_ run: RunSpecification, _ maxima: RequestMaxima) {
     precondition(!run.environment.keys.contains { $0.isEmpty || $0.utf8.contains(0x3D) }, "no name of a variable")
     precondition(!run.labels.keys.contains { $0.isEmpty || $0.utf8.contains(0x3A) }, "a label that nobody can ask for")
     precondition(run.workingDirectory.utf8.first == 0x2F, "a path that is not absolute")
-    precondition(run.files.count <= maxima.files && Set(run.files.map { Array($0.path.utf8) }).count == run.files.count)
-    for path in run.files.map(\.path) + run.artifacts.map(\.text) { precondition(staysBelow(path), "a path that leads out") }
+    let paths = Set(run.files.map { Array($0.path.utf8) })
+    precondition(run.files.count <= maxima.files && paths.count == run.files.count, "too many files, or one twice")
+    for path in run.files.map(\.path) + run.artifacts.map(\.text) {
+        precondition(staysBelow(path), "a path that leads out")
+    }
     // However slow a pattern is made, it is looked at in no time.
     let name = Array(String(repeating: "a", count: 255).unicodeScalars)
     var place = GlobPlace(run.artifacts)
