@@ -47,6 +47,9 @@ struct RequestTarget: Sendable {
         return segments
     }
 
+    /// How many segments there are.
+    var segmentCount: Int { bytes.count > 1 ? bytes.count { $0 == UInt8(ascii: "/") } : 0 }
+
     /// All segments, to be taken one by one with `nextSegment(of:)`; nil if there is none.
     var afterFirstSlash: ArraySlice<UInt8>? { bytes.count > 1 ? bytes.dropFirst() : nil }
 

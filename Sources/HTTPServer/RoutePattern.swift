@@ -44,6 +44,9 @@ struct RoutePattern: Equatable, Sendable {
         precondition(rests == 0 || (rests == 1 && parts.last == .rest), "the pattern \(text) goes on after its rest")
     }
 
+    /// Whether a path of so many segments can be one of these: most patterns are told apart by that alone.
+    func fits(_ count: Int) -> Bool { parts.last == .rest ? count >= parts.count : count == parts.count }
+
     /// What stands in the places of the parameters, or nil if the path is another.
     func match(_ target: RequestTarget) -> RouteParameters? {
         var values: [String] = []

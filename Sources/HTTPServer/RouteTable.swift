@@ -36,7 +36,8 @@ struct RouteTable: Sendable {
     @usableFromInline
     func match(_ request: Request) -> RouteMatch<Int> {
         var allow: Set<String> = []
-        for entry in entries {
+        let count = request.location.segmentCount
+        for entry in entries where entry.pattern.fits(count) {
             guard let parameters = entry.pattern.match(request.location) else { continue }
             if let line = entry.line(request.method) { return .matched(line, parameters: parameters) }
             allow.formUnion(entry.methods)
