@@ -6,6 +6,15 @@ struct Request: Sendable {
         case bytes([UInt8])
         /// So many bytes of an open file, from its beginning.
         case file(Int32, count: Int)
+
+        /// How many bytes it has; `nil` if there is none.
+        var count: Int? {
+            switch self {
+            case .none: nil
+            case .bytes(let bytes): bytes.count
+            case .file(_, let count): count
+            }
+        }
     }
 
     var method = "GET"

@@ -1,82 +1,49 @@
-// HTTP as a client speaks it: libcurl, opened when it is needed and not before (dlopen(3)).
+// libcurl, opened when it is needed and not before (dlopen(3)).
 //
 // The server and its launcher are the same program. With libcurl they would load some 25 libraries more at their start, the
 // launcher as root, and use none of them.
 //
-// One thing at a time: a connection (kept alive from one request to the next) and a request that is driven by its owner, who
-// waits for a descriptor of its own together with it. There is no call back into the owner: what comes is collected here and
-// fetched.
+// Types and constants are libcurl's own. Its functions are not to be called by their names, for nothing links against them, but
+// by those below, each of which is libcurl's of the same name and needs sandglass_curl_open() to have succeeded.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+// Its macros of the same name as its functions: they check calls that are not made here.
+#define CURL_DISABLE_TYPECHECK
+#include <curl/curl.h>
 
-// Opens libcurl; more than once does no harm. NULL, or why there is none (dlerror(3)).
+// Opens libcurl; more than once does no harm, from one thread at a time. NULL, or why there is none (dlerror(3)).
 const char *sandglass_curl_open(void);
 
-struct sandglass_curl;
+// MARK: Through the table of what was opened
 
-// A client, or NULL where there is no memory. sandglass_curl_open() has to have succeeded.
-//
-// ca_file: PEM certificates of those who are trusted in place of the system's, or NULL.
-struct sandglass_curl *sandglass_curl_new(const char *user_agent, const char *ca_file, int connect_seconds);
-void sandglass_curl_free(struct sandglass_curl *curl);
+CURL *sandglass_curl_easy_init(void);
+void sandglass_curl_easy_cleanup(CURL *easy);
+void sandglass_curl_easy_reset(CURL *easy);
+const char *sandglass_curl_easy_strerror(CURLcode code);
+CURLM *sandglass_curl_multi_init(void);
+CURLMcode sandglass_curl_multi_cleanup(CURLM *multi);
+CURLMcode sandglass_curl_multi_add_handle(CURLM *multi, CURL *easy);
+CURLMcode sandglass_curl_multi_remove_handle(CURLM *multi, CURL *easy);
+CURLMcode sandglass_curl_multi_perform(CURLM *multi, int *running);
+CURLMcode sandglass_curl_multi_poll(CURLM *multi, struct curl_waitfd *others, unsigned count, int milliseconds, int *ready);
+CURLMsg *sandglass_curl_multi_info_read(CURLM *multi, int *left);
+struct curl_slist *sandglass_curl_slist_append(struct curl_slist *list, const char *text);
+void sandglass_curl_slist_free_all(struct curl_slist *list);
 
-struct sandglass_curl_request {
-    const char *method;
-    const char *url;
-    // "Name: value", each.
-    const char *const *headers;
-    size_t header_count;
-    // The body: bytes, which are copied, or where those are NULL so many of a file from its beginning; -1 bytes are no body.
-    const void *bytes;
-    int file;
-    int64_t byte_count;
-};
+// MARK: Through that table, and variadic, which Swift cannot call: curl_easy_setopt(3) and curl_easy_getinfo(3), by type
 
-// Begins a request; the one before has to be over or given up. Whether it could begin; if not, it is to be given up.
-bool sandglass_curl_begin(struct sandglass_curl *curl, const struct sandglass_curl_request *request);
-
-// Goes on with it, and waits at most so many milliseconds for the network or for something to read from another descriptor.
-// Whether the request is over. other_is_ready tells whether the other descriptor can be read.
-bool sandglass_curl_step(struct sandglass_curl *curl, int other, int milliseconds, bool *other_is_ready);
-
-// Gives the request up, if one is under way, and its connection.
-void sandglass_curl_cancel(struct sandglass_curl *curl);
-
-// How a request ended.
-enum sandglass_curl_end {
-    // With an answer, whatever its status.
-    SANDGLASS_CURL_ANSWERED,
-    // No connection could be made.
-    SANDGLASS_CURL_UNREACHABLE,
-    // The connection ended before the answer did.
-    SANDGLASS_CURL_BROKEN_OFF,
-    // The other side is not who it should be.
-    SANDGLASS_CURL_UNTRUSTED,
-    // The file had fewer bytes than were announced, or could not be read.
-    SANDGLASS_CURL_FILE_CHANGED,
-    // Anything else.
-    SANDGLASS_CURL_FAILED,
-};
-enum sandglass_curl_end sandglass_curl_end(const struct sandglass_curl *curl);
-
-// What libcurl says about it, for people; never NULL.
-const char *sandglass_curl_reason(const struct sandglass_curl *curl);
-
-// The status of the answer; 0 until there is one.
-int sandglass_curl_status(const struct sandglass_curl *curl);
-
-// The header lines of the answer, without those of interim answers.
-const char *sandglass_curl_head(const struct sandglass_curl *curl, size_t *count);
-
-// What has come of the body and was not dropped yet.
-const void *sandglass_curl_body(const struct sandglass_curl *curl, size_t *count);
-void sandglass_curl_drop_body(struct sandglass_curl *curl);
-
-// How many bytes of the request's body have been sent.
-int64_t sandglass_curl_sent(const struct sandglass_curl *curl);
-
-// A number that changes whenever something is sent or comes.
-uint64_t sandglass_curl_traffic(const struct sandglass_curl *curl);
+// CURLOPTTYPE_LONG, which is C's long and no int.
+CURLcode sandglass_curl_set_long(CURL *easy, CURLoption option, long value);
+// CURLOPTTYPE_OFF_T, 64 bits also where a long has fewer.
+CURLcode sandglass_curl_set_offset(CURL *easy, CURLoption option, curl_off_t value);
+// CURLOPTTYPE_STRINGPOINT: a text, which libcurl copies, or NULL.
+CURLcode sandglass_curl_set_text(CURL *easy, CURLoption option, const char *text);
+// CURLOPTTYPE_SLISTPOINT: a list, which has to stay for as long as the request does.
+CURLcode sandglass_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *list);
+// CURLOPT_ERRORBUFFER: CURL_ERROR_SIZE bytes, which have to stay until another buffer is set or the handle is reset.
+CURLcode sandglass_curl_set_error_buffer(CURL *easy, char *buffer);
+// CURLOPTTYPE_FUNCTIONPOINT, four of them: to C any function fits there, here each has its type. All take the same context.
+CURLcode sandglass_curl_set_callbacks(CURL *easy, curl_write_callback head, curl_write_callback body, curl_read_callback read,
+                                      curl_seek_callback seek, void *context);
+// CURLINFO_LONG, through a pointer to a long.
+CURLcode sandglass_curl_get_long(CURL *easy, CURLINFO info, long *value);
