@@ -36,11 +36,11 @@ fuzz-json: ## Feed the reader of bodies with what libFuzzer thinks of, for a min
 	Tests/fuzz/json $(or $(SECONDS),60)
 
 thread-sanitizer: dependencies ## Pass the process core's tests under the thread sanitizer
-	swift test --sanitize thread --scratch-path .build-thread --filter 'ReactorTests|SandboxTests|ExecutionTests|ServiceTests'
+	swift test --no-parallel --sanitize thread --scratch-path .build-thread --filter 'ReactorTests|SandboxTests|ExecutionTests|ServiceTests'
 
 # Without its leak check: it does not know how Swift encodes the pointers to objects that have weak references.
 address-sanitizer: dependencies ## Pass the process core's tests under the address sanitizer
-	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize address --scratch-path .build-address --filter 'ReactorTests|SandboxTests|ExecutionTests|ServiceTests'
+	ASAN_OPTIONS=detect_leaks=0 swift test --no-parallel --sanitize address --scratch-path .build-address --filter 'ReactorTests|SandboxTests|ExecutionTests|ServiceTests'
 
 image: ## Build the container image
 	Docker/build
