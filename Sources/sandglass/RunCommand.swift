@@ -60,15 +60,7 @@ struct RunCommand: ParsableCommand {
     var command: [String] = []
 
     func run() throws {
-        // What stands before the dashes is for sandglass itself.
-        if let option = command.first, option.hasPrefix("-"), option != "--" {
-            if option == "--help" || option == "-h" { throw CleanExit.helpRequest(self) }
-            throw ValidationError("Unknown option '\(option)'")
-        }
-        let command = command.first == "--" ? Array(command.dropFirst()) : command
-        guard let program = command.first, !program.isEmpty else {
-            throw ValidationError("There is no command. Put it behind two dashes: sandglass run -- echo hello")
-        }
+        let command = try CommandWords.read(command, of: self)
         var flags = SettingFlags.values(self)
         // Here it names the one to use.
         flags[SandboxSetting.image.description.name] = nil

@@ -99,15 +99,7 @@ struct SubmitCommand: ParsableCommand {
     var command: [String] = []
 
     func run() throws {
-        // What stands before the dashes is for sandglass itself.
-        if let option = command.first, option.hasPrefix("-"), option != "--" {
-            if option == "--help" || option == "-h" { throw CleanExit.helpRequest(self) }
-            throw ValidationError("Unknown option '\(option)'")
-        }
-        let command = command.first == "--" ? Array(command.dropFirst()) : command
-        guard let program = command.first, !program.isEmpty else {
-            throw ValidationError("There is no command. Put it behind two dashes: sandglass submit -- echo hello")
-        }
+        let command = try CommandWords.read(command, of: self)
         let flags = SettingFlags.values(self)
         let (timeout, json) = try ProgramSettings.read { () throws(SettingError) in
             let sources = try ProgramSettings.command(flags: flags)
