@@ -1,7 +1,16 @@
 extension JSONWriter {
     /// Writes a member (RFC 8259 §4); `nil` is `null`.
+    ///
+    /// Specialized for the types of most members: for a caller in another module the generic one looks up types and conformances
+    /// anew each time.
+    @specialized(where Value == String)
+    @specialized(where Value == Int)
+    @specialized(where Value == Double)
+    @specialized(where Value == Bool)
     public mutating func member<Value: JSONWritable>(_ name: String, _ value: Value?) {
-        member(name) { $0.value(value) }
+        beginMember(name)
+        self.value(value)
+        endMember()
     }
 
     /// Writes a member that is `null`, for the literal `nil`, which has no type of its own (RFC 8259 §3).

@@ -62,15 +62,9 @@ public struct JSONWriter: Sendable {
         _ name: String,
         _ value: (inout JSONWriter) throws(Failure) -> Void
     ) throws(Failure) {
-        precondition(context == .member, "a member is written in an object")
-        separate()
-        quote(name.utf8.span)
-        bytes.append(UInt8(ascii: ":"))
-        needsComma = false
-        context = .value
+        beginMember(name)
         try value(&self)
-        precondition(context == .nothing, "a member has one value")
-        context = .member
+        endMember()
     }
 
     /// Writes a value as the text, as a member's value or as an array's element; `nil` is `null` (RFC 8259 §3).
@@ -102,6 +96,20 @@ public struct JSONWriter: Sendable {
         beginValue()
         bytes.append(contentsOf: text)
         endValue()
+    }
+
+    mutating func beginMember(_ name: String) {
+        precondition(context == .member, "a member is written in an object")
+        separate()
+        quote(name.utf8.span)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+        context = .value
+    }
+
+    mutating func endMember() {
+        precondition(context == .nothing, "a member has one value")
+        context = .member
     }
 
     func requireArray() {
