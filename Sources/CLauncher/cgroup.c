@@ -289,11 +289,11 @@ int sandglass_group_limit(const struct sandglass_group *group, uint64_t memory_b
 }
 
 void sandglass_group_begin(struct sandglass_group *group) {
-    struct sandglass_group_reading now = sandglass_group_read(group);
+    group->beginning.cpu_nanoseconds = sandglass_group_cpu_nanoseconds(group);
     // What was in the group before its slot is not this run's; the slot itself, some 200 KiB, is. Something of what was
     // there before may have gone since.
-    if (now.memory_bytes > group->beginning.memory_bytes) now.memory_bytes = group->beginning.memory_bytes;
-    group->beginning = now;
+    uint64_t now = read_number(group, SANDGLASS_GROUP_MEMORY_USAGE);
+    if (now < group->beginning.memory_bytes) group->beginning.memory_bytes = now;
     if (group->version == 1 && sandglass_group_has(group, SANDGLASS_GROUP_MEMORY_PEAK))
         write_text(SANDGLASS_GROUP_MEMORY_PEAK, "0");
 }

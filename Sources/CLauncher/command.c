@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 // glibc's clone(2) under the name that sanitizers leave alone.
@@ -19,7 +20,8 @@ static void fail(struct sandglass_prepared_command *command, enum sandglass_step
 }
 
 static int setup_session(void) {
-    // No terminal, no process group of ours.
+    // No terminal, no process group of ours. And the mask that users expect, whatever the server's is.
+    umask(022);
     return setsid() < 0 ? -1 : 0;
 }
 

@@ -103,7 +103,7 @@ struct sandglass_failure sandglass_identity_change_user(const struct sandglass_p
 }
 
 // Async-signal-safe.
-struct sandglass_failure sandglass_identity_enter_user_namespace(
+struct sandglass_failure sandglass_identity_make_user_namespace(
     const struct sandglass_plan *plan, uint32_t slot, int writable_proc
 ) {
     uint32_t outside = sandglass_identity_host_user(plan, slot);
@@ -116,16 +116,13 @@ struct sandglass_failure sandglass_identity_enter_user_namespace(
     // much of the kernel to it.
     if (sandglass_write_file(writable_proc, "sys/user/max_user_namespaces", "0") < 0)
         return sandglass_failed(SANDGLASS_STEP_ID_MAP, 1);
-    // When memory runs out, the kernel takes a command, not the service.
-    if (sandglass_write_file(writable_proc, "self/oom_score_adj", "1000") < 0)
-        return sandglass_failed(SANDGLASS_STEP_ID_MAP, 2);
-    if (prctl(PR_SET_DUMPABLE, 0) < 0) return sandglass_failed(SANDGLASS_STEP_ID_MAP, 3);
     return sandglass_no_failure();
 }
 
-// Async-signal-safe. unshare(CLONE_NEWUSER) fills every set again, the bounding set too, so this comes after.
+// Async-signal-safe. Entering a user namespace fills every set again, the bounding set too, so this comes after.
 struct sandglass_failure sandglass_identity_drop_capabilities(void) {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 0);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+        return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 0);
     if (drop_bounding_set(0) < 0) return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 1);
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return sandglass_failed(SANDGLASS_STEP_CAPABILITIES, 2);

@@ -11,10 +11,12 @@ struct sandglass_failure sandglass_identity_keep_few_capabilities(const struct s
 
 // In a slot, in this order.
 struct sandglass_failure sandglass_identity_change_user(const struct sandglass_plan *plan, uint32_t slot);
-struct sandglass_failure sandglass_identity_enter_user_namespace(
+struct sandglass_failure sandglass_identity_drop_capabilities(void);
+
+// In a process that has changed to a slot's user: a new user namespace for slots of that number.
+struct sandglass_failure sandglass_identity_make_user_namespace(
     const struct sandglass_plan *plan, uint32_t slot, int writable_proc
 );
-struct sandglass_failure sandglass_identity_drop_capabilities(void);
 
 // The uid and gid of a slot, as the launcher's own user namespace counts them.
 uint32_t sandglass_identity_host_user(const struct sandglass_plan *plan, uint32_t slot);

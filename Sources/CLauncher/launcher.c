@@ -20,7 +20,7 @@ enum { IDLE_LOOK_MILLISECONDS = 1000 };
 
 // Whether a process can really be had in a group: what the host shows of its files does not say so.
 static struct sandglass_failure try_control_groups(struct sandglass_roster *roster) {
-    const struct sandglass_cgroups *cgroups = &roster->plan.cgroups;
+    const struct sandglass_cgroups *cgroups = &roster->plan->cgroups;
     if (cgroups->version == 1) return sandglass_nursery_open(roster);
     struct sandglass_group group;
     if (sandglass_group_make(cgroups, 0) < 0 || sandglass_group_open(cgroups, 0, &group) < 0)
@@ -47,12 +47,13 @@ static void never_born(uint32_t slot, int control, struct sandglass_failure fail
 }
 
 static pid_t clone_into_group(struct sandglass_roster *roster, struct sandglass_birth *birth) {
-    const struct sandglass_cgroups *cgroups = &roster->plan.cgroups;
+    const struct sandglass_plan *plan = roster->plan;
+    const struct sandglass_cgroups *cgroups = &plan->cgroups;
     if (sandglass_group_make(cgroups, birth->slot) < 0) return -1;
     int folder = sandglass_group_folder(cgroups, birth->slot);
     if (folder < 0 || sandglass_group_open(cgroups, birth->slot, &birth->group) < 0) return -1;
     pid_t pid = sandglass_clone3(sandglass_slot_namespaces(&birth->kind) | CLONE_INTO_CGROUP, folder);
-    if (pid == 0) sandglass_slot_run(&roster->plan, birth);
+    if (pid == 0) sandglass_slot_run(plan, birth);
     int error = errno;
     sandglass_group_close();
     close(folder);
@@ -69,28 +70,46 @@ static struct sandglass_failure refusal(const struct sandglass_plan *plan, const
     return sandglass_no_failure();
 }
 
+// Those that the next slot of a number has after the one before. A zygote has them itself.
+static struct sandglass_failure lease_namespaces(
+    const struct sandglass_plan *plan, struct sandglass_place *place, uint32_t slot
+) {
+    if (sandglass_network_is_leased(plan) && sandglass_network_enter(place) < 0)
+        return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
+    if (place->has_lease && sandglass_lease_enter_ipc(place->lease.ipc) == 0 && sandglass_lease_is_empty(place->lease.queues))
+        return sandglass_no_failure();
+    if (place->has_lease) sandglass_lease_end(&place->lease);
+    struct sandglass_failure failure = sandglass_lease_make(plan, slot, &place->lease);
+    place->has_lease = !failure.step;
+    if (!failure.step && sandglass_lease_enter_ipc(place->lease.ipc) < 0)
+        failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 3);
+    return failure;
+}
+
 static void spawn(struct sandglass_roster *roster, uint32_t slot, const struct sandglass_slot_kind *kind, int control) {
-    struct sandglass_failure failure = refusal(&roster->plan, kind);
+    const struct sandglass_plan *plan = roster->plan;
+    struct sandglass_failure failure = refusal(plan, kind);
     if (failure.step) {
         never_born(slot, control, failure);
         return;
     }
     struct sandglass_birth birth = {.slot = slot, .control = control, .kind = *kind};
-    if (roster->plan.cgroups.version == 1) {
+    if (plan->cgroups.version == 1) {
         if (sandglass_nursery_ask(roster, slot, kind, control) < 0)
             never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 5));
         return;
     }
-    if (sandglass_network_is_leased(&roster->plan) && sandglass_network_enter(&roster->places[slot]) < 0) {
-        never_born(slot, control, sandglass_failed(SANDGLASS_STEP_NETWORK, -1));
+    if ((failure = lease_namespaces(plan, &roster->places[slot], slot)).step) {
+        never_born(slot, control, failure);
         return;
     }
+    birth.user_namespace = roster->places[slot].lease.user;
     pid_t pid;
-    if (roster->plan.cgroups.version == 2) {
+    if (plan->cgroups.version == 2) {
         pid = clone_into_group(roster, &birth);
     } else {
         pid = sandglass_clone3(sandglass_slot_namespaces(kind), -1);
-        if (pid == 0) sandglass_slot_run(&roster->plan, &birth);
+        if (pid == 0) sandglass_slot_run(plan, &birth);
     }
     if (pid < 0) never_born(slot, control, sandglass_failed(SANDGLASS_STEP_CLONE, -1));
     else roster->places[slot].slot = pid;
@@ -102,12 +121,12 @@ static void kill_slot(struct sandglass_roster *roster, uint32_t slot) {
     if (place->nurse.is_making) place->nurse.kill_slot = roster->wants_zygote_reports = true;
     if (place->slot <= 0) return;
     kill(place->slot, SIGKILL);
-    if (roster->plan.cgroups.version == 2) sandglass_group_kill(&roster->plan.cgroups, slot);
+    if (roster->plan->cgroups.version == 2) sandglass_group_kill(&roster->plan->cgroups, slot);
 }
 
 static void obey(struct sandglass_roster *roster, const struct sandglass_launcher_request *request, int control) {
     uint32_t slot = request->slot;
-    if (slot >= roster->plan.slots) return;
+    if (slot >= roster->plan->slots) return;
     switch (request->kind) {
     case SANDGLASS_LAUNCHER_SPAWN:
         // Two slots of one number would share a user: whatever the server says, that never happens.
@@ -125,6 +144,12 @@ static void obey(struct sandglass_roster *roster, const struct sandglass_launche
 
 // MARK: Ends
 
+static void let_go_namespaces(struct sandglass_place *place) {
+    sandglass_network_leave(place);
+    if (place->has_lease) sandglass_lease_end(&place->lease);
+    place->has_lease = false;
+}
+
 // What a slot used that could not say so itself.
 static struct sandglass_usage account(const struct sandglass_roster *roster, uint32_t slot, const struct rusage *record) {
     struct sandglass_usage usage = {
@@ -132,7 +157,7 @@ static struct sandglass_usage account(const struct sandglass_roster *roster, uin
         .system_microseconds = (uint64_t)record->ru_stime.tv_sec * 1000000u + (uint64_t)record->ru_stime.tv_usec,
         .peak_bytes = (uint64_t)record->ru_maxrss * 1024u,
     };
-    const struct sandglass_cgroups *cgroups = &roster->plan.cgroups;
+    const struct sandglass_cgroups *cgroups = &roster->plan->cgroups;
     const struct sandglass_group *group = &roster->places[slot].group;
     struct sandglass_group now;
     if (cgroups->version == 0 || sandglass_group_open(cgroups, slot, &now) < 0) return usage;
@@ -152,13 +177,13 @@ static void bury_slot(struct sandglass_roster *roster, uint32_t slot) {
     if (WIFSIGNALED(status)) usage = account(roster, slot, &record);
     sandglass_report_gone(slot, sandglass_no_failure(), usage);
     // Now that it is told.
-    sandglass_network_leave(place, slot);
-    if (roster->plan.cgroups.version == 2) sandglass_group_remove(&roster->plan.cgroups, slot);
+    if (slot >= SANDGLASS_KEPT_PLACES) let_go_namespaces(place);
+    if (roster->plan->cgroups.version == 2) sandglass_group_remove(&roster->plan->cgroups, slot);
     if (place->nurse.pid != 0) sandglass_nursery_rest(roster, slot);
 }
 
 static bool bury(struct sandglass_roster *roster, pid_t pid) {
-    for (uint32_t slot = 0; slot < roster->plan.slots; slot++) {
+    for (uint32_t slot = 0; slot < roster->plan->slots; slot++) {
         if (roster->places[slot].slot == pid) bury_slot(roster, slot);
         else if (roster->places[slot].nurse.pid == pid) sandglass_nursery_bury(roster, slot);
         else continue;
@@ -185,14 +210,14 @@ static void reap(struct sandglass_roster *roster) {
 }
 
 static _Noreturn void end(struct sandglass_roster *roster) {
-    const struct sandglass_cgroups *cgroups = &roster->plan.cgroups;
-    for (uint32_t slot = 0; slot < roster->plan.slots; slot++)
+    const struct sandglass_cgroups *cgroups = &roster->plan->cgroups;
+    for (uint32_t slot = 0; slot < roster->plan->slots; slot++)
         if (roster->places[slot].slot > 0) kill(roster->places[slot].slot, SIGKILL);
     if (cgroups->version == 1) sandglass_nursery_close(roster);
     for (;;) {
         if (waitpid(-1, NULL, 0) < 0 && errno != EINTR) break;
     }
-    for (uint32_t slot = 0; slot < roster->plan.slots && cgroups->version > 0; slot++)
+    for (uint32_t slot = 0; slot < roster->plan->slots && cgroups->version > 0; slot++)
         sandglass_group_remove(cgroups, slot);
     if (cgroups->version > 0) sandglass_group_remove_folders(cgroups);
     _exit(0);
@@ -201,12 +226,13 @@ static _Noreturn void end(struct sandglass_roster *roster) {
 // MARK: The whole
 
 static struct sandglass_roster *set_up(
-    const struct sandglass_plan *server_plan, const struct sandglass_kept_memory *memory, int server
+    const struct sandglass_plan *server_plan, const struct sandglass_kept_memory *memory, int server, const void *frame
 ) {
     struct sandglass_plan plan = *server_plan;
     struct sandglass_launcher_report ready = {.kind = SANDGLASS_LAUNCHER_READY};
     ready.failure = sandglass_preparation_run(&plan, server);
     sandglass_memory_let_go(memory, plan.memory, plan.memory_length);
+    sandglass_memory_let_go_frames(memory, frame);
     struct sandglass_roster *roster = sandglass_roster_make(&plan);
     if (!roster && !ready.failure.step) ready.failure = sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 5);
     bool has_failed = ready.failure.step != SANDGLASS_STEP_NONE;
@@ -215,9 +241,9 @@ static struct sandglass_roster *set_up(
         ready.failure = try_control_groups(roster);
         if (ready.failure.step) {
             sandglass_group_remove_folders(&plan.cgroups);
-            roster->plan.cgroups.version = 0;
+            sandglass_roster_do_without_groups(roster);
         }
-        ready.cgroups = roster->plan.cgroups.version;
+        ready.cgroups = roster->plan->cgroups.version;
     }
     ready.walls = plan.walls;
     sandglass_report(&ready);
@@ -225,7 +251,7 @@ static struct sandglass_roster *set_up(
 }
 
 static _Noreturn void run(const struct sandglass_plan *plan, const struct sandglass_kept_memory *memory, int server) {
-    struct sandglass_roster *roster = set_up(plan, memory, server);
+    struct sandglass_roster *roster = set_up(plan, memory, server, __builtin_frame_address(0));
     if (!roster) _exit(1);
 
     struct pollfd events[] = {
@@ -242,7 +268,7 @@ static _Noreturn void run(const struct sandglass_plan *plan, const struct sandgl
         if (events[1].revents || events[2].revents) {
             sandglass_nursery_take_reports(roster);
             roster->wants_zygote_reports = false;
-            for (uint32_t slot = 0; slot < roster->plan.slots && roster->making > 0; slot++) {
+            for (uint32_t slot = 0; slot < roster->plan->slots && roster->making > 0; slot++) {
                 const struct sandglass_nurse *nurse = &roster->places[slot].nurse;
                 if (nurse->is_making && nurse->kill_slot) roster->wants_zygote_reports = true;
             }
@@ -264,12 +290,13 @@ pid_t sandglass_launcher_start(const struct sandglass_plan *plan, int *socket_ou
         errno = EINVAL;
         return -1;
     }
-    struct sandglass_kept_memory memory;
-    sandglass_memory_find(&memory, plan->memory, plan->memory_length);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
+    struct sandglass_kept_memory memory;
+    sandglass_memory_find(&memory, plan->memory, plan->memory_length, plan->command_line);
     pid_t pid = fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -1 : fork();
     if (pid == 0) run(plan, &memory, ends[1]);
     int error = errno;
+    sandglass_memory_forget(&memory);
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);

@@ -2,6 +2,7 @@
 #include "memory.h"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +23,20 @@
 // The objects whose code the launcher runs: the program, the C library, the dynamic linker.
 enum { OBJECTS = 32 };
 struct objects {
-    struct { uintptr_t start, end; } ranges[OBJECTS];
+    struct sandglass_range ranges[OBJECTS];
     uint32_t count;
     bool binds_now;
     bool has_passed_libc;
-    // Of the program: the segment that is written to, its part that is read-only once it is relocated, and where in that
-    // the tables of the dynamic linker begin.
-    uintptr_t written_end, relocated_start, relocated_end, tables;
+    // Of each the segment that is written to.
+    struct sandglass_range program, libc, linker;
+    // Of the program's: its part that is read-only once it is relocated, and where in that the dynamic linker's tables begin.
+    struct sandglass_range relocated;
+    uintptr_t tables;
+    // Around the thread pointer: the thread's own variables, of all objects (PT_TLS).
+    struct sandglass_range thread;
 };
+
+// MARK: Finding out
 
 static bool binds_now(const ElfW(Dyn) *entry) {
     for (; entry->d_tag != DT_NULL; entry++) {
@@ -43,15 +50,12 @@ static bool binds_now(const ElfW(Dyn) *entry) {
 static void read_program(const struct dl_phdr_info *object, struct objects *objects) {
     for (size_t i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        uintptr_t start = object->dlpi_addr + header->p_vaddr, end = start + header->p_memsz;
+        uintptr_t start = object->dlpi_addr + header->p_vaddr;
         if (header->p_type == PT_DYNAMIC) {
             objects->tables = start;
             objects->binds_now = binds_now((const void *)start);
         } else if (header->p_type == PT_GNU_RELRO) {
-            objects->relocated_start = start;
-            objects->relocated_end = end;
-        } else if (header->p_type == PT_LOAD && header->p_flags & PF_W) {
-            objects->written_end = end;
+            objects->relocated = (struct sandglass_range){start, start + header->p_memsz};
         }
     }
 }
@@ -61,29 +65,50 @@ static bool is_named(const char *path, const char *name) {
     return strncmp(last ? last + 1 : path, name, strlen(name)) == 0;
 }
 
+// The whole of an object, or its segments of one kind.
+static struct sandglass_range extent(const struct dl_phdr_info *object, ElfW(Word) flags) {
+    struct sandglass_range extent = {UINTPTR_MAX, 0};
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type != PT_LOAD || (header->p_flags & flags) != flags) continue;
+        uintptr_t first = object->dlpi_addr + header->p_vaddr;
+        if (first < extent.start) extent.start = first;
+        if (first + header->p_memsz > extent.end) extent.end = first + header->p_memsz;
+    }
+    return extent.end == 0 ? (struct sandglass_range){0, 0} : extent;
+}
+
+static void add_thread_variables(const struct dl_phdr_info *object, struct sandglass_range *thread) {
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type != PT_TLS) continue;
+        // On one side of the thread pointer or on the other, as the processor has it.
+        size_t size = header->p_memsz + header->p_align;
+        thread->start -= size;
+        thread->end += size;
+    }
+}
+
 // Called for each object in the order in which symbols are looked up (dl_iterate_phdr(3)). A program that binds at its
-// first calls reads the symbols of all that come before the C library, so it keeps them.
+// first calls reads the symbols of all that come before the C library, and needs the linker's code: it keeps them.
 static int add_object(struct dl_phdr_info *object, size_t size, void *context) {
     (void)size;
     struct objects *objects = context;
     bool is_program = objects->count == 0;
-    bool is_libc = is_named(object->dlpi_name, "libc.so");
-    if (is_program) read_program(object, objects);
-    uintptr_t start = UINTPTR_MAX, end = 0;
-    for (size_t i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        if (header->p_type != PT_LOAD) continue;
-        uintptr_t first = object->dlpi_addr + header->p_vaddr;
-        if (first < start) start = first;
-        if (first + header->p_memsz > end) end = first + header->p_memsz;
+    bool is_libc = is_named(object->dlpi_name, "libc.so"), is_linker = is_named(object->dlpi_name, "ld-linux");
+    struct sandglass_range written = extent(object, PF_W);
+    add_thread_variables(object, &objects->thread);
+    if (is_program) {
+        read_program(object, objects);
+        objects->program = written;
     }
-    bool is_needed = is_program || is_libc || is_named(object->dlpi_name, "ld-linux")
-        || (!objects->binds_now && !objects->has_passed_libc);
+    if (is_libc) objects->libc = written;
+    if (is_linker) objects->linker = written;
+    bool is_needed = is_program || is_libc || is_linker || (!objects->binds_now && !objects->has_passed_libc);
     if (is_libc) objects->has_passed_libc = true;
     if (!is_needed) return 0;
     if (objects->count == OBJECTS) return 1;
-    objects->ranges[objects->count].start = start;
-    objects->ranges[objects->count++].end = end;
+    objects->ranges[objects->count++] = is_linker && objects->binds_now ? written : extent(object, 0);
     return 0;
 }
 
@@ -92,84 +117,150 @@ static bool is_loaded_plainly(void) {
     return !getenv("LD_PRELOAD") && !getenv("LD_AUDIT") && access("/etc/ld.so.preload", F_OK) < 0;
 }
 
-static bool overlaps(uintptr_t start, uintptr_t end, uintptr_t other_start, uintptr_t other_end) {
-    return start < other_end && other_start < end;
+static bool overlap(struct sandglass_range one, struct sandglass_range other) {
+    return one.start < other.end && other.start < one.end;
+}
+
+static bool contains(struct sandglass_range range, uintptr_t address) {
+    return range.start <= address && address < range.end;
 }
 
 static bool is_needed(
-    const struct objects *objects, uintptr_t start, uintptr_t end, const char *name, uintptr_t plan, size_t length
+    const struct objects *objects, struct sandglass_range mapping, const char *name, struct sandglass_range plan
 ) {
     // The kernel's own, and the first thread's stack with the arguments and the environment.
     if (name[0] == '[' && strncmp(name, "[heap]", 6) != 0 && strncmp(name, "[anon", 5) != 0) return true;
-    uintptr_t frame = (uintptr_t)__builtin_frame_address(0), thread = (uintptr_t)__builtin_thread_pointer();
-    if (overlaps(start, end, frame, frame + 1) || overlaps(start, end, thread, thread + 1)) return true;
-    if (overlaps(start, end, plan, plan + length)) return true;
+    if (contains(mapping, (uintptr_t)__builtin_frame_address(0)) || overlap(mapping, plan)) return true;
     for (uint32_t i = 0; i < objects->count; i++)
-        if (overlaps(start, end, objects->ranges[i].start, objects->ranges[i].end)) return true;
+        if (overlap(mapping, objects->ranges[i])) return true;
     return false;
 }
 
-static bool add_range(struct sandglass_kept_memory *kept, uintptr_t start, uintptr_t end) {
-    if (kept->count > 0 && kept->ranges[kept->count - 1].end == start) {
-        kept->ranges[kept->count - 1].end = end;
+static bool add_range(struct sandglass_kept_memory *kept, struct sandglass_range range) {
+    if (range.start >= range.end) return true;
+    if (kept->count > 0 && kept->ranges[kept->count - 1].end == range.start) {
+        kept->ranges[kept->count - 1].end = range.end;
         return true;
     }
     if (kept->count == SANDGLASS_KEPT_RANGES) return false;
-    kept->ranges[kept->count].start = start;
-    kept->ranges[kept->count++].end = end;
+    kept->ranges[kept->count++] = range;
     return true;
 }
 
-// The program's own variables. The launcher has none, and reads none that the dynamic linker has filled in but the tables of
-// functions: with them go most of the pages that were written to.
-static void find_variables(struct sandglass_kept_memory *kept, const struct objects *objects) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), tables = objects->tables & -page;
-    if (!objects->binds_now || objects->relocated_start >= tables || objects->relocated_end <= tables
-        || objects->relocated_end >= objects->written_end)
-        return;
-    kept->dropped[0].start = (objects->relocated_start + page - 1) & -page;
-    kept->dropped[0].end = tables;
-    kept->dropped[1].start = (objects->relocated_end + page - 1) & -page;
-    kept->dropped[1].end = (objects->written_end + page - 1) & -page;
+static struct sandglass_range whole_pages(struct sandglass_range range, uintptr_t page) {
+    return (struct sandglass_range){range.start & -page, (range.end + page - 1) & -page};
 }
 
-static bool find(struct sandglass_kept_memory *kept, FILE *maps, uintptr_t plan, size_t length) {
-    struct objects objects = {0};
+// Of the program's variables none but the tables is needed, and with them go most of the pages that were written to.
+static void find_written(struct sandglass_kept_memory *kept, const struct objects *objects) {
+    uintptr_t page = kept->page, tables = objects->tables & -page;
+    struct sandglass_range relocated = objects->relocated;
+    if (!objects->binds_now || relocated.start >= tables || relocated.end <= tables || relocated.end >= objects->program.end)
+        return;
+    uintptr_t end = (relocated.end + page - 1) & -page;
+    kept->relocated = (struct sandglass_range){relocated.start & -page, tables};
+    kept->variables = (struct sandglass_range){end, (objects->program.end + page - 1) & -page};
+    kept->frozen[0] = (struct sandglass_range){tables, end};
+    kept->frozen[1] = whole_pages(objects->libc, page);
+    kept->frozen[2] = whole_pages(objects->linker, page);
+}
+
+static void map_constants(struct sandglass_kept_memory *kept, struct sandglass_range mapping, size_t offset) {
+    int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (program < 0) return;
+    void *fresh = mmap(NULL, mapping.end - mapping.start, PROT_READ, MAP_PRIVATE, program, (off_t)offset);
+    close(program);
+    if (fresh == MAP_FAILED) return;
+    kept->constants = mapping;
+    kept->constants_fresh = (uintptr_t)fresh;
+}
+
+// What there is of it beside the variables of the thread may be anything: mappings without a name grow together.
+static struct sandglass_range part_of_thread(const struct objects *objects, struct sandglass_range mapping, uintptr_t page) {
+    struct sandglass_range thread = whole_pages(objects->thread, page);
+    if (thread.start > mapping.start) mapping.start = thread.start;
+    if (thread.end < mapping.end) mapping.end = thread.end;
+    return mapping;
+}
+
+static bool find(struct sandglass_kept_memory *kept, FILE *maps, struct sandglass_range plan, const char *arguments) {
+    // The C library's own record of a thread is less than a page.
+    uintptr_t thread = (uintptr_t)__builtin_thread_pointer();
+    struct objects objects = {.thread = {thread - kept->page, thread + kept->page}};
     if (dl_iterate_phdr(add_object, &objects) != 0 || !objects.has_passed_libc) return false;
     // In a library of its own the launcher would need that one.
-    uintptr_t own = (uintptr_t)&find;
-    if (!overlaps(own, own + 1, objects.ranges[0].start, objects.ranges[0].end)) return false;
-    find_variables(kept, &objects);
+    if (!contains(objects.ranges[0], (uintptr_t)&find)) return false;
+    find_written(kept, &objects);
     char *line = NULL;
     size_t capacity = 0;
     bool is_complete = true;
     while (is_complete && getline(&line, &capacity, maps) > 0) {
-        uintptr_t start, end;
+        struct sandglass_range mapping;
+        size_t offset;
         int name = 0;
-        is_complete = sscanf(line, "%zx-%zx %*s %*s %*s %*s %n", &start, &end, &name) == 2 && name > 0
-            && (!is_needed(&objects, start, end, line + name, plan, length) || add_range(kept, start, end));
+        is_complete = sscanf(line, "%zx-%zx %*s %zx %*s %*s %n", &mapping.start, &mapping.end, &offset, &name) == 3 && name > 0;
+        if (!is_complete) break;
+        bool is_whole = is_needed(&objects, mapping, line + name, plan);
+        is_complete = add_range(kept, is_whole ? mapping : part_of_thread(&objects, mapping, kept->page));
+        if (mapping.start == kept->variables.start && mapping.end <= kept->variables.end && line[name] == '/')
+            map_constants(kept, mapping, offset);
+        if (strncmp(line + name, "[stack]", 7) == 0 && contains(mapping, (uintptr_t)arguments))
+            kept->stack = (struct sandglass_range){mapping.start, (uintptr_t)arguments & -kept->page};
     }
     free(line);
     return is_complete && !ferror(maps);
 }
 
-void sandglass_memory_find(struct sandglass_kept_memory *kept, const void *plan, size_t length) {
-    *kept = (struct sandglass_kept_memory){0};
+void sandglass_memory_find(struct sandglass_kept_memory *kept, const void *plan, size_t length, const char *arguments) {
+    *kept = (struct sandglass_kept_memory){.page = (uintptr_t)sysconf(_SC_PAGESIZE)};
     if (KEEP_ALL || !is_loaded_plainly()) return;
     FILE *maps = fopen("/proc/self/maps", "re");
     if (!maps) return;
     // Where not everything is understood, nothing is let go: it costs time and nothing else.
-    if (!find(kept, maps, (uintptr_t)plan, length)) kept->count = 0;
+    if (!find(kept, maps, (struct sandglass_range){(uintptr_t)plan, (uintptr_t)plan + length}, arguments)) kept->count = 0;
     fclose(maps);
+}
+
+void sandglass_memory_forget(const struct sandglass_kept_memory *kept) {
+    if (kept->constants_fresh) munmap((void *)kept->constants_fresh, kept->constants.end - kept->constants.start);
+}
+
+// MARK: Letting go
+
+static size_t length_of(struct sandglass_range range) { return range.end > range.start ? range.end - range.start : 0; }
+
+// Replaces what was written to by mappings of a file that holds the same. A fork copies nothing of those, and whatever goes
+// astray finds them read-only.
+static void freeze(const struct sandglass_range *ranges) {
+    int file = memfd_create("launcher", MFD_CLOEXEC);
+    if (file < 0) return;
+    off_t offset = 0;
+    for (size_t i = 0; i < SANDGLASS_FROZEN_RANGES; offset += (off_t)length_of(ranges[i++])) {
+        size_t length = length_of(ranges[i]);
+        if (length == 0 || pwrite(file, (void *)ranges[i].start, length, offset) != (ssize_t)length) continue;
+        mmap((void *)ranges[i].start, length, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, offset);
+    }
+    close(file);
+}
+
+static void let_go_variables(const struct sandglass_kept_memory *kept) {
+    munmap((void *)kept->relocated.start, length_of(kept->relocated));
+    if (!kept->constants_fresh) {
+        madvise((void *)kept->variables.start, length_of(kept->variables), MADV_DONTNEED);
+        return;
+    }
+    // In one step: what reads the constants finds them throughout.
+    size_t length = length_of(kept->constants);
+    mremap((void *)kept->constants_fresh, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, kept->constants.start);
+    munmap((void *)kept->constants.end, kept->variables.end - kept->constants.end);
 }
 
 void sandglass_memory_let_go(const struct sandglass_kept_memory *kept, const void *plan, size_t length) {
     // Shared with all slots.
     mprotect((void *)(uintptr_t)plan, length, PROT_READ);
     if (kept->count == 0) return;
-    for (size_t i = 0; i < SANDGLASS_DROPPED_RANGES; i++)
-        if (kept->dropped[i].end > kept->dropped[i].start)
-            madvise((void *)kept->dropped[i].start, kept->dropped[i].end - kept->dropped[i].start, MADV_DONTNEED);
+    freeze(kept->frozen);
+    if (length_of(kept->relocated) > 0) let_go_variables(kept);
     // The gaps, whatever has been mapped there since.
     uintptr_t start = 0;
     for (uint32_t i = 0; i < kept->count; i++) {
@@ -177,4 +268,15 @@ void sandglass_memory_let_go(const struct sandglass_kept_memory *kept, const voi
         if (end > start) munmap((void *)start, end - start);
         start = kept->ranges[i].end;
     }
+}
+
+void sandglass_memory_let_go_frames(const struct sandglass_kept_memory *kept, const void *frame) {
+    if (kept->count == 0 || !contains(kept->stack, (uintptr_t)frame)) return;
+    // A page more than the frames is kept: where in a frame its variables are is the compiler's choice.
+    struct sandglass_range used = {
+        ((uintptr_t)__builtin_frame_address(0) & -kept->page) - kept->page,
+        ((uintptr_t)frame + 2 * kept->page - 1) & -kept->page,
+    };
+    if (used.start > kept->stack.start) madvise((void *)kept->stack.start, used.start - kept->stack.start, MADV_DONTNEED);
+    if (used.end < kept->stack.end) madvise((void *)used.end, kept->stack.end - used.end, MADV_DONTNEED);
 }

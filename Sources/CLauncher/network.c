@@ -4,9 +4,6 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
-// What is kept for numbers above this costs memory and is seldom used: the lowest free number is given out first.
-enum { KEPT = 64 };
-
 // A descriptor of the calling process's namespace. Asked of a socket, because there is no /proc here.
 static int open_own(void) {
     int socket_in_it = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -49,8 +46,8 @@ int sandglass_network_enter(struct sandglass_place *place) {
 }
 
 // Async-signal-safe.
-void sandglass_network_leave(struct sandglass_place *place, uint32_t slot) {
-    if (slot < KEPT || place->network == 0) return;
+void sandglass_network_leave(struct sandglass_place *place) {
+    if (place->network == 0) return;
     close(place->network - 1);
     place->network = 0;
 }

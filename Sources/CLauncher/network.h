@@ -17,8 +17,8 @@ static inline bool sandglass_network_is_leased(const struct sandglass_plan *plan
 // In the launcher, where slots are cloned from it: moves it into the namespace of a slot number, a new one if there is none.
 // Returns 0, or -1 with errno.
 int sandglass_network_enter(struct sandglass_place *place);
-// Lets go of a number's namespace, if it is one of more than are worth keeping.
-void sandglass_network_leave(struct sandglass_place *place, uint32_t slot);
+// Lets go of a number's namespace.
+void sandglass_network_leave(struct sandglass_place *place);
 
 // In the launcher, while it is in the host's network: keeps a descriptor of it, for which it takes root's privilege over it, for
 // runs that use it. Returns 0, or -1 with errno.

@@ -17,8 +17,8 @@ static int open_reports(struct sandglass_roster *roster) {
 
 static int start(struct sandglass_roster *roster, uint32_t slot) {
     struct sandglass_nurse *nurse = &roster->places[slot].nurse;
-    if (sandglass_group_make(&roster->plan.cgroups, slot) < 0) return -1;
-    pid_t pid = sandglass_zygote_start(&roster->plan, slot, roster->zygote_reports_far, &nurse->socket);
+    if (sandglass_group_make(&roster->plan->cgroups, slot) < 0) return -1;
+    pid_t pid = sandglass_zygote_start(roster->plan, slot, roster->zygote_reports_far, &nurse->socket);
     if (pid < 0) return -1;
     nurse->pid = pid;
     return 0;
@@ -28,7 +28,7 @@ static int start(struct sandglass_roster *roster, uint32_t slot) {
 static void forget(struct sandglass_roster *roster, uint32_t slot) {
     close(roster->places[slot].nurse.socket);
     roster->places[slot].nurse = (struct sandglass_nurse){0};
-    sandglass_group_remove(&roster->plan.cgroups, slot);
+    sandglass_group_remove(&roster->plan->cgroups, slot);
 }
 
 // Async-signal-safe, like all of this.
@@ -52,7 +52,7 @@ int sandglass_nursery_ask(struct sandglass_roster *roster, uint32_t slot, const 
     if (nurse->idle_since != 0) roster->idle--;
     nurse->idle_since = 0;
     if ((nurse->pid == 0 && start(roster, slot) < 0)
-        || sandglass_send_with(nurse->socket, &request, sizeof request, control) < 0)
+        || sandglass_send_with(nurse->socket, &request, sizeof request, &control, 1) < 0)
         return -1;
     nurse->is_making = true;
     nurse->kill_slot = false;
@@ -67,8 +67,7 @@ void sandglass_nursery_take_reports(struct sandglass_roster *roster) {
     while (recv(roster->zygote_reports, &made, sizeof made, MSG_DONTWAIT) == sizeof made) {
         struct sandglass_place *place = &roster->places[made.slot];
         // One that could not set itself up ends, and is seen to.
-        bool has_failed = made.failure.step == SANDGLASS_STEP_CONTROL_GROUP || made.failure.step == SANDGLASS_STEP_NETWORK;
-        if (made.pid == 0 || !place->nurse.is_making || has_failed) continue;
+        if (made.pid == 0 || made.has_ended || !place->nurse.is_making) continue;
         place->nurse.is_making = false;
         roster->making--;
         place->group = made.group;
@@ -101,7 +100,7 @@ void sandglass_nursery_bury(struct sandglass_roster *roster, uint32_t slot) {
 
 void sandglass_nursery_retire(struct sandglass_roster *roster) {
     uint64_t now = sandglass_monotonic_nanoseconds();
-    for (uint32_t slot = 0; slot < roster->plan.slots && roster->idle > 0; slot++) {
+    for (uint32_t slot = 0; slot < roster->plan->slots && roster->idle > 0; slot++) {
         struct sandglass_nurse *nurse = &roster->places[slot].nurse;
         if (nurse->pid == 0 || nurse->idle_since == 0 || now - nurse->idle_since < patience_nanoseconds) continue;
         roster->idle--;
@@ -113,10 +112,10 @@ void sandglass_nursery_retire(struct sandglass_roster *roster) {
 }
 
 void sandglass_nursery_close(struct sandglass_roster *roster) {
-    for (uint32_t slot = 0; slot < roster->plan.slots; slot++)
+    for (uint32_t slot = 0; slot < roster->plan->slots; slot++)
         if (roster->places[slot].nurse.is_making) roster->places[slot].nurse.kill_slot = true;
     struct pollfd event = {.fd = roster->zygote_reports, .events = POLLIN};
     while (roster->making > 0 && poll(&event, 1, MAKING_PATIENCE_MILLISECONDS) > 0) sandglass_nursery_take_reports(roster);
-    for (uint32_t slot = 0; slot < roster->plan.slots; slot++)
+    for (uint32_t slot = 0; slot < roster->plan->slots; slot++)
         if (roster->places[slot].nurse.pid != 0) shutdown(roster->places[slot].nurse.socket, SHUT_RDWR);
 }

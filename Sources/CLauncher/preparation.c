@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 
 static void forget_command_line(const struct sandglass_plan *plan) {
     static const char name[] = "sandglass: launcher";
@@ -103,6 +104,8 @@ struct sandglass_failure sandglass_preparation_run(struct sandglass_plan *plan, 
     prctl(PR_SET_NAME, "sg-launcher");
     forget_command_line(plan);
     forget_environment();
+    // Whoever makes something says which permissions it has (umask(2)).
+    umask(0);
     if (setup_signals() < 0 || raise_descriptor_limit() < 0)
         return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 1);
     bool root = syscall(SYS_geteuid) == 0;

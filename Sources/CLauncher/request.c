@@ -25,24 +25,34 @@ static bool take_strings(char **vector, uint32_t count, char **at, const char *e
 }
 
 // Async-signal-safe.
-bool sandglass_request_read(int file, struct sandglass_prepared_command *command, struct sandglass_request *request) {
+char *sandglass_request_map(int file, size_t *length) {
     struct stat status;
-    if (fstat(file, &status) < 0) return false;
-    size_t length = (size_t)status.st_size;
+    if (fstat(file, &status) < 0) return NULL;
+    *length = (size_t)status.st_size;
+    char *text = mmap(NULL, *length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    return text == MAP_FAILED ? NULL : text;
+}
+
+static char **find_room(struct sandglass_request *request, size_t pointers) {
+    if (pointers <= sizeof request->strings / sizeof *request->strings) return request->strings;
+    char **room = mmap(NULL, pointers * sizeof *room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return room == MAP_FAILED ? NULL : room;
+}
+
+// Async-signal-safe.
+bool sandglass_request_read(
+    char *text, size_t length, struct sandglass_prepared_command *command, struct sandglass_request *request
+) {
     errno = EBADMSG;
     if (length < sizeof(struct sandglass_command)) return false;
-    char *text = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
-    if (text == MAP_FAILED) return false;
-
     const struct sandglass_command *header = (const void *)text;
     size_t records = (size_t)header->file_count * sizeof(struct sandglass_file);
     size_t pointers = (size_t)header->argument_count + header->environment_count + header->file_count + 3;
-    errno = EBADMSG;
     if (header->argument_count == 0 || pointers > length + 3 || header->text_bytes > length
         || records > header->text_bytes || header->blob_count > header->file_count)
         return false;
-    char **vector = mmap(NULL, pointers * sizeof *vector, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (vector == MAP_FAILED) return false;
+    char **vector = find_room(request, pointers);
+    if (!vector) return false;
 
     char *at = text + sizeof *header + records;
     const char *end = text + header->text_bytes;

@@ -13,13 +13,13 @@ static int open_name(int folder, const char *name) {
 }
 
 // Async-signal-safe.
-_Noreturn void sandglass_retrieval_serve(int control) {
+void sandglass_retrieval_serve(int control) {
     for (;;) {
         struct sandglass_open_request request;
         int folder;
         ssize_t received = sandglass_receive(control, &request, sizeof request, &folder, 1);
         // The server has all that it wants.
-        if (received <= 0) _exit(0);
+        if (received <= 0) return;
         // Others are about a command that has ended already.
         if (received != sizeof request || request.kind != SANDGLASS_SLOT_OPEN) {
             if (folder >= 0) close(folder);
@@ -29,10 +29,10 @@ _Noreturn void sandglass_retrieval_serve(int control) {
         int file = open_name(folder, request.name);
         struct sandglass_open_reply reply = {.error = file < 0 ? errno : 0};
         if (folder >= 0) close(folder);
-        if (sandglass_send_with(control, &reply, sizeof reply, file) < 0) {
+        if (sandglass_send_with(control, &reply, sizeof reply, &file, file >= 0) < 0) {
             // More descriptors under way than the user may have, say (unix(7)).
             reply.error = errno;
-            if (sandglass_send_with(control, &reply, sizeof reply, -1) < 0) _exit(0);
+            if (sandglass_send_with(control, &reply, sizeof reply, NULL, 0) < 0) return;
         }
         if (file >= 0) close(file);
     }

@@ -4,4 +4,4 @@
 #include "system.h"
 
 // Opens what the server asks for, as the user of the run, until the server closes the control socket.
-_Noreturn void sandglass_retrieval_serve(int control);
+void sandglass_retrieval_serve(int control);

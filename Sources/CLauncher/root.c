@@ -175,10 +175,8 @@ static struct sandglass_failure build_images(const struct sandglass_plan *plan, 
 
 // Async-signal-safe.
 struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc) {
-    mode_t mask = umask(0);
     struct sandglass_failure failure = build_images(plan, keep_host_proc);
     if (!failure.step) failure = build(plan->entries, plan->entry_count, keep_host_proc);
-    umask(mask);
     return failure;
 }
 
@@ -194,17 +192,18 @@ struct sandglass_failure sandglass_root_enter_image(uint32_t image) {
 // Of the read-only root, and still empty: what is mounted there comes later.
 static const char empty_folder[] = "/dev/mqueue";
 
+static const char proc[] = "/proc";
+
 // Async-signal-safe.
-struct sandglass_failure sandglass_root_add_proc(const struct sandglass_plan *plan, int *writable_proc) {
-    static const char proc[] = "/proc";
-    if (mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
-        return sandglass_failed(SANDGLASS_STEP_PROC, -1);
-    *writable_proc = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (*writable_proc < 0) return sandglass_failed(SANDGLASS_STEP_PROC, -1);
+struct sandglass_failure sandglass_root_add_proc(void) {
+    if (mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return sandglass_failed(SANDGLASS_STEP_PROC, -1);
+    return sandglass_no_failure();
+}
+
+// Async-signal-safe.
+struct sandglass_failure sandglass_root_restrict_proc(const struct sandglass_plan *plan) {
     if (plan->proc_is_writable) return sandglass_no_failure();
-    // A detached clone (open_tree(2)) would leave nothing beneath, but letting it go waits for the kernel's other readers.
-    if (mount(proc, proc, NULL, MS_BIND, NULL) < 0 || restrict_mount(proc, MOUNT_ATTR_RDONLY, false) < 0)
-        return sandglass_failed(SANDGLASS_STEP_PROC, -1);
+    if (restrict_mount(proc, MOUNT_ATTR_RDONLY, false) < 0) return sandglass_failed(SANDGLASS_STEP_PROC, -1);
     for (uint32_t i = 0; i < plan->mask_count; i++) {
         const struct sandglass_mask *mask = &plan->masks[i];
         // What a module took with it needs no mask any more.
@@ -221,16 +220,19 @@ static const struct {
     char folder[16]; // not a pointer: memory.h
     char target[16];
     mode_t mode;
-    uint64_t attributes;
+    uint64_t attributes; // beside those of the file system itself, which a bind mount has too
 } scratch[SCRATCH_FOLDERS] = {
-    {"/tmp/box", "/box", 0755, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
-    {"/tmp/shm", "/dev/shm", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC},
+    {"/tmp/box", "/box", 0755, 0},
+    {"/tmp/shm", "/dev/shm", 01777, MOUNT_ATTR_NOEXEC},
     // The last, for it covers the others' folders: they are reached by their own mounts alone.
-    {"/tmp/tmp", "/tmp", 01777, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+    {"/tmp/tmp", "/tmp", 01777, 0},
 };
 
 // The run's message queues (mq_overview(7)): Landlock needs a path to allow, or mq_open(3) could open none.
 static const char queues[] = "/dev/mqueue";
+
+// Async-signal-safe.
+const char *sandglass_root_queues(void) { return queues; }
 
 // Async-signal-safe.
 const char *sandglass_root_writable(uint32_t index) {
@@ -241,18 +243,21 @@ const char *sandglass_root_writable(uint32_t index) {
 struct sandglass_failure sandglass_root_add_scratch(
     const struct sandglass_plan *plan, uint64_t bytes, uint32_t host_user
 ) {
-    char options[96];
+    char options[128];
     char *at = sandglass_append_text(options, "mode=0755,size=");
     at = sandglass_append_number(at, bytes);
     at = sandglass_append_text(at, ",nr_inodes=");
-    sandglass_append_number(at, plan->scratch_inodes);
+    at = sandglass_append_number(at, plan->scratch_inodes);
+    at = sandglass_append_text(at, ",uid=");
+    at = sandglass_append_number(at, host_user);
+    at = sandglass_append_text(at, ",gid=");
+    sandglass_append_number(at, host_user);
     if (mount("tmpfs", staging, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
         return sandglass_failed(SANDGLASS_STEP_SCRATCH, -1);
     for (size_t i = 0; i < SCRATCH_FOLDERS; i++) {
-        if (mkdir(scratch[i].folder, 0700) < 0 || chmod(scratch[i].folder, scratch[i].mode) < 0
-            || lchown(scratch[i].folder, host_user, host_user) < 0
+        if (mkdir(scratch[i].folder, scratch[i].mode) < 0
             || mount(scratch[i].folder, scratch[i].target, NULL, MS_BIND, NULL) < 0
-            || restrict_mount(scratch[i].target, scratch[i].attributes, false) < 0)
+            || (scratch[i].attributes && restrict_mount(scratch[i].target, scratch[i].attributes, false) < 0))
             return sandglass_failed(SANDGLASS_STEP_SCRATCH, (int32_t)i);
     }
     // ENODEV: a kernel without them.

@@ -12,16 +12,18 @@ struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan,
 // Where the file systems stand that a run writes to.
 enum { SANDGLASS_WRITABLE_COUNT = 4 };
 const char *sandglass_root_writable(uint32_t index);
+// Of these, the one that shows the run's message queues (mq_overview(7)).
+const char *sandglass_root_queues(void);
 
 // In a slot that was not born in a mount namespace of its own: goes over to a copy of the image's.
 struct sandglass_failure sandglass_root_enter_image(uint32_t image);
 
 // In a slot: the mounts that belong to one run alone.
 //
-// Commands see a /proc that is read-only and masked. Beneath it stands the same one, writable: the way to it is the descriptor
-// alone that this opens, for the slot's own set-up.
-struct sandglass_failure sandglass_root_add_proc(const struct sandglass_plan *plan, int *writable_proc);
-// One file system of so many bytes, of which /box, /tmp and /dev/shm are folders.
+// Commands see a /proc that is read-only and masked; until it is restricted it is neither, for the slot's own set-up.
+struct sandglass_failure sandglass_root_add_proc(void);
+struct sandglass_failure sandglass_root_restrict_proc(const struct sandglass_plan *plan);
+// One file system of so many bytes, of which /box, /tmp and /dev/shm are folders: the calling process's own, who is this user.
 struct sandglass_failure sandglass_root_add_scratch(
     const struct sandglass_plan *plan, uint64_t bytes, uint32_t host_user
 );

@@ -3,15 +3,30 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+// Shared, so that a fork copies nothing of it, and read-only.
+static const struct sandglass_plan *keep(const struct sandglass_plan *plan) {
+    struct sandglass_plan *kept = mmap(NULL, sizeof *kept, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (kept == MAP_FAILED) return NULL;
+    *kept = *plan;
+    return mprotect(kept, sizeof *kept, PROT_READ) < 0 ? NULL : kept;
+}
+
 // Async-signal-safe, like all of this.
 struct sandglass_roster *sandglass_roster_make(const struct sandglass_plan *plan) {
     size_t length = sizeof(struct sandglass_roster) + plan->slots * sizeof(struct sandglass_place);
     struct sandglass_roster *roster =
         mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (roster == MAP_FAILED) return NULL;
-    roster->plan = *plan;
+    if (roster == MAP_FAILED || madvise(roster, length, MADV_DONTFORK) < 0) return NULL;
+    roster->plan = keep(plan);
     roster->zygote_reports = roster->zygote_reports_far = -1;
-    return roster;
+    return roster->plan ? roster : NULL;
+}
+
+void sandglass_roster_do_without_groups(struct sandglass_roster *roster) {
+    struct sandglass_plan *plan = (void *)(uintptr_t)roster->plan;
+    if (mprotect(plan, sizeof *plan, PROT_READ | PROT_WRITE) < 0) _exit(1);
+    plan->cgroups.version = 0;
+    mprotect(plan, sizeof *plan, PROT_READ);
 }
 
 void sandglass_report(const struct sandglass_launcher_report *report) {

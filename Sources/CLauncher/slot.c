@@ -4,6 +4,7 @@
 #include "filter.h"
 #include "identity.h"
 #include "landlock.h"
+#include "lease.h"
 #include "network.h"
 #include "request.h"
 #include "retrieval.h"
@@ -18,7 +19,7 @@
 #include <sys/wait.h>
 
 // The slot's descriptors, beside 0 to 2 on /dev/null.
-enum { CONTROL = 3, CHILD_SIGNALS = 4 };
+enum { CONTROL = 3, USER_NAMESPACE = 4, CHILD_SIGNALS = 4 }; // one after the other
 
 // Orphans reaped before the slot looks at its control socket again: a fork bomb makes them without end.
 enum { REAPED_AT_ONCE = 64 };
@@ -48,8 +49,8 @@ static struct sandglass_failure setup_descriptors(
 ) {
     // The launcher's socket must not live on in its slots: its end tells the server that the launcher is gone.
     // The files of its group are all that a slot keeps.
-    int first = birth->group.version == 0 ? CHILD_SIGNALS : SANDGLASS_GROUP_END;
-    if (dup3(birth->control, CONTROL, O_CLOEXEC) < 0 || syscall(SYS_close_range, CHILD_SIGNALS, CHILD_SIGNALS, 0) < 0)
+    int first = birth->group.version == 0 ? SANDGLASS_GROUP_FIRST_FILE : SANDGLASS_GROUP_END;
+    if (dup3(birth->control, CONTROL, O_CLOEXEC) < 0 || dup3(birth->user_namespace, USER_NAMESPACE, O_CLOEXEC) < 0)
         return sandglass_failed(SANDGLASS_STEP_SIGNALS, 0);
     // By descriptors that go next.
     if (sandglass_network_choose(plan, &birth->kind) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, 2);
@@ -68,6 +69,15 @@ static void setup_priority(const struct sandglass_plan *plan) {
     // Whoever ends a run must not stand in line behind it, nor behind slots that are still being set up. Only root may;
     // without it everything works, a little later under load.
     setpriority(PRIO_PROCESS, 0, plan->supervisor_nice);
+}
+
+// When memory runs out, the kernel takes a command, not the service.
+static struct sandglass_failure setup_memory_shortage(const struct sandglass_plan *plan) {
+    // A non-dumpable process's /proc files are those of the host's root (proc(5)). Nobody else is in this pid namespace yet.
+    bool is_root = plan->first_host_user != 0;
+    if ((!is_root && prctl(PR_SET_DUMPABLE, 1) < 0) || sandglass_write_file(AT_FDCWD, "/proc/self/oom_score_adj", "1000") < 0)
+        return sandglass_failed(SANDGLASS_STEP_PROC, -1);
+    return sandglass_no_failure();
 }
 
 static struct sandglass_failure setup_death_signal(void) {
@@ -90,15 +100,15 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan, const 
     struct sandglass_failure failure;
     // As root of the launcher's user namespace.
     if ((failure = setup_host_name(plan)).step) return failure;
-    int proc;
-    if ((failure = sandglass_root_add_proc(plan, &proc)).step) return failure;
-    uint32_t user = sandglass_identity_host_user(plan, slot);
-    if ((failure = sandglass_root_add_scratch(plan, birth->kind.scratch_bytes, user)).step) return failure;
+    if ((failure = sandglass_root_add_proc()).step) return failure;
+    if ((failure = setup_memory_shortage(plan)).step) return failure;
+    if ((failure = sandglass_root_restrict_proc(plan)).step) return failure;
     // Walls of the network namespace belong here: they need the privilege that goes next.
     setup_priority(plan);
     if ((failure = sandglass_identity_change_user(plan, slot)).step) return failure;
-    if ((failure = sandglass_identity_enter_user_namespace(plan, slot, proc)).step) return failure;
-    close(proc);
+    uint32_t user = sandglass_identity_host_user(plan, slot);
+    if ((failure = sandglass_root_add_scratch(plan, birth->kind.scratch_bytes, user)).step) return failure;
+    if ((failure = sandglass_lease_enter_user(USER_NAMESPACE)).step) return failure;
     if ((failure = sandglass_identity_drop_capabilities()).step) return failure;
     // After the change of user, which clears it.
     if ((failure = setup_death_signal()).step) return failure;
@@ -111,16 +121,22 @@ static struct sandglass_failure set_up(const struct sandglass_plan *plan, const 
 
 // MARK: Starting the command
 
-// Waits for the request to start; the slot may stand here for hours.
-static void receive_start(int descriptors[4]) {
-    struct sandglass_slot_request request = {0};
-    ssize_t received = sandglass_receive(CONTROL, &request, sizeof request, descriptors, 4);
+// The command's standard streams, and the memfd that it is in, if it is in one.
+enum { STREAMS = 3, MEMORY = STREAMS };
+
+// Waits for the request to start; the slot may stand here for hours. Returns the command.
+static char *receive_start(struct sandglass_start_request *start, int descriptors[STREAMS + 1], size_t *length) {
+    ssize_t received = sandglass_receive(CONTROL, start, sizeof *start, descriptors, STREAMS + 1);
     // The server is gone, or it does not need this slot any more.
-    if (received <= 0 || request.kind != SANDGLASS_SLOT_START) _exit(0);
-    if (received != sizeof request || descriptors[3] < 0) {
-        errno = EBADMSG;
-        give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
-    }
+    if (received <= 0 || start->kind != SANDGLASS_SLOT_START) _exit(0);
+    const size_t before = offsetof(struct sandglass_start_request, command);
+    bool is_complete = (size_t)received >= before && (size_t)received - before == start->length
+        && descriptors[STREAMS - 1] >= 0 && (descriptors[MEMORY] < 0) == (start->length > 0);
+    *length = start->length;
+    char *command = !is_complete ? NULL : *length > 0 ? start->command : sandglass_request_map(descriptors[MEMORY], length);
+    if (command) return command;
+    if (!is_complete) errno = EBADMSG;
+    give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
 }
 
 struct supervision {
@@ -135,14 +151,16 @@ struct supervision {
 };
 
 static pid_t start_command(const struct sandglass_plan *plan, struct supervision *run) {
-    int descriptors[4];
-    receive_start(descriptors);
+    struct sandglass_start_request start;
+    int descriptors[STREAMS + 1];
+    size_t length;
+    char *text = receive_start(&start, descriptors, &length);
     struct sandglass_prepared_command command = {
-        .streams = {descriptors[1], descriptors[2], descriptors[3]},
+        .streams = {descriptors[0], descriptors[1], descriptors[2]},
         .nice = plan->command_nice,
     };
     struct sandglass_request request;
-    if (!sandglass_request_read(descriptors[0], &command, &request)) give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
+    if (!sandglass_request_read(text, length, &command, &request)) give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
     const struct sandglass_command *header = request.header;
     if (sandglass_group_limit(&run->group, header->memory_bytes, header->processes) < 0)
         give_up(sandglass_failed(SANDGLASS_STEP_LIMITS, 0));
@@ -155,11 +173,12 @@ static pid_t start_command(const struct sandglass_plan *plan, struct supervision
     sandglass_group_begin(&run->group);
     // Within the limits of the run: what it is given is its own memory.
     if (header->file_count > 0) {
-        struct sandglass_failure failure = sandglass_request_place_files(&request, descriptors[0], CONTROL);
+        struct sandglass_failure failure = sandglass_request_place_files(&request, descriptors[MEMORY], CONTROL);
         if (failure.step) give_up(failure);
     }
     pid_t child = sandglass_command_start(&command);
-    for (int i = 0; i < 4; i++) close(descriptors[i]);
+    for (int i = 0; i <= STREAMS; i++)
+        if (descriptors[i] >= 0) close(descriptors[i]);
     if (child < 0) give_up(command.failure);
     run->end.started_nanoseconds = command.started_nanoseconds;
     return child;
@@ -200,11 +219,13 @@ static bool read_end(struct supervision *run, int options) {
 }
 
 static _Noreturn void finish(struct supervision *run) {
-    // Whatever the command left behind. fork(2) and a signal to everybody exclude one another in the kernel,
-    // so no child slips through.
-    kill(-1, SIGKILL);
-    for (;;) {
-        if (wait4(-1, NULL, 0, NULL) < 0 && errno != EINTR) break;
+    // Whatever the command left behind; most leave nothing, and who is left without a parent is this process's child. fork(2)
+    // and a signal to everybody exclude one another in the kernel, so no child slips through.
+    if (wait4(-1, NULL, WNOHANG, NULL) >= 0 || errno != ECHILD) {
+        kill(-1, SIGKILL);
+        for (;;) {
+            if (wait4(-1, NULL, 0, NULL) < 0 && errno != EINTR) break;
+        }
     }
     struct rusage children;
     getrusage(RUSAGE_CHILDREN, &children);

@@ -72,21 +72,21 @@ ssize_t sandglass_receive(int socket, void *packet, size_t length, int *descript
 }
 
 // Async-signal-safe.
-ssize_t sandglass_send_with(int socket, const void *packet, size_t length, int descriptor) {
+ssize_t sandglass_send_with(int socket, const void *packet, size_t length, const int *descriptors, uint32_t count) {
     union {
-        char space[CMSG_SPACE(sizeof(int))];
+        char space[CMSG_SPACE(SANDGLASS_SENT_DESCRIPTORS * sizeof(int))];
         struct cmsghdr alignment;
     } control = {{0}};
     struct iovec part = {.iov_base = (void *)(uintptr_t)packet, .iov_len = length};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (descriptor >= 0) {
+    if (count > 0) {
         message.msg_control = control.space;
-        message.msg_controllen = sizeof control.space;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof descriptor);
-        memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
     }
     ssize_t sent;
     do sent = sendmsg(socket, &message, MSG_NOSIGNAL);

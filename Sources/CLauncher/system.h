@@ -48,5 +48,6 @@ int sandglass_write_file(int folder, const char *path, const char *text);
 // -1 with errno. Descriptors beyond those wanted are closed by the kernel (MSG_CTRUNC); those missing are -1.
 enum { SANDGLASS_MAXIMUM_DESCRIPTORS = SANDGLASS_BLOBS_AT_ONCE };
 ssize_t sandglass_receive(int socket, void *packet, size_t length, int *descriptors, int count);
-// One packet with one descriptor, or with none (-1).
-ssize_t sandglass_send_with(int socket, const void *packet, size_t length, int descriptor);
+// One packet with a few descriptors, or with none.
+enum { SANDGLASS_SENT_DESCRIPTORS = 3 };
+ssize_t sandglass_send_with(int socket, const void *packet, size_t length, const int *descriptors, uint32_t count);

@@ -16,6 +16,7 @@ struct sandglass_zygote_request {
 struct sandglass_zygote_report {
     uint32_t slot;
     pid_t pid;                        // the new slot; 0: the zygote has set itself up; -1: failure
+    bool has_ended;                   // the zygote itself: it could not set itself up
     struct sandglass_failure failure;
     struct sandglass_group group;     // as it was when the slot was born
 };

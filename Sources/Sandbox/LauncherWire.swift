@@ -49,8 +49,47 @@ enum LauncherWire {
 
     // MARK: To a slot
 
-    static func sendStart(command: Int32, streams: [Int32], to socket: Int32) throws(SystemError) {
-        try send(sandglass_slot_request(kind: SANDGLASS_SLOT_START.rawValue), [command] + streams, to: socket)
+    /// Starts a command.
+    ///
+    /// - Parameters:
+    ///   - command: as ``encode(_:blobCount:)`` makes it.
+    ///   - hasFiles: whether files are made of it: of a descriptor, the kernel copies them.
+    ///   - streams: three descriptors.
+    ///   - socket: the slot's.
+    static func sendStart(
+        _ command: [UInt8],
+        hasFiles: Bool,
+        streams: [Int32],
+        to socket: Int32
+    ) throws(SystemError) {
+        guard hasFiles || command.count > Int(SANDGLASS_START_BYTES) else {
+            return try sendStart(holding: command, streams, to: socket)
+        }
+        let memory = sandglass_memfd("command")
+        guard memory >= 0 else { throw SystemError("memfd_create") }
+        let file = Descriptor(owning: memory)
+        var done = 0
+        while done < command.count {
+            let written = command.withUnsafeBytes { bytes in
+                write(file.raw, bytes.baseAddress?.advanced(by: done), bytes.count - done)
+            }
+            guard written > 0 else { throw SystemError("write") }
+            done += written
+        }
+        try sendStart(holding: [], streams + [file.raw], to: socket)
+    }
+
+    private static func sendStart(
+        holding command: [UInt8],
+        _ descriptors: [Int32],
+        to socket: Int32
+    ) throws(SystemError) {
+        let head = (SANDGLASS_SLOT_START.rawValue, UInt32(command.count))
+        var packet: [UInt8] = []
+        packet.reserveCapacity(MemoryLayout.size(ofValue: head) + command.count)
+        withUnsafeBytes(of: head) { packet += $0 }
+        packet += command
+        guard packet.withUnsafeBytes({ sent($0, descriptors, to: socket) }) else { throw SystemError("sendmsg") }
     }
 
     /// How many descriptors one packet has.
@@ -103,7 +142,7 @@ enum LauncherWire {
         return Descriptor(owning: raw)
     }
 
-    /// The command as the memfd holds it: a header, the files' records, terminated strings, the files' bytes.
+    /// The command as a slot reads it: a header, the files' records, terminated strings, the files' bytes.
     static func encode(_ command: SlotCommand, blobCount: Int = 0) -> [UInt8] {
         var header = sandglass_command()
         header.argument_count = UInt32(command.arguments.count)
@@ -228,10 +267,11 @@ enum LauncherWire {
         _ descriptors: [Int32],
         to socket: Int32
     ) throws(SystemError) {
-        let result = withUnsafeBytes(of: packet) { bytes in
-            sandglass_send(socket, bytes.baseAddress, bytes.count, descriptors, descriptors.count)
-        }
-        guard result == 0 else { throw SystemError("sendmsg") }
+        guard withUnsafeBytes(of: packet, { sent($0, descriptors, to: socket) }) else { throw SystemError("sendmsg") }
+    }
+
+    private static func sent(_ packet: UnsafeRawBufferPointer, _ descriptors: [Int32], to socket: Int32) -> Bool {
+        sandglass_send(socket, packet.baseAddress, packet.count, descriptors, descriptors.count) == 0
     }
 
     private static func read(_ packet: inout some BitwiseCopyable, from socket: Int32) -> Reading<Void> {

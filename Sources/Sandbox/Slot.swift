@@ -60,19 +60,8 @@ public final class Slot {
         precondition(streams.count == 3, "a command has three standard streams")
         guard let socket = control?.raw else { return }
         keepsFiles = command.keepsFiles
-        let memory = sandglass_memfd("command")
-        guard memory >= 0 else { throw SystemError("memfd_create") }
-        let file = Descriptor(owning: memory)
         let bytes = LauncherWire.encode(command, blobCount: blobCount)
-        var done = 0
-        while done < bytes.count {
-            let written = bytes.withUnsafeBytes { bytes in
-                write(file.raw, bytes.baseAddress?.advanced(by: done), bytes.count - done)
-            }
-            guard written > 0 else { throw SystemError("write") }
-            done += written
-        }
-        try LauncherWire.sendStart(command: file.raw, streams: streams, to: socket)
+        try LauncherWire.sendStart(bytes, hasFiles: !command.files.isEmpty, streams: streams, to: socket)
     }
 
     /// How many descriptors are sent at once, but for the last ones.

@@ -85,6 +85,18 @@ struct PrivilegeTests {
         }
     }
 
+    @Test func `the launcher may write to its stack and a thread's variables, and to nothing that it has from a file`() throws {
+        try withServer { server in
+            let maps = ProcessTable.contents("/proc/\(try #require(server.launcher).pid)/maps") ?? []
+            let writable = String(decoding: maps, as: UTF8.self).split(separator: "\n").map { $0.split(separator: " ") }
+                .filter { $0[1].contains("w") }
+            // One more is what it remembers of each slot, which no slot has.
+            #expect(writable.count <= 3)
+            #expect(writable.allSatisfy { $0.count < 6 || $0[5] == "[stack]" })
+            #expect(writable.allSatisfy { $0[1] == "rw-p" })
+        }
+    }
+
     @Test(.enabled(if: Host.isRoot))
     func `the launcher keeps the capabilities that it uses and no network`() throws {
         try withServer { server in

@@ -189,7 +189,7 @@ struct sandglass_launcher_report {
 
 // server → slot, on the slot's own SOCK_SEQPACKET socket. The server closing it ends the slot.
 enum sandglass_slot_request_kind {
-    SANDGLASS_SLOT_START = 1, // carries four descriptors: a memfd that holds the command, stdin, stdout, stderr
+    SANDGLASS_SLOT_START = 1, // carries stdin, stdout, stderr; and a memfd that holds the command, where the packet does not
     SANDGLASS_SLOT_TERMINATE, // SIGTERM to everything in the slot
     SANDGLASS_SLOT_KILL,      // SIGKILL to everything in the slot
     SANDGLASS_SLOT_BLOBS,     // carries up to SANDGLASS_BLOBS_AT_ONCE descriptors of what files are made of, after START
@@ -198,6 +198,13 @@ enum sandglass_slot_request_kind {
 enum { SANDGLASS_BLOBS_AT_ONCE = 64 };
 struct sandglass_slot_request {
     uint32_t kind;
+};
+// The packet ends where the command does; a memfd holds one that is longer or has files.
+enum { SANDGLASS_START_BYTES = 4096 };
+struct sandglass_start_request {
+    uint32_t kind;
+    uint32_t length; // of the command; 0: there is a memfd
+    _Alignas(8) char command[SANDGLASS_START_BYTES];
 };
 
 // Opens something of what the run has left, for reading. It comes with the descriptor of the folder that it is in, or with none:
@@ -211,7 +218,7 @@ struct sandglass_open_reply {
     int32_t error; // errno(3), or 0
 };
 
-// The memfd starts with this. Behind it stand the files' records, then NUL-terminated strings: the working directory, PATH's
+// A command starts with this. Behind it stand the files' records, then NUL-terminated strings: the working directory, PATH's
 // value, the arguments, the environment, the files' paths below /box; then the contents of files that are no blobs.
 struct sandglass_command {
     uint32_t argument_count; // at least 1
@@ -229,9 +236,9 @@ struct sandglass_command {
 
 // A file to be made: parent folders come with it, and nothing is at its path yet.
 struct sandglass_file {
-    uint64_t offset; // in the memfd, or in the blob
+    uint64_t offset; // in the command, or in the blob
     uint64_t length;
-    int32_t blob;    // which of the descriptors that follow, or -1: the memfd
+    int32_t blob;    // which of the descriptors that follow, or -1: the command's memfd
     uint32_t mode;   // its permissions
 };
 
