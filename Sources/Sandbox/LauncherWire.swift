@@ -56,6 +56,7 @@ enum LauncherWire {
     ///   - hasFiles: whether files are made of it: of a descriptor, the kernel copies them.
     ///   - streams: three descriptors.
     ///   - socket: the slot's.
+    /// - Throws: which system call failed, and how.
     static func sendStart(
         _ command: [UInt8],
         hasFiles: Bool,

@@ -3,7 +3,7 @@ import Testing
 /// What a slot's number keeps from run to run: namespaces in which nothing may be left.
 @Suite(.serialized)
 struct LeaseTests {
-    /// Leaves one object of a kind. The others' counts stay at none, so that each is looked at.
+    /// Each leaves one object of its kind and none of the others', so that each count is looked at.
     private static let leavings = [
         "perl -e 'defined shmget(77, 4096, 01666) or die'",
         "perl -e 'defined semget(77, 1, 01666) or die'",

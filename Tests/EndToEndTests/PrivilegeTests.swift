@@ -85,7 +85,9 @@ struct PrivilegeTests {
         }
     }
 
-    @Test func `the launcher may write to its stack and a thread's variables, and to nothing that it has from a file`() throws {
+    @Test func `the launcher may write to its stack and a thread's variables, and to nothing that it has from a file`()
+        throws
+    {
         try withServer { server in
             let maps = ProcessTable.contents("/proc/\(try #require(server.launcher).pid)/maps") ?? []
             let writable = String(decoding: maps, as: UTF8.self).split(separator: "\n").map { $0.split(separator: " ") }
