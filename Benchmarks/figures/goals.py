@@ -28,9 +28,9 @@ class Goal:
 
 
 FIGURES = {
-    "P1": Goal("latency of one run ÷ floor, p50", "", 1.6, 1.0),
-    "P2": Goal("runs/s, 8 in flight ÷ floor's best", "", 0.6, 1.0, at_most=False),
-    "P3": Goal("runs/s, 8 in flight ÷ bubblewrap's", "", 1.3, 4, at_most=False),
+    "P1": Goal("latency of one run ÷ floor, p50", "", 1.0, 1.0),
+    "P2": Goal("runs/s, 8 in flight ÷ floor's best", "", 0.9, 1.0, at_most=False),
+    "P3": Goal("runs/s, 8 in flight ÷ bubblewrap's", "", 2.7, 4, at_most=False),
     "P4": Goal("GET of a run ÷ plain C server", "", 0.8, 0.9, at_most=False),
     "P5": Goal("drain of 1 GiB ÷ head | cat", "", 1.5, 1.5, at_most=False),
     "P6": Goal("memory growth, 32 large outputs", "MiB", 64, 64),
