@@ -54,6 +54,20 @@ extension SlotCommand {
         processes: Int = 1024,
         keepsFiles: Bool = false
     ) -> SlotCommand {
+        make(
+            words: arguments,
+            workingDirectory: workingDirectory,
+            processes: processes,
+            keepsFiles: keepsFiles
+        )
+    }
+
+    static func make(
+        words arguments: [String],
+        workingDirectory: String = "/box",
+        processes: Int = 1024,
+        keepsFiles: Bool = false
+    ) -> SlotCommand {
         SlotCommand(
             arguments: arguments,
             environment: ["PATH": "/usr/bin:/bin", "A": "a b"],
