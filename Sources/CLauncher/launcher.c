@@ -82,7 +82,7 @@ static struct sandglass_failure lease_namespaces(
     struct sandglass_failure failure = sandglass_lease_make(plan, slot, &place->lease);
     place->has_lease = !failure.step;
     if (!failure.step && sandglass_lease_enter_ipc(place->lease.ipc) < 0)
-        failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 3);
+        failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 4);
     return failure;
 }
 

@@ -1,5 +1,6 @@
 #include "lease.h"
 
+#include "descriptors.h"
 #include "identity.h"
 #include "root.h"
 
@@ -42,15 +43,26 @@ static _Noreturn void make(const struct sandglass_plan *plan, uint32_t slot, int
     _exit(0);
 }
 
+// To a number that nothing else is to have.
+static int move_away(int file) {
+    if (file < 0) return -1;
+    int moved = fcntl(file, F_DUPFD_CLOEXEC, SANDGLASS_IMAGES_BEGIN + SANDGLASS_MAXIMUM_IMAGES);
+    int error = errno;
+    close(file);
+    errno = error;
+    return moved;
+}
+
 static struct sandglass_failure receive(int socket, struct sandglass_lease *lease) {
     struct sandglass_failure failure;
     int made[LEASED];
     ssize_t received = sandglass_receive(socket, &failure, sizeof failure, made, LEASED);
     if (received >= 0) errno = ECHILD;
-    // It was killed, or there is no room for descriptors.
-    if (received != sizeof failure || (!failure.step && made[LEASED - 1] < 0))
-        failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 1);
-    *lease = (struct sandglass_lease){made[0], made[1], made[2]};
+    // It was killed.
+    if (received != sizeof failure) failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 1);
+    *lease = (struct sandglass_lease){move_away(made[0]), move_away(made[1]), move_away(made[2])};
+    if (!failure.step && (lease->user < 0 || lease->ipc < 0 || lease->queues < 0))
+        failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 2);
     if (failure.step) sandglass_lease_end(lease);
     return failure;
 }
@@ -62,7 +74,7 @@ struct sandglass_failure sandglass_lease_make(
     int ends[2];
     *lease = (struct sandglass_lease){-1, -1, -1};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 2);
+        return sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 3);
     pid_t maker = sandglass_clone3(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, -1);
     if (maker == 0) make(plan, slot, ends[1]);
     struct sandglass_failure failure = sandglass_failed(SANDGLASS_STEP_CLONE, -1);

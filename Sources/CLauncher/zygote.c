@@ -33,7 +33,7 @@ static struct sandglass_failure take_lease(const struct sandglass_plan *plan, ui
     if (failure.step) return failure;
     if (dup3(lease.user, SANDGLASS_USER_NAMESPACE, O_CLOEXEC) < 0 || dup3(lease.queues, SANDGLASS_QUEUES, O_CLOEXEC) < 0
         || sandglass_lease_enter_ipc(lease.ipc) < 0)
-        failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 3);
+        failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 4);
     sandglass_lease_end(&lease);
     return failure;
 }
