@@ -3,6 +3,8 @@
 
 #include "cgroup.h"
 
+#include <fcntl.h>
+
 enum {
     SANDGLASS_SERVER = 3,
     SANDGLASS_CHILD_SIGNALS = 4,
@@ -12,3 +14,13 @@ enum {
     SANDGLASS_QUEUES,         // and these
     SANDGLASS_IMAGES_BEGIN, // the mount namespaces of the images
 };
+
+// Moves a descriptor behind all of these. Returns its new number, or -1 with errno. Async-signal-safe.
+static inline int sandglass_move_away(const struct sandglass_plan *plan, int file) {
+    if (file < 0) return -1;
+    int moved = fcntl(file, F_DUPFD_CLOEXEC, SANDGLASS_IMAGES_BEGIN + (int)plan->image_count);
+    int error = errno;
+    close(file);
+    errno = error;
+    return moved;
+}

@@ -43,24 +43,20 @@ static _Noreturn void make(const struct sandglass_plan *plan, uint32_t slot, int
     _exit(0);
 }
 
-// To a number that nothing else is to have.
-static int move_away(int file) {
-    if (file < 0) return -1;
-    int moved = fcntl(file, F_DUPFD_CLOEXEC, SANDGLASS_IMAGES_BEGIN + SANDGLASS_MAXIMUM_IMAGES);
-    int error = errno;
-    close(file);
-    errno = error;
-    return moved;
-}
-
-static struct sandglass_failure receive(int socket, struct sandglass_lease *lease) {
+static struct sandglass_failure receive(
+    const struct sandglass_plan *plan, int socket, struct sandglass_lease *lease
+) {
     struct sandglass_failure failure;
     int made[LEASED];
     ssize_t received = sandglass_receive(socket, &failure, sizeof failure, made, LEASED);
     if (received >= 0) errno = ECHILD;
     // It was killed.
     if (received != sizeof failure) failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 1);
-    *lease = (struct sandglass_lease){move_away(made[0]), move_away(made[1]), move_away(made[2])};
+    *lease = (struct sandglass_lease){
+        sandglass_move_away(plan, made[0]),
+        sandglass_move_away(plan, made[1]),
+        sandglass_move_away(plan, made[2]),
+    };
     if (!failure.step && (lease->user < 0 || lease->ipc < 0 || lease->queues < 0))
         failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 2);
     if (failure.step) sandglass_lease_end(lease);
@@ -80,7 +76,7 @@ struct sandglass_failure sandglass_lease_make(
     struct sandglass_failure failure = sandglass_failed(SANDGLASS_STEP_CLONE, -1);
     close(ends[1]);
     if (maker > 0) {
-        failure = receive(ends[0], lease);
+        failure = receive(plan, ends[0], lease);
         while (waitpid(maker, NULL, 0) < 0 && errno == EINTR) {}
     }
     close(ends[0]);

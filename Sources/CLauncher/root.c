@@ -131,16 +131,6 @@ static struct sandglass_failure build(const struct sandglass_entry *entries, uin
 // Opens this process's mount namespace.
 static int open_namespace(int proc) { return openat(proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC); }
 
-// Moves a descriptor away from the images' numbers.
-static int move_away(const struct sandglass_plan *plan, int file) {
-    if (file < 0) return -1;
-    int moved = fcntl(file, F_DUPFD_CLOEXEC, SANDGLASS_IMAGES_BEGIN + (int)plan->image_count);
-    int error = errno;
-    close(file);
-    errno = error;
-    return moved;
-}
-
 static struct sandglass_failure build_image(
     const struct sandglass_plan *plan, uint32_t index, int proc, int host, bool keep_host_proc
 ) {
@@ -153,7 +143,7 @@ static struct sandglass_failure build_image(
         failure.index = number;
         return failure;
     }
-    int own = move_away(plan, open_namespace(proc));
+    int own = sandglass_move_away(plan, open_namespace(proc));
     if (own < 0 || dup3(own, SANDGLASS_IMAGES_BEGIN + (int)index, O_CLOEXEC) < 0 || close(own) < 0
         || syscall(SYS_setns, host, CLONE_NEWNS) < 0)
         return sandglass_failed(SANDGLASS_STEP_IMAGE, number);
@@ -162,8 +152,8 @@ static struct sandglass_failure build_image(
 
 static struct sandglass_failure build_images(const struct sandglass_plan *plan, bool keep_host_proc) {
     if (plan->image_count == 0) return sandglass_no_failure();
-    int proc = move_away(plan, open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    int host = move_away(plan, open_namespace(proc));
+    int proc = sandglass_move_away(plan, open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    int host = sandglass_move_away(plan, open_namespace(proc));
     if (proc < 0 || host < 0) return sandglass_failed(SANDGLASS_STEP_IMAGE, -1);
     struct sandglass_failure failure = sandglass_no_failure();
     for (uint32_t i = 0; i < plan->image_count && !failure.step; i++)
