@@ -32,6 +32,7 @@ struct objects {
     // Of the program's: its part that is read-only once it is relocated, and where in that the dynamic linker's tables begin.
     struct sandglass_range relocated;
     uintptr_t tables;
+    uintptr_t file_end; // from here on it is zeroes, and not in the program's file
     // Around the thread pointer: the thread's own variables, of all objects (PT_TLS).
     struct sandglass_range thread;
 };
@@ -56,6 +57,8 @@ static void read_program(const struct dl_phdr_info *object, struct objects *obje
             objects->binds_now = binds_now((const void *)start);
         } else if (header->p_type == PT_GNU_RELRO) {
             objects->relocated = (struct sandglass_range){start, start + header->p_memsz};
+        } else if (header->p_type == PT_LOAD && header->p_flags & PF_W) {
+            objects->file_end = start + header->p_filesz;
         }
     }
 }
@@ -202,7 +205,8 @@ static bool find(struct sandglass_kept_memory *kept, FILE *maps, struct sandglas
         if (!is_complete) break;
         bool is_whole = is_needed(&objects, mapping, line + name, plan);
         is_complete = add_range(kept, is_whole ? mapping : part_of_thread(&objects, mapping, kept->page));
-        if (mapping.start == kept->variables.start && mapping.end <= kept->variables.end && line[name] == '/')
+        // All of what the file holds, or nothing: what is behind it is let go.
+        if (mapping.start == kept->variables.start && mapping.end >= objects.file_end && line[name] == '/')
             map_constants(kept, mapping, offset);
         if (strncmp(line + name, "[stack]", 7) == 0 && contains(mapping, (uintptr_t)arguments))
             kept->stack = (struct sandglass_range){mapping.start, (uintptr_t)arguments & -kept->page};
@@ -252,7 +256,8 @@ static void let_go_variables(const struct sandglass_kept_memory *kept) {
     // In one step: what reads the constants finds them throughout.
     size_t length = length_of(kept->constants);
     mremap((void *)kept->constants_fresh, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, kept->constants.start);
-    munmap((void *)kept->constants.end, kept->variables.end - kept->constants.end);
+    if (kept->constants.end < kept->variables.end)
+        munmap((void *)kept->constants.end, kept->variables.end - kept->constants.end);
 }
 
 void sandglass_memory_let_go(const struct sandglass_kept_memory *kept, const void *plan, size_t length) {
