@@ -166,6 +166,7 @@ final class CurlTransfer {
             {
                 $2 == SEEK_SET && CurlTransfer.of($0).outgoing.seek(to: Int($1)) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL
             },
+            // SAFETY: not retained, because libcurl has it no longer than this object lives: see above.
             Unmanaged.passUnretained(self).toOpaque()
         )
         try connection.check(code)
@@ -173,7 +174,7 @@ final class CurlTransfer {
 
     private static func of(_ context: UnsafeMutableRawPointer?) -> CurlTransfer {
         guard let context else { preconditionFailure("libcurl calls without what it was given") }
-        // SAFETY: see above.
+        // SAFETY: `setCallbacks` gave it, and the object is there during the call that this is called in.
         return Unmanaged.fromOpaque(context).takeUnretainedValue()
     }
 

@@ -127,6 +127,7 @@ struct MicroHTTPD {
             streamBytes,
             { MicroHTTPDCallbacks.read($0, $2, $3) },
             context,
+            // SAFETY: the response's end, which gives back what was retained above.
             { $0.map { Unmanaged<ResponseStream>.fromOpaque($0).release() } }
         )
         guard let made else {
