@@ -3,44 +3,61 @@
 BUILD := .build
 RELEASE := .build-release
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+SANITIZED := ReactorTests|SandboxTests|ExecutionTests|SandglassRunnerTests|ServiceTests
 
-.PHONY: help serve build test lint bench fuzz-api fuzz-json test-cgroup2 thread-sanitizer address-sanitizer image dependencies clean
+.PHONY: help serve build build-tests test test-unit test-end-to-end test-slow docs lint bench fuzz-api fuzz-json test-cgroup2 \
+	thread-sanitizer address-sanitizer image dependencies clean
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 22
 
 serve: build ## Build in release mode and serve on 127.0.0.1:8080
 	exec $(RELEASE)/release/sandglass serve
 
-build: dependencies ## Build the program in release mode
+build: dependencies ## Build in release mode: .build-release/release/sandglass
 	$(SWIFT_BUILD) -c release --scratch-path $(RELEASE) --static-swift-stdlib --product sandglass
 
-# One after the other: many of them fill the machine on purpose, and others look at what is left in this one process.
-test: dependencies ## Build and pass every test
+build-tests: dependencies
 	$(SWIFT_BUILD) --build-tests --scratch-path $(BUILD)
-	swift test --skip-build --no-parallel --scratch-path $(BUILD)
 
-lint: ## Check the format of every Swift file
-	swift format lint --strict --recursive Package.swift Sources Tests
+test: build-tests ## Build and run every test
+	Tests/run $(BUILD) unit end-to-end slow
 
-test-cgroup2: build ## Test control groups of version 2 in a small virtual machine
-	Tests/cgroup2/run
+test-unit: build-tests ## Run the unit tests of all modules in parallel
+	Tests/run $(BUILD) unit
 
-bench: build ## Take the figures and print the table
+test-end-to-end: build-tests ## Run the tests that drive the built program
+	Tests/run $(BUILD) end-to-end
+
+test-slow: build-tests ## Run the tests that fill the machine, count leaks or measure time, one after the other
+	Tests/run $(BUILD) slow
+
+docs: build-tests ## Rewrite the generated tables of the documentation
+	SANDGLASS_WRITE_DOCS=1 swift test --skip-build --scratch-path $(BUILD) --filter 'DocumentationTables|SettingsTable'
+
+lint: ## Check the format and the wording of every file
+	swift format lint --strict --recursive Package.swift Sources Tests Harnesses
+	.ci/wording
+
+bench: build ## Take the benchmark figures and print the table
 	Benchmarks/run
 
-fuzz-api: build ## Send a real server what its OpenAPI document allows, and what it does not (schemathesis)
-	Tests/fuzz/api
+fuzz-api: build ## Send a real server valid and invalid requests of its OpenAPI document (schemathesis)
+	Harnesses/fuzz/api
 
-fuzz-json: ## Feed the reader of bodies with what libFuzzer thinks of, for a minute (SECONDS=60)
-	Tests/fuzz/json $(or $(SECONDS),60)
+fuzz-json: ## Fuzz the JSON reader and the decoder of runs for a minute (SECONDS=60)
+	Harnesses/fuzz/json $(or $(SECONDS),60)
 
-thread-sanitizer: dependencies ## Pass the process core's tests under the thread sanitizer
-	swift test --no-parallel --sanitize thread --scratch-path .build-thread --filter 'ReactorTests|SandboxTests|ExecutionTests|ServiceTests'
+test-cgroup2: build ## Test control groups of version 2 in a small virtual machine
+	Harnesses/cgroup2/run
 
-# Without its leak check: it does not know how Swift encodes the pointers to objects that have weak references.
-address-sanitizer: dependencies ## Pass the process core's tests under the address sanitizer
-	ASAN_OPTIONS=detect_leaks=0 swift test --no-parallel --sanitize address --scratch-path .build-address --filter 'ReactorTests|SandboxTests|ExecutionTests|ServiceTests'
+# Serially: parallel tests starve each other under the sanitizer.
+thread-sanitizer: dependencies ## Run the tests of the process core under the thread sanitizer
+	swift test --no-parallel --sanitize thread --scratch-path .build-thread --filter '$(SANITIZED)'
+
+# Without the leak check, which does not know how Swift encodes pointers to objects with weak references.
+address-sanitizer: dependencies ## Run the tests of the process core under the address sanitizer
+	ASAN_OPTIONS=detect_leaks=0 swift test --no-parallel --sanitize address --scratch-path .build-address --filter '$(SANITIZED)'
 
 image: ## Build the container image
 	Docker/build
@@ -48,5 +65,5 @@ image: ## Build the container image
 dependencies:
 	@./install-dependencies
 
-clean: ## Remove what was built
+clean: ## Remove everything that was built
 	rm -rf $(BUILD) $(RELEASE) .build-thread .build-address .build-benchmarks .build-fuzz-api .build-fuzz-json

@@ -1,85 +1,104 @@
-// The peer of P4: the least that an answer over libmicrohttpd costs. One thread, epoll, one
-// prepared response with the given bytes, for whatever GET.
+// The baseline: isolated runs and nothing else. Each run calls clone3 with all seven namespaces, execs /bin/true and
+// waits. There is no cgroup, no filter, no limit, no output, no HTTP and no stored record.
 //
-//     baseline FILE CONTENT-TYPE
-//
-// Says `listening on http://127.0.0.1:PORT` on standard error, as the service does, and ends
-// on SIGTERM or SIGINT, with the process that started it, or after ten minutes.
+//     baseline WORKERS RUNS
 #define _GNU_SOURCE
 #include "measure.h"
 
-#include <arpa/inet.h>
-#include <microhttpd.h>
-#include <netinet/in.h>
+#include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { MOST_BYTES = 16 << 20, LIFETIME_SECONDS = 600 };
+enum { WARM_UP_RUNS = 10, MAXIMUM_WORKERS = 64, MAXIMUM_RUNS = 1000000 };
 
-/// Answers at the second call: a response that is queued at the first one, when the library
-/// has not yet seen the end of the request, costs the connection its keep-alive.
-static enum MHD_Result answer(void *response, struct MHD_Connection *connection, const char *url,
-                              const char *method, const char *version, const char *upload,
-                              size_t *upload_size, void **state) {
-    static char seen;
-    (void)url, (void)version, (void)upload, (void)upload_size;
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0) return MHD_NO;
-    if (*state == NULL) {
-        *state = &seen;
-        return MHD_YES;
+static const uint64_t NAMESPACES =
+    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET;
+
+static void run_once(void) {
+    struct clone_args args = {.flags = NAMESPACES, .exit_signal = SIGCHLD};
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0) {
+        char *const argv[] = {"/bin/true", NULL}, *const envp[] = {NULL};
+        execve(argv[0], argv, envp);
+        _exit(127);
     }
-    return MHD_queue_response(connection, MHD_HTTP_OK, response);
+    if (pid < 0) fail("clone3 with new namespaces (check that this user may create user namespaces)");
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) fail("waitpid");
+    if (status != 0) {
+        fprintf(stderr, "/bin/true ended with wait status 0x%x\n", (unsigned)status);
+        exit(1);
+    }
 }
 
-static struct MHD_Response *prepare(const char *path, const char *content_type) {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) fail(path);
-    char *bytes = malloc(MOST_BYTES);
-    if (bytes == NULL) fail("malloc");
-    size_t count = fread(bytes, 1, MOST_BYTES, file);
-    if (ferror(file) || !feof(file)) fail(path);
-    fclose(file);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(count, bytes, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) fail("MHD_create_response_from_buffer");
-    if (MHD_add_response_header(response, "Content-Type", content_type) != MHD_YES)
-        fail("MHD_add_response_header");
-    return response;
+// Reports that it is warm, waits until all workers are, and then takes its share of the samples.
+static void work(int64_t *samples, long count, int ready, int go) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (int i = 0; i < WARM_UP_RUNS; i++) run_once();
+    char byte = 0;
+    if (write(ready, &byte, 1) != 1) fail("write");
+    if (read(go, &byte, 1) < 0) fail("read");
+    for (long i = 0; i < count; i++) {
+        int64_t start = now_ns();
+        run_once();
+        samples[i] = now_ns() - start;
+    }
+    _exit(0);
 }
 
-/// What ends this program is blocked before the daemon's thread exists, so that only
-/// sigwait() gets it.
-static sigset_t block_ends(void) {
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGALRM);
-    sigprocmask(SIG_BLOCK, &ends, NULL);
-    return ends;
+static void start_workers(long workers, long runs, int64_t *samples, int ready, int go[2]) {
+    for (long w = 0, first = 0; w < workers; w++) {
+        long share = runs / workers + (w < runs % workers);
+        pid_t pid = fork();
+        if (pid < 0) fail("fork");
+        if (pid == 0) {
+            close(go[1]); // otherwise this worker would keep the pipe open that it waits on
+            work(samples + first, share, ready, go[0]);
+        }
+        first += share;
+    }
+}
+
+static void wait_until_ready(long workers, int ready) {
+    char byte;
+    for (long w = 0; w < workers; w++)
+        if (read(ready, &byte, 1) != 1) exit(1); // a worker printed the reason
+}
+
+static void wait_for_workers(long workers) {
+    for (long w = 0; w < workers; w++) {
+        int status = 0;
+        if (wait(&status) < 0) fail("wait");
+        if (status != 0) exit(1); // the worker printed the reason
+    }
 }
 
 int main(int argc, char **argv) {
     if (argc != 3) {
-        fprintf(stderr, "usage: baseline FILE CONTENT-TYPE\n");
+        fprintf(stderr, "usage: baseline WORKERS RUNS\n");
         return 2;
     }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    sigset_t ends = block_ends();
-    struct MHD_Response *response = prepare(argv[1], argv[2]);
-    struct sockaddr_in loopback = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, answer,
-                         response, MHD_OPTION_SOCK_ADDR, &loopback, MHD_OPTION_END);
-    if (daemon == NULL) fail("MHD_start_daemon");
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
-    fprintf(stderr, "listening on http://127.0.0.1:%u\n", info->port);
+    long workers = whole_number(argv[1], 1, MAXIMUM_WORKERS);
+    long runs = whole_number(argv[2], workers, MAXIMUM_RUNS);
 
-    alarm(LIFETIME_SECONDS);
-    int signal = 0;
-    sigwait(&ends, &signal);
-    MHD_stop_daemon(daemon);
-    MHD_destroy_response(response);
+    size_t bytes = (size_t)runs * sizeof(int64_t);
+    int64_t *samples = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int ready[2], go[2];
+    if (samples == MAP_FAILED || pipe(ready) != 0 || pipe(go) != 0) fail("set-up");
+
+    start_workers(workers, runs, samples, ready[1], go);
+    close(ready[1]);
+    close(go[0]);
+    wait_until_ready(workers, ready[0]);
+    int64_t start = now_ns();
+    close(go[1]);
+    wait_for_workers(workers);
+    print_times(samples, runs, now_ns() - start);
     return 0;
 }

@@ -1,4 +1,4 @@
-// One busy loop, for a bounded time, that ends with the process that started it.
+// Runs one busy loop for a bounded time. Ends with its parent process.
 //
 //     busy SECONDS
 #include "measure.h"
@@ -13,8 +13,7 @@ int main(int argc, char **argv) {
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int64_t end = now_ns() + seconds_as_ns(argv[1]);
-    // The clock is looked at seldom: a loop that lives in the vDSO is still a busy one, but
-    // the load that is meant here is plain computing.
+    // Reads the clock rarely: the intended load is plain computing, not the vDSO.
     while (now_ns() < end)
         for (volatile long i = 0; i < 1000000; i++) continue;
     return 0;

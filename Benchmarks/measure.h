@@ -1,4 +1,4 @@
-// What every program here needs to take a time and to print it.
+// Time measurement and output for all programs of this directory.
 #ifndef SANDGLASS_BENCHMARKS_MEASURE_H
 #define SANDGLASS_BENCHMARKS_MEASURE_H
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-/// Nanoseconds of CLOCK_MONOTONIC, the clock that the service's own limits are counted by.
+// Returns nanoseconds of CLOCK_MONOTONIC, the clock that the service uses for its limits.
 static inline int64_t now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -21,19 +21,19 @@ static inline void fail(const char *what) {
     exit(1);
 }
 
-/// A whole number between `least` and `most`; anything else is a usage error.
-static inline long whole_number(const char *text, long least, long most) {
+// Parses a whole number between `minimum` and `maximum`. Any other text is a usage error.
+static inline long whole_number(const char *text, long minimum, long maximum) {
     char *end = NULL;
     errno = 0;
     long value = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || value < least || value > most) {
-        fprintf(stderr, "'%s' is not a whole number from %ld to %ld\n", text, least, most);
+    if (errno != 0 || end == text || *end != '\0' || value < minimum || value > maximum) {
+        fprintf(stderr, "'%s' is not a whole number from %ld to %ld\n", text, minimum, maximum);
         exit(2);
     }
     return value;
 }
 
-/// Seconds with a fraction, as nanoseconds.
+// Parses seconds with a fraction and returns nanoseconds.
 static inline int64_t seconds_as_ns(const char *text) {
     char *end = NULL;
     double value = strtod(text, &end);
@@ -49,13 +49,13 @@ static inline int compare_ns(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/// Nearest rank: a value that was really measured, never one between two.
+// Returns the nearest-rank percentile, which is always a measured value.
 static inline int64_t percentile(const int64_t *sorted, long count, long percent) {
     long rank = (count * percent + 99) / 100;
     return sorted[rank > 0 ? rank - 1 : 0];
 }
 
-/// Sorts the samples and prints them as `key value` lines.
+// Sorts the samples and prints them as `key value` lines.
 static inline void print_times(int64_t *samples, long count, int64_t whole_ns) {
     qsort(samples, (size_t)count, sizeof *samples, compare_ns);
     printf("count %ld\n", count);

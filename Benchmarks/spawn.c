@@ -1,10 +1,10 @@
-// The peer without a service: starts a command again and again, so many at a time, and takes
-// the time from just before the start until it has been waited for.
+// The peer without a service. Starts a command repeatedly, with a given concurrency. Measures the time from just
+// before the start to the end of the wait.
 //
-//     spawn [--at-once K] [--count N] [--status S] [--minus SECONDS] [--report FILE] COMMAND...
+//     spawn [--concurrency K] [--count N] [--status S] [--subtract SECONDS] [--report FILE] COMMAND...
 //
-// --status is what a shell would show: the exit code, or 128 + the signal. --minus takes a
-// limit off every time. --report gets one line of nanoseconds for each run.
+// --status is the expected status as a shell shows it: the exit code, or 128 + the signal. --subtract subtracts a
+// limit from every time. --report receives one line of nanoseconds per run.
 #define _GNU_SOURCE
 #include "measure.h"
 
@@ -14,11 +14,11 @@
 
 extern char **environ;
 
-enum { MOST_AT_ONCE = 64, MOST_RUNS = 100000 };
+enum { MAXIMUM_CONCURRENCY = 64, MAXIMUM_RUNS = 100000 };
 
 struct options {
-    long at_once, count, status;
-    int64_t minus;
+    long concurrency, count, status;
+    int64_t subtract;
     const char *report;
     char **command;
 };
@@ -29,25 +29,28 @@ struct running {
 };
 
 static void usage(void) {
-    fprintf(stderr, "usage: spawn [--at-once K] [--count N] [--status S] [--minus SECONDS] "
-                    "[--report FILE] COMMAND...\n");
+    fprintf(
+        stderr,
+        "usage: spawn [--concurrency K] [--count N] [--status S] [--subtract SECONDS] "
+        "[--report FILE] COMMAND...\n"
+    );
     exit(2);
 }
 
 static struct options parse(int argc, char **argv) {
     static const struct option names[] = {
-        {"at-once", required_argument, NULL, 'k'}, {"count", required_argument, NULL, 'n'},
-        {"status", required_argument, NULL, 's'},  {"minus", required_argument, NULL, 'm'},
-        {"report", required_argument, NULL, 'r'},  {NULL, 0, NULL, 0},
+        {"concurrency", required_argument, NULL, 'k'}, {"count", required_argument, NULL, 'n'},
+        {"status", required_argument, NULL, 's'},      {"subtract", required_argument, NULL, 'm'},
+        {"report", required_argument, NULL, 'r'},      {NULL, 0, NULL, 0},
     };
-    struct options o = {.at_once = 1, .count = 1};
+    struct options o = {.concurrency = 1, .count = 1};
     int name;
     while ((name = getopt_long(argc, argv, "+", names, NULL)) != -1) {
         switch (name) {
-        case 'k': o.at_once = whole_number(optarg, 1, MOST_AT_ONCE); break;
-        case 'n': o.count = whole_number(optarg, 1, MOST_RUNS); break;
+        case 'k': o.concurrency = whole_number(optarg, 1, MAXIMUM_CONCURRENCY); break;
+        case 'n': o.count = whole_number(optarg, 1, MAXIMUM_RUNS); break;
         case 's': o.status = whole_number(optarg, 0, 255); break;
-        case 'm': o.minus = seconds_as_ns(optarg); break;
+        case 'm': o.subtract = seconds_as_ns(optarg); break;
         case 'r': o.report = optarg; break;
         default: usage();
         }
@@ -72,7 +75,7 @@ static struct running *wait_for_one(struct running *slots, const struct options 
         fprintf(stderr, "%s ended with status %ld, not %ld\n", o->command[0], shown, o->status);
         exit(1);
     }
-    for (long i = 0; i < o->at_once; i++)
+    for (long i = 0; i < o->concurrency; i++)
         if (slots[i].pid == pid) return &slots[i];
     fprintf(stderr, "an unknown child ended: %ld\n", (long)pid);
     exit(1);
@@ -87,16 +90,16 @@ static void write_report(const char *path, const int64_t *samples, long count) {
 
 int main(int argc, char **argv) {
     struct options o = parse(argc, argv);
-    struct running slots[MOST_AT_ONCE] = {0};
+    struct running slots[MAXIMUM_CONCURRENCY] = {0};
     int64_t *samples = calloc((size_t)o.count, sizeof *samples);
     if (samples == NULL) fail("calloc");
 
     long started = 0, ended = 0;
     int64_t begin = now_ns();
-    while (started < o.at_once && started < o.count) start(&slots[started++], o.command);
+    while (started < o.concurrency && started < o.count) start(&slots[started++], o.command);
     while (ended < o.count) {
         struct running *slot = wait_for_one(slots, &o);
-        samples[ended++] = now_ns() - slot->start - o.minus;
+        samples[ended++] = now_ns() - slot->start - o.subtract;
         slot->pid = 0;
         if (started < o.count) {
             started++;

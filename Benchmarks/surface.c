@@ -1,10 +1,11 @@
-// How much of the kernel answers: system calls, families of sockets and foreign ABIs that a command has little use for,
-// each tried in a process of its own.
+// Measures the reachable part of the kernel. Tries system calls, socket families and foreign ABIs that commands
+// seldom need, each in a process of its own.
 //
 //     surface
 //
-// A line for each: its name, and the errno or signal it got, or `ok`. It answers unless it says ENOSYS, EPERM, EACCES or
-// EAFNOSUPPORT, or ends the process. Nothing is changed by those that succeed: values are set to what they are.
+// Prints one line each: its name, and the errno, the signal, or `ok`. A part is unreachable if the result is ENOSYS,
+// EPERM, EACCES or EAFNOSUPPORT, or if the process is killed. Successful calls change nothing, because they set
+// present values.
 #define _GNU_SOURCE
 #include "measure.h"
 
@@ -26,10 +27,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Numbers that older headers lack; the same on every processor.
-enum { IO_URING_SETUP = 425, OPEN_TREE = 428, FSOPEN = 430, CLONE3 = 435, PIDFD_OPEN = 434, PIDFD_GETFD = 438,
-       LANDLOCK_CREATE_RULESET = 444, MEMFD_SECRET = 447 };
-enum { KEYRING = -2, PATIENCE_SECONDS = 5 };
+// Numbers that older headers lack. They are the same on every processor.
+enum {
+    IO_URING_SETUP = 425,
+    OPEN_TREE = 428,
+    FSOPEN = 430,
+    CLONE3 = 435,
+    PIDFD_OPEN = 434,
+    PIDFD_GETFD = 438,
+    LANDLOCK_CREATE_RULESET = 444,
+    MEMFD_SECRET = 447
+};
+enum { KEYRING = -2, TIMEOUT_SECONDS = 5 };
 
 static char space[65536] __attribute__((aligned(4096)));
 static struct iovec own = {space, 1}, other = {space, 1};
@@ -64,7 +73,9 @@ static long pivot(void) { return syscall(SYS_pivot_root, "/tmp", "/tmp"); }
 static long change_root(void) { return chroot("/"); }
 static long new_namespace(void) { return unshare(CLONE_NEWUSER); }
 static long new_process(void) {
-    struct { uint64_t flags, words[10]; } a = {.words = {[3] = SIGCHLD}};
+    struct {
+        uint64_t flags, words[10];
+    } a = {.words = {[3] = SIGCHLD}};
     long pid = syscall(CLONE3, &a, 64);
     if (pid == 0) _exit(0);
     return pid;
@@ -121,7 +132,7 @@ static long set_clock(void) {
 static long set_name(void) { return sethostname("sandglass", 9); }
 static long hang_up(void) { return vhangup(); }
 
-// MARK: Families of sockets
+// MARK: Socket families
 
 static long vsock(void) { return socket(40, SOCK_STREAM, 0); }
 static long netlink_routes(void) { return socket(AF_NETLINK, SOCK_RAW, 0); }
@@ -133,13 +144,13 @@ static long multiplexor(void) { return socket(41, SOCK_DGRAM, 0); }
 static long rds(void) { return socket(21, SOCK_SEQPACKET, 0); }
 static long tipc(void) { return socket(30, SOCK_STREAM, 0); }
 
-// MARK: Of this processor
+// MARK: Specific to this processor
 
 #if defined(__x86_64__)
 static long local_table(void) { return syscall(SYS_modify_ldt, 0, space, 16); }
 static long ports(void) { return syscall(SYS_ioperm, 0x80, 1, 1); }
 static long i386(void) {
-    long result = 20;  // getpid
+    long result = 20; // getpid
     __asm__ volatile("int $0x80" : "+a"(result) : : "r8", "r9", "r10", "r11", "memory");
     return result;
 }
@@ -150,46 +161,88 @@ static const struct {
     const char *name;
     long (*call)(void);
 } probes[] = {
-    {"io_uring_setup", io_uring}, {"bpf", bpf}, {"perf_event_open", perf}, {"userfaultfd", faults},
-    {"add_key", add_key}, {"request_key", request_key}, {"keyctl", keyctl}, {"ptrace", trace},
-    {"process_vm_readv", read_other}, {"process_vm_writev", write_other}, {"kcmp", compare},
-    {"pidfd_getfd", take_descriptor}, {"mount", mount_old}, {"fsopen", mount_new}, {"open_tree", mount_tree},
-    {"pivot_root", pivot}, {"chroot", change_root}, {"unshare", new_namespace}, {"clone3", new_process},
-    {"setns", join_namespace}, {"name_to_handle_at", name_to_handle}, {"open_by_handle_at", open_handle},
-    {"fanotify_init", fanotify}, {"inotify_init1", inotify}, {"memfd_secret", secret}, {"personality", persona},
-    {"kexec_load", load_kernel}, {"init_module", load_module}, {"quotactl", quota}, {"acct", account},
-    {"swapon", swap}, {"syslog", kernel_log}, {"landlock_create_ruleset", landlock}, {"seccomp", filter},
-    {"pkey_alloc", key_of_memory}, {"mbind", bind_memory}, {"move_pages", move_pages}, {"remap_file_pages", remap},
-    {"vmsplice", give_pages}, {"splice", splice_pages}, {"settimeofday", set_time}, {"adjtimex", set_clock},
-    {"sethostname", set_name}, {"vhangup", hang_up}, {"AF_VSOCK", vsock}, {"AF_NETLINK_routes", netlink_routes},
-    {"AF_NETLINK_generic", netlink_generic}, {"AF_PACKET", packet}, {"SOCK_RAW", raw}, {"AF_ALG", ciphers},
-    {"AF_KCM", multiplexor}, {"AF_RDS", rds}, {"AF_TIPC", tipc},
+    {"io_uring_setup", io_uring},
+    {"bpf", bpf},
+    {"perf_event_open", perf},
+    {"userfaultfd", faults},
+    {"add_key", add_key},
+    {"request_key", request_key},
+    {"keyctl", keyctl},
+    {"ptrace", trace},
+    {"process_vm_readv", read_other},
+    {"process_vm_writev", write_other},
+    {"kcmp", compare},
+    {"pidfd_getfd", take_descriptor},
+    {"mount", mount_old},
+    {"fsopen", mount_new},
+    {"open_tree", mount_tree},
+    {"pivot_root", pivot},
+    {"chroot", change_root},
+    {"unshare", new_namespace},
+    {"clone3", new_process},
+    {"setns", join_namespace},
+    {"name_to_handle_at", name_to_handle},
+    {"open_by_handle_at", open_handle},
+    {"fanotify_init", fanotify},
+    {"inotify_init1", inotify},
+    {"memfd_secret", secret},
+    {"personality", persona},
+    {"kexec_load", load_kernel},
+    {"init_module", load_module},
+    {"quotactl", quota},
+    {"acct", account},
+    {"swapon", swap},
+    {"syslog", kernel_log},
+    {"landlock_create_ruleset", landlock},
+    {"seccomp", filter},
+    {"pkey_alloc", key_of_memory},
+    {"mbind", bind_memory},
+    {"move_pages", move_pages},
+    {"remap_file_pages", remap},
+    {"vmsplice", give_pages},
+    {"splice", splice_pages},
+    {"settimeofday", set_time},
+    {"adjtimex", set_clock},
+    {"sethostname", set_name},
+    {"vhangup", hang_up},
+    {"AF_VSOCK", vsock},
+    {"AF_NETLINK_routes", netlink_routes},
+    {"AF_NETLINK_generic", netlink_generic},
+    {"AF_PACKET", packet},
+    {"SOCK_RAW", raw},
+    {"AF_ALG", ciphers},
+    {"AF_KCM", multiplexor},
+    {"AF_RDS", rds},
+    {"AF_TIPC", tipc},
 #if defined(__x86_64__)
-    {"modify_ldt", local_table}, {"ioperm", ports}, {"i386", i386}, {"x32", x32},
+    {"modify_ldt", local_table},
+    {"ioperm", ports},
+    {"i386", i386},
+    {"x32", x32},
 #endif
 };
 
-/// The child tells by a page that both see: some calls would not leave it a pipe to write to.
-static void try(const char *name, long (*call)(void), volatile int *answer) {
+// The child reports through a shared page, because some calls would leave it no pipe to write to.
+static void try(const char *name, long (*call)(void), volatile int *result) {
     fflush(stdout);
-    *answer = -1;
+    *result = -1;
     pid_t child = fork();
     if (child < 0) fail("fork");
     if (child == 0) {
-        alarm(PATIENCE_SECONDS);
-        long result = call();
-        *answer = result >= 0 ? 0 : result == -1 ? errno : (int)-result;
+        alarm(TIMEOUT_SECONDS);
+        long returned = call();
+        *result = returned >= 0 ? 0 : returned == -1 ? errno : (int)-returned;
         _exit(0);
     }
     int status = 0;
     if (waitpid(child, &status, 0) < 0) fail("waitpid");
-    if (*answer < 0) printf("%s signal_%d\n", name, WTERMSIG(status));
-    else printf("%s %s\n", name, *answer == 0 ? "ok" : strerrorname_np(*answer));
+    if (*result < 0) printf("%s signal_%d\n", name, WTERMSIG(status));
+    else printf("%s %s\n", name, *result == 0 ? "ok" : strerrorname_np(*result));
 }
 
 int main(void) {
-    int *answer = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (answer == MAP_FAILED) fail("mmap");
-    for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++) try(probes[i].name, probes[i].call, answer);
+    int *result = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (result == MAP_FAILED) fail("mmap");
+    for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++) try(probes[i].name, probes[i].call, result);
     return 0;
 }

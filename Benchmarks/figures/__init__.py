@@ -1,2 +1,2 @@
-"""The figures of the project, a room a module: what is measured is in speed, deadlines,
-memory, verdicts and leftovers; what they measure with is in bench, service and processes."""
+"""The figures of the project. Each subject has a module; registry lists the figures, and bench,
+service and processes hold the shared tools."""

@@ -1,4 +1,4 @@
-"""Blobs in and out, beside what curl gets from and gives to nginx on the same machine."""
+"""Upload and download of blobs, compared with curl and nginx on the same machine."""
 
 import hashlib
 import os
@@ -13,13 +13,13 @@ from .table import Row
 
 ROUNDS = 5
 CONFIGURATION = """
-daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1; {user}
+daemon off; pid {directory}/pid; error_log {directory}/error.log; worker_processes 1; {user}
 events {{ worker_connections 64; }}
 http {{
-    access_log off; sendfile on; client_max_body_size 4g; client_body_temp_path {folder}/body;
+    access_log off; sendfile on; client_max_body_size 4g; client_body_temp_path {directory}/body;
     server {{
         listen 127.0.0.1:{port};
-        root {folder}/files;
+        root {directory}/files;
         location / {{ dav_methods PUT; }}
     }}
 }}
@@ -27,20 +27,20 @@ http {{
 
 
 class Nginx:
-    """A server of files, and of PUT, in a folder of its own."""
+    """An nginx that serves files and accepts PUT, in a directory of its own."""
 
-    def __init__(self, folder):
-        self.folder = os.path.join(folder, "nginx")
+    def __init__(self, directory):
+        self.directory = os.path.join(directory, "nginx")
         for name in ("files", "body"):
-            os.makedirs(os.path.join(self.folder, name))
+            os.makedirs(os.path.join(self.directory, name))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        path = os.path.join(self.folder, "nginx.conf")
+        path = os.path.join(self.directory, "nginx.conf")
         with open(path, "w", encoding="utf-8") as file:
             user = "user root;" if os.geteuid() == 0 else ""
-            file.write(CONFIGURATION.format(folder=self.folder, port=self.port, user=user))
-        self.child = subprocess.Popen(["nginx", "-p", self.folder, "-c", path], stderr=subprocess.DEVNULL)
+            file.write(CONFIGURATION.format(directory=self.directory, port=self.port, user=user))
+        self.child = subprocess.Popen(["nginx", "-p", self.directory, "-c", path], stderr=subprocess.DEVNULL)
 
     def __enter__(self):
         end = time.monotonic() + 10
@@ -51,16 +51,16 @@ class Nginx:
             except OSError:
                 time.sleep(0.01)
         self.__exit__()
-        raise Failure("nginx does not start (it needs its module http_dav)")
+        raise Failure("nginx did not start; check that its module http_dav is installed")
 
     def __exit__(self, *_):
         self.child.terminate()
         self.child.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def curl(*arguments):
-    """The seconds that a transfer takes, by curl's own clock."""
+    """Returns the seconds of a transfer by curl's own clock."""
     done = subprocess.run(["curl", "-sS", "-f", "-H", "Expect:", "-w", "%{time_total}", *arguments],
                           capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
@@ -69,15 +69,15 @@ def curl(*arguments):
 
 
 def transfer(bench):
-    """a blob of 1 GiB in and out, beside curl and nginx"""
+    """upload and download of a 1 GiB blob, compared with nginx"""
     if not shutil.which("nginx") or not shutil.which("curl"):
-        raise Failure("apt install nginx-light curl")
+        raise Failure("nginx or curl is missing; run: apt install nginx-light curl")
     size = bench.choose(1024, 256) * MIB
     rounds = bench.choose(ROUNDS, 3)
     puts, gets = [], []
-    path = os.path.join(bench.folder, "blob")
+    path = os.path.join(bench.directory, "blob")
     flags = ["--blob-bytes", str((rounds + 2) * size + MIB)]
-    with Nginx(bench.folder) as nginx, bench.service(2, flags=flags) as service:
+    with Nginx(bench.directory) as nginx, bench.service(2, flags=flags) as service:
         pids = service.own_pids()
         before = pss(pids)
         for number in range(rounds):
@@ -86,8 +86,8 @@ def transfer(bench):
             peer = f"http://127.0.0.1:{nginx.port}/{digest}"
             puts.append([size / curl("-T", path, "-o", "/dev/null", each) for each in (ours, peer)])
             gets.append([size / curl("-o", "/dev/null", each) for each in (ours, peer)])
-            os.unlink(os.path.join(nginx.folder, "files", digest))
-        # In a round of its own: to look at the memory takes time from the server alone.
+            os.unlink(os.path.join(nginx.directory, "files", digest))
+        # A separate round, because sampling the memory slows down the server.
         ours = f"http://127.0.0.1:{service.port}/blobs/sha256:{fill(path, size, rounds)}"
         with Peak(pids) as peak:
             curl("-T", path, "-o", "/dev/null", ours)
@@ -104,7 +104,7 @@ def row(name, rates, notes):
 
 
 def fill(path, size, number):
-    """Writes a file that no other round has, and returns its digest."""
+    """Writes a file that is unique to the round and returns its digest."""
     digest, block = hashlib.sha256(), os.urandom(MIB)
     with open(path, "wb") as file:
         for index in range(size // MIB):

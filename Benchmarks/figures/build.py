@@ -1,4 +1,4 @@
-"""Builds the C programs, or says what is missing for it."""
+"""Builds the C programs, or reports the missing packages."""
 
 import glob
 import os
@@ -7,25 +7,25 @@ import subprocess
 import sys
 
 FLAGS = ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror"]
-PROGRAMS = {"floor": [], "load": [], "spawn": [], "busy": [], "surface": [], "baseline": ["-lmicrohttpd"]}
+PROGRAMS = {"baseline": [], "load": [], "spawn": [], "busy": [], "surface": [], "http_baseline": ["-lmicrohttpd"]}
 TOOLS = {"cc": "gcc", "wrk": "wrk", "taskset": "util-linux", "timeout": "coreutils", "bwrap": "bubblewrap"}
 
 
 def build(root):
-    """Returns the folder of the programs; ends this program with status 2 where it cannot."""
+    """Builds the programs and returns their directory. Exits with status 2 on failure."""
     require({package for tool, package in TOOLS.items() if shutil.which(tool) is None}
             | ({"libmicrohttpd-dev"} if shutil.which("cc") and not has_microhttpd() else set()))
-    folder = os.path.join(root, ".build-benchmarks")
-    os.makedirs(folder, exist_ok=True)
+    directory = os.path.join(root, ".build-benchmarks")
+    os.makedirs(directory, exist_ok=True)
     for name, libraries in PROGRAMS.items():
-        compile_one(os.path.join(root, "Benchmarks"), folder, name, libraries)
-    compile_probes(os.path.join(root, "Tests/ContainmentProbes"), f"{folder}/containment-probes")
-    return folder
+        compile_one(os.path.join(root, "Benchmarks"), directory, name, libraries)
+    compile_probes(os.path.join(root, "Harnesses/containment"), f"{directory}/containment-probes")
+    return directory
 
 
-def compile_one(sources, folder, name, libraries):
+def compile_one(sources, directory, name, libraries):
     source, header = f"{sources}/{name}.c", f"{sources}/measure.h"
-    program = f"{folder}/{name}"
+    program = f"{directory}/{name}"
     if os.path.exists(program) and os.path.getmtime(program) > max(map(os.path.getmtime, (source, header))):
         return
     if subprocess.run(["cc", *FLAGS, "-o", program, source, *libraries]).returncode != 0:
@@ -33,7 +33,7 @@ def compile_one(sources, folder, name, libraries):
 
 
 def compile_probes(sources, program):
-    """The tests' own attempts to get out."""
+    """Builds the containment probes that the tests use too."""
     if subprocess.run(["cc", *FLAGS, "-o", program, *sorted(glob.glob(f"{sources}/*.c"))]).returncode != 0:
         sys.exit(2)
 
@@ -46,5 +46,5 @@ def has_microhttpd():
 
 def require(packages):
     if packages:
-        print(f"missing: apt install {' '.join(sorted(packages))}", file=sys.stderr)
+        print(f"missing packages; run: apt install {' '.join(sorted(packages))}", file=sys.stderr)
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""Output while a run goes on: how late it is, and whether anybody misses a byte."""
+"""Live output: its delay, and the completeness of what each follower receives."""
 
 import json
 import selectors
@@ -11,10 +11,10 @@ from .memory import MIB, Peak, pss
 from .table import Row
 
 SECONDS, FOLLOWERS, RATE = 5, 500, 10 * MIB
-# A line each some milliseconds, with the time at which it was written.
+# Writes a line with the current time every few milliseconds.
 CLOCK = ("use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC usleep); $| = 1; "
          "for (1 .. {count}) {{ usleep({pause}); printf \"%.9f\\n\", clock_gettime(CLOCK_MONOTONIC) }}")
-# So many pieces of 64 KiB, so many a second, each line with its number.
+# Writes pieces of 64 KiB at a fixed rate, each line with the number of its piece.
 STEADY = ("use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep); my $start = clock_gettime(CLOCK_MONOTONIC); "
           "for my $i (0 .. {count} - 1) {{ my $wait = $start + $i / {pieces} - clock_gettime(CLOCK_MONOTONIC); "
           "sleep($wait) if $wait > 0; my $b = sprintf(\"%015d\\n\", $i) x 4096; "
@@ -22,19 +22,19 @@ STEADY = ("use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep); my $start = 
 
 
 class Follower:
-    """One client of `stdout?follow=true`; takes the chunks apart as they come (RFC 9112, 7.1)."""
+    """A client of `stdout?follow=true`, which decodes the chunked coding (RFC 9112, section 7.1)."""
 
     def __init__(self, port, run):
         self.socket = socket.create_connection(("127.0.0.1", port), 30)
         self.socket.sendall(f"GET /runs/{run}/stdout?follow=true HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-        self.rest, self.inside, self.left, self.ended = b"", False, 0, False
+        self.rest, self.inside, self.remaining, self.ended = b"", False, 0, False
         self.bytes, self.sum = 0, 0
 
-    def read(self, take=None):
-        """Reads what is there. Returns whether there may be more."""
+    def read(self, receive=None):
+        """Reads the available bytes. Returns False at the end of the output."""
         part = self.socket.recv(1 << 18)
         if not part:
-            raise Failure(f"a follower was cut off after {self.bytes} bytes")
+            raise Failure(f"a follower was disconnected after {self.bytes} bytes")
         data = self.rest + part if self.rest else part
         at = 0
         if not self.inside:
@@ -46,24 +46,24 @@ class Follower:
                 raise Failure(f"a follower got {data[:40]!r}")
             self.inside, at = True, head + 4
         while at < len(data) and not self.ended:
-            if self.left == 0:
+            if self.remaining == 0:
                 end = data.find(b"\r\n", at)
                 if end < 0:
                     break
-                if end == at:  # behind a chunk
+                if end == at:  # after a chunk
                     at = end + 2
                     continue
-                self.left = int(data[at:end], 16)
+                self.remaining = int(data[at:end], 16)
                 at = end + 2
-                self.ended = self.left == 0
+                self.ended = self.remaining == 0
                 continue
-            piece = data[at:at + self.left]
+            piece = data[at:at + self.remaining]
             self.bytes += len(piece)
             self.sum = zlib.crc32(piece, self.sum)
-            if take:
-                take(piece)
+            if receive:
+                receive(piece)
             at += len(piece)
-            self.left -= len(piece)
+            self.remaining -= len(piece)
         self.rest = data[at:]
         return not self.ended
 
@@ -77,24 +77,24 @@ def begin(service, script, **limits):
 
 
 def latency(bench):
-    """from a command's write to a client's read, idle"""
-    count, late = bench.choose(2000, 500), []
+    """delay from a command's write to a client's read, idle"""
+    count, delays = bench.choose(2000, 500), []
     with bench.service(2) as service:
         follower = Follower(service.port, begin(service, CLOCK.format(count=count, pause=2500)))
         lines = b""
 
-        def take(piece):
+        def receive(piece):
             nonlocal lines
             now = time.monotonic()
             whole = (lines + piece).split(b"\n")
             lines = whole.pop()
-            late.extend(now - float(line) for line in whole)
+            delays.extend(now - float(line) for line in whole)
 
-        while follower.read(take):
+        while follower.read(receive):
             pass
-    if len(late) != count:
-        raise Failure(f"{len(late)} of {count} lines came")
-    p50, p99 = (nearest_rank(late, percent) * 1000 for percent in (50, 99))
+    if len(delays) != count:
+        raise Failure(f"only {len(delays)} of {count} lines arrived")
+    p50, p99 = (nearest_rank(delays, percent) * 1000 for percent in (50, 99))
     return [Row("L1", p99, f"{p99:.2f} ms", notes=[f"{count} lines 2.5 ms apart; p50 {p50:.2f} ms"])]
 
 

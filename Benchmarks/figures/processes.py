@@ -1,11 +1,11 @@
-"""What /proc says about processes: their tree, memory, descriptors and mounts."""
+"""Reads process trees, memory, descriptors and mounts from /proc."""
 
 import os
 import signal
 
 
 def read(path):
-    """The text of a file of /proc, or "" when its process has gone or is not ours to look at."""
+    """Returns the text of a file of /proc, or "" if its process has exited or access is denied."""
     try:
         with open(path, "rb") as file:
             return file.read().decode("utf-8", "replace")
@@ -18,7 +18,7 @@ def pids():
 
 
 def stat(pid):
-    """The fields after the command's name, which may itself hold blanks and parentheses:
+    """Returns the fields after the command name, which may contain spaces and parentheses:
     [0] state, [1] parent, [19] start time."""
     return read(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
@@ -29,7 +29,7 @@ def start_time(pid):
 
 
 def descendants(root):
-    """All processes below `root`, without it."""
+    """Returns all descendants of the process `root`, without itself."""
     children = {}
     for pid in pids():
         fields = stat(pid)
@@ -78,7 +78,7 @@ def command_line(pid):
 
 
 def end(pid, started):
-    """Kills a process that is still the one that was seen: a pid alone may be another's by now."""
+    """Kills a process if it has the given start time: its pid may have been reused since."""
     if started is not None and start_time(pid) == started:
         try:
             os.kill(pid, signal.SIGKILL)

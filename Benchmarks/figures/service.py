@@ -1,4 +1,4 @@
-"""One server under test: started, asked, looked at, ended."""
+"""Starts, queries, inspects and stops one server under test."""
 
 import collections
 import http.client
@@ -18,32 +18,32 @@ READY_SECONDS, STOP_SECONDS = 15, 10
 
 
 class Failure(Exception):
-    """A figure cannot be taken; says why."""
+    """The reason why a figure could not be measured."""
 
 
 def program_start(command, **options):
-    """Starts a program that says where it listens; returns it, its port, the seconds that took
-    and its last lines of standard error, which a thread goes on to read: a full pipe would
-    stop the program."""
+    """Starts a program that prints its address. Returns the process, its port, the seconds until
+    then, and its last lines of standard error. A thread keeps reading that pipe, because a full
+    pipe would stop the program."""
     start = time.monotonic()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, text=True, errors="replace", **options)
     lines, ready = collections.deque(maxlen=20), {}
-    settled = threading.Event()
+    finished = threading.Event()
 
     def read():
         for line in child.stderr:
             if not ready and (match := READY.search(line)):
                 ready.update(port=int(match[1]), seconds=time.monotonic() - start)
-                settled.set()
+                finished.set()
             lines.append(line.rstrip())
-        settled.set()
+        finished.set()
 
     threading.Thread(target=read, daemon=True).start()
     try:
-        settled.wait(READY_SECONDS)
+        finished.wait(READY_SECONDS)
         if not ready:
-            raise Failure(f"{command[0]} does not listen: {' | '.join(lines) or 'no message'}")
+            raise Failure(f"{command[0]} did not start to listen: {' | '.join(lines) or 'no message'}")
     except BaseException:
         child.kill()
         child.wait()
@@ -52,23 +52,24 @@ def program_start(command, **options):
 
 
 class Service:
-    """`with Service(binary, concurrency=8) as service:`. Has a directory for temporary files of
-    its own, and a data directory unless it is given one; both of its own go when it ends."""
+    """A running server: `with Service(binary, concurrency=8) as service:`. It has its own
+    directory for temporary files, and its own data directory unless `data` names one. Both are
+    removed at the end."""
 
     def __init__(self, binary, concurrency, cpu=None, data=None, flags=()):
         self.directory = tempfile.mkdtemp(prefix="sandglass-benchmark-")
         self.data, self.temporary = data or f"{self.directory}/data", f"{self.directory}/tmp"
         os.makedirs(self.data, exist_ok=True)
         os.mkdir(self.temporary)
-        # The launcher may give the commands a user of their own, who has to get here.
+        # The launcher may run commands as other users, who need access to this directory.
         os.chmod(self.directory, 0o755)
         os.chmod(self.temporary, 0o1777)
         command = [binary, "serve", "--listen", "127.0.0.1:0", "--concurrency", str(concurrency), *flags]
-        if stores(binary):
+        if has_data_directory(binary):
             command += ["--data-directory", self.data]
         if cpu is not None:
             command = ["taskset", "-c", str(cpu), *command]
-        # A session of its own: Ctrl-C reaches this program, which then ends the server.
+        # A session of its own, so that Ctrl-C reaches only this program, which then stops the server.
         try:
             self.child, self.port, self.ready_seconds, self.lines = program_start(
                 command, env={**os.environ, "TMPDIR": self.temporary}, start_new_session=True)
@@ -84,7 +85,7 @@ class Service:
         return self
 
     def __exit__(self, *_):
-        """SIGTERM first; what is left of the tree after that is killed by pid."""
+        """Sends SIGTERM, then kills the remaining processes of the tree by pid."""
         tree = {pid: processes.start_time(pid) for pid in processes.descendants(self.pid)}
         self.child.terminate()
         try:
@@ -98,13 +99,13 @@ class Service:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def kill(self):
-        """SIGKILL, without a warning. Its launcher and commands end by themselves."""
+        """Sends SIGKILL. The launcher and the commands end by themselves."""
         self.child.kill()
         self.child.wait()
 
     def own_pids(self):
-        """Server and launcher: what is there at idle and in the server's own pid namespace.
-        Waiting slots and commands are in others."""
+        """Returns the pids of server and launcher: the idle processes in the server's pid namespace.
+        Waiting slots and commands have pid namespaces of their own."""
         namespace = processes.pid_namespace(self.pid)
         return [self.pid, *(pid for pid in processes.descendants(self.pid)
                             if processes.pid_namespace(pid) == namespace)]
@@ -114,32 +115,32 @@ class Service:
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
             connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.getheader("Content-Type"), answer.read()
+            response = connection.getresponse()
+            return response.status, response.getheader("Content-Type"), response.read()
         except (OSError, http.client.HTTPException) as error:
             raise Failure(f"{method} {path}: {error!r}; server: {' | '.join(self.lines)}") from error
         finally:
             connection.close()
 
     def knows(self, run):
-        """Whether there is a run of that name."""
+        """Returns whether the server has a run with this id."""
         return self.request("GET", f"/runs/{run}")[0] == 200
 
-    def run(self, specification, within=180):
-        """Posts a run and waits until it is finished, also past one long poll."""
-        end = time.monotonic() + within
+    def run(self, specification, timeout=180):
+        """Posts a run and waits until it is finished, with several long polls if necessary."""
+        end = time.monotonic() + timeout
         status, _, body = self.request("POST", "/runs?wait=30", json.dumps(specification))
         while status in (200, 201, 202):
             run = json.loads(body)
             if run["state"] == "finished":
                 return run
             if time.monotonic() > end:
-                raise Failure(f"a run is not finished after {within} s: {run['command']}")
+                raise Failure(f"a run did not finish within {timeout} s: {run['command']}")
             status, _, body = self.request("GET", f"/runs/{run['id']}?wait=30")
         raise Failure(f"status {status}: {body[:300]!r}")
 
 
-def stores(binary):
-    """Whether this build takes a data directory."""
+def has_data_directory(binary):
+    """Returns whether this build has the option --data-directory."""
     text = subprocess.run([binary, "serve", "--help"], capture_output=True, text=True, timeout=15)
     return "--data-directory" in text.stdout + text.stderr

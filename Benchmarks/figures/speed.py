@@ -1,4 +1,4 @@
-"""How fast: one run, many runs, reading a run, draining an output."""
+"""Speed: one run, many runs, reading a run, draining an output."""
 
 import os
 import re
@@ -14,13 +14,12 @@ from .table import Row
 TRUE = {"command": ["/bin/true"]}
 CONCURRENCY = 8
 MANY = 64
-FLOOR_WORKERS = (1, 2, 3, 4)
+BASELINE_WORKERS = (1, 2, 3, 4)
 GIB = 1 << 30
 
 
 def warm(bench, service):
-    """The first runs pay for what later ones find ready; and an `exited` that is not 0 would
-    make a wrong figure fast."""
+    """Warms up the server, and checks that /bin/true really exits with 0."""
     run = service.run(TRUE)
     if run["outcome"] != "exited" or run["exitCode"] != 0:
         raise Failure(f"/bin/true did not exit with 0: {run}")
@@ -28,31 +27,31 @@ def warm(bench, service):
 
 
 def latency(bench):
-    """latency of /bin/true, one at a time, beside the floor"""
+    """latency of /bin/true, one at a time, compared with the baseline"""
     count, pairs = bench.choose(400, 150), []
     with bench.service(CONCURRENCY) as service:
         warm(bench, service)
         for _ in range(bench.choose(9, 5)):
             ours = bench.load(service, [TRUE], count, 1, "exited")["p50_us"]
-            pairs.append((ours, bench.floor(1, count)["p50_us"]))
-    ours, floor = (statistics.median(column) for column in zip(*pairs))
-    return [Row("P1", median_ratio(pairs), f"{ours / 1e3:.2f} ms", f"{floor / 1e3:.2f} ms")]
+            pairs.append((ours, bench.baseline(1, count)["p50_us"]))
+    ours, baseline = (statistics.median(column) for column in zip(*pairs))
+    return [Row("P1", median_ratio(pairs), f"{ours / 1e3:.2f} ms", f"{baseline / 1e3:.2f} ms")]
 
 
 def throughput(bench):
-    """runs per second, eight in flight, beside the floor's best over one to four workers"""
+    """runs per second, 8 in flight, compared with the best baseline of one to four workers"""
     count, pairs = bench.choose(1000, 300), []
     with bench.service(CONCURRENCY) as service:
         warm(bench, service)
         for _ in range(bench.choose(5, 3)):
             ours = bench.load(service, [TRUE], count, 8, "exited")["per_second"]
-            pairs.append((ours, max(bench.floor(workers, count)["per_second"] for workers in FLOOR_WORKERS)))
-    ours, floor = (statistics.median(column) for column in zip(*pairs))
-    return [Row("P2", median_ratio(pairs), f"{ours:.0f}/s", f"{floor:.0f}/s")]
+            pairs.append((ours, max(bench.baseline(workers, count)["per_second"] for workers in BASELINE_WORKERS)))
+    ours, baseline = (statistics.median(column) for column in zip(*pairs))
+    return [Row("P2", median_ratio(pairs), f"{ours:.0f}/s", f"{baseline:.0f}/s")]
 
 
-def beside_bubblewrap(bench):
-    """runs per second, eight in flight, beside bubblewrap with the same read-only view"""
+def compared_with_bubblewrap(bench):
+    """runs per second, 8 in flight, compared with bubblewrap with the same read-only view"""
     count, pairs, others = bench.choose(1000, 300), [], []
     nsjail_program, note = nsjail.program(bench.programs)
     with bench.service(CONCURRENCY) as service:
@@ -65,16 +64,16 @@ def beside_bubblewrap(bench):
     ours, peer = (statistics.median(column) for column in zip(*pairs))
     if others:
         rate = statistics.median(rate for _, rate in others)
-        note = f"nsjail, the same way: {rate:.0f}/s, ratio {median_ratio(others):.2f}"
+        note = f"nsjail with the same view: {rate:.0f}/s, ratio {median_ratio(others):.2f}"
     return [Row("P3", median_ratio(pairs), f"{ours:.0f}/s", f"{peer:.0f}/s", [note])]
 
 
 def peer_rate(bench, count, *command):
-    return bench.program("spawn", "--at-once", 8, "--count", count // 2, "--", *command, "/bin/true")["per_second"]
+    return bench.program("spawn", "--concurrency", 8, "--count", count // 2, "--", *command, "/bin/true")["per_second"]
 
 
 def many_in_flight(bench):
-    """runs per second, 64 in flight, beside 8 in flight, of one server with room for 64"""
+    """runs per second, 64 in flight, compared with 8 in flight, with --concurrency 64"""
     count, pairs = bench.choose(2000, 600), []
     with bench.service(MANY) as service:
         warm(bench, service)
@@ -87,25 +86,25 @@ def many_in_flight(bench):
 
 
 def reading(bench):
-    """requests per second of a finished run, beside a plain C server with the same bytes"""
+    """GET requests per second of a finished run, compared with a plain C server"""
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2:
-        raise Failure("needs two CPUs: one for the server, one for wrk")
+        raise Failure("this figure needs two CPUs, one for the server and one for wrk")
     with bench.service(CONCURRENCY, cpu=cpus[0]) as service:
         path = "/runs/" + service.run({"command": ["echo", "hello"]})["id"]
         status, content_type, body = service.request("GET", path)
         if status != 200:
             raise Failure(f"GET {path}: status {status}")
-        file = os.path.join(bench.folder, "body")
+        file = os.path.join(bench.directory, "body")
         with open(file, "wb") as out:
             out.write(body)
-        command = ["taskset", "-c", str(cpus[0]), os.path.join(bench.programs, "baseline"), file, content_type]
-        baseline, port, _, _ = program_start(command)
+        command = ["taskset", "-c", str(cpus[0]), os.path.join(bench.programs, "http_baseline"), file, content_type]
+        http_baseline, port, _, _ = program_start(command)
         try:
             pairs = alternate(bench, cpus[1], service.port, port, path)
         finally:
-            baseline.terminate()
-            baseline.wait()
+            http_baseline.terminate()
+            http_baseline.wait()
     ours, peer = (statistics.median(column) for column in zip(*pairs))
     return [Row("P4", median_ratio(pairs), f"{ours / 1e3:.1f}k/s", f"{peer / 1e3:.1f}k/s",
                 [f"{len(body)} bytes"])]
@@ -127,18 +126,18 @@ def wrk(cpu, port, path, seconds):
 
 
 def drain(bench):
-    """1 GiB of output past a limit of 1 MiB, beside head | cat"""
+    """1 GiB of output with a limit of 1 MiB, compared with head | cat"""
     specification = {"command": ["dd", "if=/dev/zero", "bs=256K", "count=4096", "status=none"], "timeoutSeconds": 30,
                      "limits": {"outputBytes": 1 << 20}}
     peer = ["sh", "-c", "head -c 1G /dev/zero | cat >/dev/null"]
     pairs = []
     with bench.service(CONCURRENCY) as service:
         for _ in range(1 + bench.choose(9, 5)):
-            answer = bench.answers(service, [specification], 1, "exited")[0]
-            stdout = answer.run["stdout"]
+            response = bench.responses(service, [specification], 1, "exited")[0]
+            stdout = response.run["stdout"]
             if stdout["bytes"] != GIB or not stdout["truncated"]:
-                raise Failure(f"of 1 GiB, {stdout['bytes']} bytes counted, truncated: {stdout['truncated']}")
-            pairs.append((1 / answer.seconds, 1 / bench.spawn(peer, 1, 1)[0]))
-    pairs = pairs[1:]  # the first round warms both
+                raise Failure(f"the run reports {stdout['bytes']} of {GIB} bytes, truncated: {stdout['truncated']}")
+            pairs.append((1 / response.seconds, 1 / bench.spawn(peer, 1, 1)[0]))
+    pairs = pairs[1:]  # the first round is the warm-up of both
     ours, theirs = (statistics.median(column) for column in zip(*pairs))
     return [Row("P5", median_ratio(pairs), f"{ours:.2f} GiB/s", f"{theirs:.2f} GiB/s")]

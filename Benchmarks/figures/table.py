@@ -1,4 +1,4 @@
-"""One row for each figure, and the table that they make."""
+"""The rows of the result table, and its output."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from .goals import FIGURES, STAGES
 @dataclass
 class Row:
     name: str                   # a key of FIGURES
-    value: float                # what the goal is compared with
+    value: float                # value to compare with the goal
     ours: str = ""
     peer: str = ""
     notes: list = field(default_factory=list)
-    ratio: bool = True          # whether the value is one of ours to the peer
+    ratio: bool = True          # True if the value is the ratio of ours to the peer
 
     def verdict(self, stage):
         return FIGURES[self.name].verdict(stage, self.value) if not math.isnan(self.value) else "missed"
@@ -21,19 +21,20 @@ class Row:
     def cells(self, stage):
         goal = FIGURES[self.name]
         ratio = f"{self.value:.2f}" if self.peer and self.ratio and not math.isnan(self.value) else ""
-        return [self.name, goal.what, self.ours, self.peer, ratio,
+        return [self.name, goal.title, self.ours, self.peer, ratio,
                 *(goal.text(each) for each in STAGES), self.verdict(stage)]
 
 
-def failed(name, why):
-    """A figure that could not be taken counts as missed: silence must not look like success."""
-    return Row(name, math.nan, ours="not taken", notes=[why])
+def failed(name, reason):
+    """Returns the row of a figure that could not be measured. It counts as missed, so that a
+    failure cannot look like success."""
+    return Row(name, math.nan, ours="not measured", notes=[reason])
 
 
 def show(rows, stage):
     if not rows:
         return
-    heads = ["figure", "what", "ours", "floor or peer", "ratio", *(f"goal {each}" for each in STAGES), stage]
+    heads = ["figure", "meaning", "ours", "baseline or peer", "ratio", *(f"goal {each}" for each in STAGES), stage]
     lines = [heads, *(row.cells(stage) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     print()

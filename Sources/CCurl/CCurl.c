@@ -4,27 +4,29 @@
 #include <dlfcn.h>
 #include <string.h>
 
-// Debian's with GnuTLS first, which the program has in it anyway by way of libmicrohttpd.
+// Debian's build with GnuTLS comes first, because the program has already loaded GnuTLS through libmicrohttpd.
 static const char *const libraries[] = {"libcurl-gnutls.so.4", "libcurl.so.4"};
 
-// What is used of it: for each the pointer and the symbol that it is filled from.
-#define EACH_FUNCTION(do) \
-    do(global_init) \
-    do(easy_init) \
-    do(easy_cleanup) \
-    do(easy_reset) \
-    do(easy_setopt) \
-    do(easy_getinfo) \
-    do(easy_strerror) \
-    do(multi_init) \
-    do(multi_cleanup) \
-    do(multi_add_handle) \
-    do(multi_remove_handle) \
-    do(multi_perform) \
-    do(multi_poll) \
-    do(multi_info_read) \
-    do(slist_append) \
-    do(slist_free_all)
+// The functions in use. Each has a pointer, which is filled from the symbol of that name.
+// clang-format off
+#define EACH_FUNCTION(apply) \
+    apply(global_init) \
+    apply(easy_init) \
+    apply(easy_cleanup) \
+    apply(easy_reset) \
+    apply(easy_setopt) \
+    apply(easy_getinfo) \
+    apply(easy_strerror) \
+    apply(multi_init) \
+    apply(multi_cleanup) \
+    apply(multi_add_handle) \
+    apply(multi_remove_handle) \
+    apply(multi_perform) \
+    apply(multi_poll) \
+    apply(multi_info_read) \
+    apply(slist_append) \
+    apply(slist_free_all)
+// clang-format on
 
 static struct {
     void *library;
@@ -34,7 +36,7 @@ static struct {
 
 static const struct {
     const char *name;
-    void *place;
+    void *pointer;
 } symbols[] = {
 #define SYMBOL(name) {"curl_" #name, &curl.name},
     EACH_FUNCTION(SYMBOL)
@@ -49,8 +51,8 @@ const char *sandglass_curl_open(void) {
     for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
         void *symbol = dlsym(library, symbols[i].name);
         if (symbol == NULL) return dlerror();
-        // POSIX wants a function's address to fit a pointer to data; C has no cast for it.
-        memcpy(symbols[i].place, &symbol, sizeof symbol);
+        // POSIX guarantees that a function's address fits a data pointer, but C has no cast for it.
+        memcpy(symbols[i].pointer, &symbol, sizeof symbol);
     }
     if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return "curl_global_init failed";
     curl.library = library;
@@ -75,7 +77,9 @@ CURLMcode sandglass_curl_multi_remove_handle(CURLM *multi, CURL *easy) { return 
 
 CURLMcode sandglass_curl_multi_perform(CURLM *multi, int *running) { return curl.multi_perform(multi, running); }
 
-CURLMcode sandglass_curl_multi_poll(CURLM *multi, struct curl_waitfd *others, unsigned count, int milliseconds, int *ready) {
+CURLMcode sandglass_curl_multi_poll(
+    CURLM *multi, struct curl_waitfd *others, unsigned count, int milliseconds, int *ready
+) {
     return curl.multi_poll(multi, others, count, milliseconds, ready);
 }
 
@@ -107,8 +111,10 @@ CURLcode sandglass_curl_set_error_buffer(CURL *easy, char *buffer) {
     return curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, buffer);
 }
 
-CURLcode sandglass_curl_set_callbacks(CURL *easy, curl_write_callback head, curl_write_callback body, curl_read_callback read,
-                                      curl_seek_callback seek, void *context) {
+CURLcode sandglass_curl_set_callbacks(
+    CURL *easy, curl_write_callback head, curl_write_callback body, curl_read_callback read, curl_seek_callback seek,
+    void *context
+) {
     CURLcode code = curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, head);
     if (code == CURLE_OK) code = curl.easy_setopt(easy, CURLOPT_HEADERDATA, context);
     if (code == CURLE_OK) code = curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, body);
@@ -120,4 +126,6 @@ CURLcode sandglass_curl_set_callbacks(CURL *easy, curl_write_callback head, curl
     return code;
 }
 
-CURLcode sandglass_curl_get_long(CURL *easy, CURLINFO info, long *value) { return curl.easy_getinfo(easy, info, value); }
+CURLcode sandglass_curl_get_long(CURL *easy, CURLINFO info, long *value) {
+    return curl.easy_getinfo(easy, info, value);
+}

@@ -1,22 +1,23 @@
-// Descriptors that have the same numbers in the launcher and its zygotes, beside 0 to 2 on /dev/null and those of groups.
+// Descriptors with fixed numbers in the launcher and its zygotes. Besides these, 0 to 2 are /dev/null, and the files
+// of control groups have numbers of their own.
 #pragma once
 
-#include "cgroup.h"
+#include "isolation/cgroup.h"
 
 #include <fcntl.h>
 
 enum {
     SANDGLASS_SERVER = 3,
     SANDGLASS_CHILD_SIGNALS = 4,
-    SANDGLASS_USERS_CLAIM = SANDGLASS_GROUP_END + SANDGLASS_CONTROLLERS,
-    SANDGLASS_HOST_NETWORK,   // its namespace, where runs may use it
-    SANDGLASS_USER_NAMESPACE, // a zygote's, for its slots (lease.h)
-    SANDGLASS_QUEUES,         // and these
-    SANDGLASS_IMAGES_BEGIN, // the mount namespaces of the images
+    SANDGLASS_USERS_CLAIM = SANDGLASS_CGROUP_END + SANDGLASS_CONTROLLERS,
+    SANDGLASS_HOST_NETWORK,   // the host's network namespace, if runs may use it
+    SANDGLASS_USER_NAMESPACE, // in a zygote: the user namespace of its slots (slot_namespaces.h)
+    SANDGLASS_QUEUES,         // in a zygote: the message queues of its slots
+    SANDGLASS_IMAGES_BEGIN,   // mount namespaces of the images
 };
 
-// Moves a descriptor behind all of these. Returns its new number, or -1 with errno. Async-signal-safe.
-static inline int sandglass_move_away(const struct sandglass_plan *plan, int file) {
+// Moves a descriptor above all fixed numbers. Returns its new number, or -1 with errno. Async-signal-safe.
+static inline int sandglass_move_above_fixed(const struct sandglass_plan *plan, int file) {
     if (file < 0) return -1;
     int moved = fcntl(file, F_DUPFD_CLOEXEC, SANDGLASS_IMAGES_BEGIN + (int)plan->image_count);
     int error = errno;

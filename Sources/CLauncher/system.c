@@ -32,8 +32,8 @@ char *sandglass_append_text(char *at, const char *text) {
 }
 
 // Async-signal-safe.
-int sandglass_write_file(int folder, const char *path, const char *text) {
-    int file = openat(folder, path, O_WRONLY | O_CLOEXEC);
+int sandglass_write_file(int directory, const char *path, const char *text) {
+    int file = openat(directory, path, O_WRONLY | O_CLOEXEC);
     if (file < 0) return -1;
     ssize_t written = write(file, text, strlen(text));
     int error = errno;
@@ -72,9 +72,11 @@ ssize_t sandglass_receive(int socket, void *packet, size_t length, int *descript
 }
 
 // Async-signal-safe.
-ssize_t sandglass_send_with(int socket, const void *packet, size_t length, const int *descriptors, uint32_t count) {
+ssize_t sandglass_send_descriptors(
+    int socket, const void *packet, size_t length, const int *descriptors, uint32_t count
+) {
     union {
-        char space[CMSG_SPACE(SANDGLASS_SENT_DESCRIPTORS * sizeof(int))];
+        char space[CMSG_SPACE(SANDGLASS_MAXIMUM_SENT_DESCRIPTORS * sizeof(int))];
         struct cmsghdr alignment;
     } control = {{0}};
     struct iovec part = {.iov_base = (void *)(uintptr_t)packet, .iov_len = length};

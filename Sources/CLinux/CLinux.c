@@ -28,7 +28,8 @@
 
 int sandglass_pipe(int ends[2], enum sandglass_pipe_end non_blocking) {
     if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-    // The blocking end is a command's, whose user is another one: /dev/stdout and /dev/stdin open the pipe anew.
+    // The blocking end belongs to a command with another user, which reopens the pipe through /dev/stdout and
+    // /dev/stdin.
     mode_t mode = non_blocking == SANDGLASS_PIPE_READ_END ? 0622 : 0644;
     if (fcntl(ends[non_blocking], F_SETFL, O_NONBLOCK | (non_blocking ? O_WRONLY : O_RDONLY)) == 0
         && fchmod(ends[0], mode) == 0)
@@ -67,12 +68,12 @@ ssize_t sandglass_splice(int from, int to, size_t count) {
 int sandglass_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int sandglass_send(int socket, const void *packet, size_t length, const int *descriptors, size_t count) {
-    enum { MOST = 64 };
+    enum { MAXIMUM_DESCRIPTORS = 64 };
     union {
-        char space[CMSG_SPACE(MOST * sizeof(int))];
+        char space[CMSG_SPACE(MAXIMUM_DESCRIPTORS * sizeof(int))];
         struct cmsghdr alignment;
     } control;
-    if (count > MOST) {
+    if (count > MAXIMUM_DESCRIPTORS) {
         errno = EINVAL;
         return -1;
     }
@@ -96,15 +97,15 @@ int sandglass_send(int socket, const void *packet, size_t length, const int *des
 
 ssize_t sandglass_receive_packet(int socket, void *packet, size_t length) {
     ssize_t received;
-    // ECONNRESET: the other side has closed with a packet of ours unread, and what it had sent before stands behind that
-    // error. A slot whose command ends in the moment in which it is told to kill it does just that, and its last report
-    // is the verdict. The error is told once (socket(7), SO_ERROR).
+    // ECONNRESET: the peer closed its end with an unread packet of ours. The packets that it sent before are still
+    // readable after that error. A slot whose command ends at the time of a kill request does exactly this, and its
+    // last report is the verdict. The error is reported only once (socket(7), SO_ERROR).
     do received = recv(socket, packet, length, MSG_DONTWAIT);
     while (received < 0 && (errno == EINTR || errno == ECONNRESET));
     return received;
 }
 
-ssize_t sandglass_receive_with(int socket, void *packet, size_t length, int *descriptor, int milliseconds) {
+ssize_t sandglass_receive_descriptor(int socket, void *packet, size_t length, int *descriptor, int milliseconds) {
     *descriptor = -1;
     struct pollfd event = {.fd = socket, .events = POLLIN};
     int ready;
@@ -118,7 +119,10 @@ ssize_t sandglass_receive_with(int socket, void *packet, size_t length, int *des
     } control;
     struct iovec part = {.iov_base = packet, .iov_len = length};
     struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space,
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.space,
+        .msg_controllen = sizeof control.space,
     };
     ssize_t received;
     do received = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -147,7 +151,7 @@ int sandglass_bind_abstract(const char *name) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    // Abstract: the first byte stays 0.
+    // Abstract names begin with a 0 byte.
     memcpy(address.sun_path + 1, name, length);
     int file = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (file < 0) return -1;
@@ -167,7 +171,7 @@ const char *sandglass_signal_abbreviation(int signal) { return sigabbrev_np(sign
 
 int sandglass_exit_code(int wait_status) { return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1; }
 
-int sandglass_end_signal(int wait_status) { return WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : -1; }
+int sandglass_termination_signal(int wait_status) { return WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : -1; }
 
 int sandglass_core_dumped(int wait_status) { return WIFSIGNALED(wait_status) && WCOREDUMP(wait_status) ? 1 : 0; }
 
@@ -176,42 +180,43 @@ void sandglass_name_thread(const char *name) { pthread_setname_np(pthread_self()
 void sandglass_block_signals(void) {
     sigset_t all;
     sigfillset(&all);
-    // Those that a fault of this thread's own raises would be undefined if blocked (sigprocmask(2)).
+    // Blocking a signal that a fault of this very thread raises has undefined results (sigprocmask(2)).
     static const int faults[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
 }
 
-void sandglass_reap(pid_t child, int patience_milliseconds) {
+void sandglass_reap(pid_t child, int timeout_milliseconds) {
     int file = (int)syscall(SYS_pidfd_open, child, 0);
     if (file >= 0) {
         struct pollfd end = {.fd = file, .events = POLLIN};
         int ready;
-        do ready = poll(&end, 1, patience_milliseconds);
+        do ready = poll(&end, 1, timeout_milliseconds);
         while (ready < 0 && errno == EINTR);
-        // One that may not be killed by whom this process has become (sandglass_become) is left to its own end.
-        bool is_left = ready == 0 && kill(child, SIGKILL) < 0;
+        // After a change of user (sandglass_change_user) this process may not kill the child, which then ends by
+        // itself.
+        bool is_other_user = ready == 0 && kill(child, SIGKILL) < 0;
         close(file);
-        if (is_left) return;
+        if (is_other_user) return;
     }
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
 }
 
 void sandglass_fill_standard_streams(void) {
-    // open(2) takes the lowest number that is free.
+    // open(2) returns the lowest free number.
     int file;
     do file = open("/dev/null", O_RDWR);
     while (file >= 0 && file <= 2);
     if (file > 2) close(file);
 }
 
-int sandglass_become(uint32_t user) {
+int sandglass_change_user(uint32_t user) {
     if (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0) return -1;
-    // From 0 to another user: the kernel takes all capabilities (capabilities(7)).
+    // On a change from user 0 to another one the kernel clears all capabilities (capabilities(7)).
     return setresuid(user, user, user);
 }
 
-int sandglass_close_process(void) {
+int sandglass_harden_process(void) {
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ? -1 : 0;
 }
 

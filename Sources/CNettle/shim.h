@@ -1,4 +1,4 @@
-// Digests.
+// SHA-256 from nettle.
 #pragma once
 
 #include <nettle/sha2.h>
@@ -11,7 +11,7 @@ static inline void sandglass_sha256_update(struct sha256_ctx *context, const voi
     sha256_update(context, count, (const unsigned char *)bytes);
 }
 
-// Nettle 4 dropped the length of the digest.
+// Nettle 4 removed the length parameter of the digest.
 static inline void sandglass_sha256_digest(struct sha256_ctx *context, unsigned char digest[SHA256_DIGEST_SIZE]) {
 #if NETTLE_VERSION_MAJOR >= 4
     sha256_digest(context, digest);

@@ -1,4 +1,4 @@
-// The database in a file. Its destructor constants are casts, which Swift does not import.
+// SQLite for Swift. Its destructor constants are casts, which Swift does not import.
 #pragma once
 
 #include <sqlite3.h>
@@ -12,7 +12,7 @@ static inline int sandglass_sqlite_bind_text(sqlite3_stmt *statement, int index,
     return sqlite3_bind_text(statement, index, text, count, SQLITE_TRANSIENT);
 }
 
-// Leaves a file as it is when it is closed: what is in its log stays there (SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).
-static inline int sandglass_sqlite_leave_log(sqlite3 *database) {
+// Keeps the write-ahead log when the database is closed, without a checkpoint (SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).
+static inline int sandglass_sqlite_disable_checkpoint_on_close(sqlite3 *database) {
     return sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }

@@ -1,10 +1,10 @@
-// libseccomp for Swift: the library's own header, and the macros of it that Swift cannot call.
+// libseccomp for Swift: the library's own header, and replacements of macros that Swift cannot call.
 #pragma once
 
 #include <seccomp.h>
 
-// Exists because SCMP_ACT_ERRNO is a macro with an argument. Error 0 makes a call that succeeds and does nothing.
-static inline uint32_t sandglass_seccomp_answer(uint16_t error) { return SCMP_ACT_ERRNO(error); }
+// Exists because SCMP_ACT_ERRNO is a macro with an argument. With error 0 the system call succeeds without an effect.
+static inline uint32_t sandglass_seccomp_return_errno(uint16_t error) { return SCMP_ACT_ERRNO(error); }
 
 // Exist because Swift does not import macros that cast.
 static const uint32_t sandglass_seccomp_allow = SCMP_ACT_ALLOW;

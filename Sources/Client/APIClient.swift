@@ -1,222 +1,233 @@
 internal import Glibc
 internal import JSON
-internal import Reactor
-public import Runs
+package import RunAPI
+package import RunModel
+internal import System
 
 /// A client of the service's API (`GET /openapi.json`).
 ///
-/// What may pass (a connection that breaks off, a server that restarts, 503) is asked again for a minute; what may be asked
-/// again is, for a run that is created comes with an `Idempotency-Key` and all else is idempotent by itself. A server that
-/// cannot be reached from the start is not waited for.
-public final class APIClient {
-    /// What servers let a request wait, by their own choice.
+/// The client retries after transient failures (a lost connection, a restarting server, 503) for up to a minute. Every
+/// request can be retried: creating a run carries an `Idempotency-Key`, and all other requests are idempotent by
+/// themselves. If the first connection fails, the client does not retry.
+package final class APIClient {
+    /// The longest wait, in seconds, that a server allows by default in one request.
     private static let longestWait = 300
     private static let jsonHeader = "Content-Type: application/json"
 
-    let stops: StopRequests
-    /// Says a line to people about what goes on.
-    public let say: (String) -> Void
+    let signals: SignalSource
+    /// The function that prints a progress message for people.
+    let log: (String) -> Void
     private let makeTransport: () throws(ClientError) -> Transport
     private let transport: Transport
-    private var hasAnswered = false
-    /// The signal that came while a run was being created.
-    private var earlyStop: Int32?
-    /// The signal for which a run was cancelled; `nil`: none has come.
-    public private(set) var cancelSignal: Int32?
+    private var hasReachedServer = false
+    /// The signal that arrived while a run was being created.
+    private var deferredSignal: Int32?
+    /// The signal for which a run was cancelled; `nil` if none arrived.
+    package private(set) var cancelSignal: Int32?
 
     /// - Parameters:
-    ///   - address: where the server is.
-    ///   - token: what it knows the caller by; visible ASCII.
-    ///   - caFile: a PEM file of certificates to trust instead of the system's.
-    ///   - agent: what the server is told about this program, such as `sandglass/1.0`.
-    ///   - stops: the signals that ask this program to stop.
-    ///   - say: says a line to people.
-    /// - Throws: that there is no libcurl.
-    public init(
+    ///   - address: The address of the server.
+    ///   - token: The bearer token of the caller: visible ASCII.
+    ///   - caFile: The path of a PEM file with certificates to trust instead of the system's.
+    ///   - agent: The value of the `User-Agent` header, such as `sandglass/1.0`.
+    ///   - signals: The signals that ask this program to stop.
+    ///   - log: Prints a progress message for people.
+    /// - Throws: `noLibrary` if there is no libcurl.
+    package init(
         _ address: ServerAddress,
         token: String?,
         caFile: String?,
         agent: String,
-        stops: StopRequests,
-        say: @escaping (String) -> Void
+        signals: SignalSource,
+        log: @escaping (String) -> Void
     ) throws(ClientError) {
-        (self.stops, self.say) = (stops, say)
+        (self.signals, self.log) = (signals, log)
         makeTransport = { () throws(ClientError) -> Transport in
-            try Transport(address, token: token, caFile: caFile, agent: agent, stops: stops)
+            try Transport(address, token: token, caFile: caFile, agent: agent, signals: signals)
         }
         transport = try makeTransport()
     }
 
     // MARK: Runs
 
-    /// Creates a run, once, however often that has to be asked for.
+    /// Creates a run exactly once, however often the request must be retried.
     ///
-    /// A stop request waits for the answer, for there may be a run by then; a second one does not.
+    /// A signal is deferred until the response arrives, because the run may exist by then. A second signal stops the
+    /// client.
     func create(_ body: [UInt8]) throws(ClientError) -> ReceivedRun {
-        stops.handler = { [self] signal throws(ClientError) in
-            guard earlyStop == nil else { throw .stopped(signal: signal) }
-            earlyStop = signal
+        signals.handler = { [self] signal throws(ClientError) in
+            guard deferredSignal == nil else { throw .stopped(signal: signal) }
+            deferredSignal = signal
         }
         let key = (0..<4).map { _ in String(UInt32.random(in: 0 ... .max), radix: 16) }.joined(separator: "-")
         let headers = [Self.jsonHeader, "Idempotency-Key: \"\(key)\""]
-        return try run(Request(method: "POST", target: "/runs", headers: headers, body: .bytes(body)))
+        return try run(OutgoingRequest(method: "POST", target: "/runs", headers: headers, body: .bytes(body)))
     }
 
-    /// A run as it stands.
+    /// Fetches the current state of a run.
     ///
     /// - Parameters:
-    ///   - id: which one.
-    ///   - seconds: how long to wait for its end, if it is not over.
-    /// - Returns: the run with its output.
-    /// - Throws: what keeps the server from being asked, and what it refuses.
-    public func run(_ id: RunID, wait seconds: Int = 0) throws(ClientError) -> ReceivedRun {
+    ///   - id: The run.
+    ///   - seconds: The time in seconds that the server may wait for the run to finish.
+    /// - Returns: The run with its output.
+    /// - Throws: If the request fails or is refused.
+    package func run(_ id: RunID, wait seconds: Int = 0) throws(ClientError) -> ReceivedRun {
         let query = seconds > 0 ? "?wait=\(seconds)" : ""
-        return try run(Request(target: "/runs/\(id)\(query)", silence: .seconds(60 + seconds)))
+        return try run(OutgoingRequest(target: "/runs/\(id)\(query)", idleTimeout: .seconds(60 + seconds)))
     }
 
-    /// A run, at its end if that comes in time.
+    /// Waits for a run to finish and fetches it.
     ///
     /// - Parameters:
-    ///   - id: which one.
-    ///   - patience: how long to wait for its end.
-    /// - Returns: the run with its output.
-    /// - Throws: what keeps the server from being asked, and what it refuses.
-    public func run(_ id: RunID, waitingFor patience: Duration) throws(ClientError) -> ReceivedRun {
-        let end = MonotonicTime.now.advanced(by: patience)
+    ///   - id: The run.
+    ///   - timeout: The longest wait.
+    /// - Returns: The run with its output. It may still be unfinished after the timeout.
+    /// - Throws: If a request fails or is refused.
+    package func run(_ id: RunID, waitingAtMost timeout: Duration) throws(ClientError) -> ReceivedRun {
+        let end = MonotonicTime.now.advanced(by: timeout)
         while true {
-            let left = end.since(.now)
-            let asked = MonotonicTime.now
-            let run = try run(id, wait: min(Int((left / .seconds(1)).rounded(.up)), Self.longestWait))
+            let remaining = end.since(.now)
+            let requestTime = MonotonicTime.now
+            let run = try run(id, wait: min(Int((remaining / .seconds(1)).rounded(.up)), Self.longestWait))
             if run.isFinished || end <= .now { return run }
-            // A server may let nobody wait so long, or at all.
-            if MonotonicTime.now.since(asked) < .seconds(1) {
-                try stops.wait(atMost: min(.seconds(1), end.since(.now)))
+            // A server may allow a shorter wait, or none.
+            if MonotonicTime.now.since(requestTime) < .seconds(1) {
+                try signals.wait(timeout: min(.seconds(1), end.since(.now)))
             }
         }
     }
 
-    /// Where a run's output goes on this machine.
-    ///
-    /// - Parameter descriptor: such as 1.
-    /// - Returns: a port whose waits hear of this client's stop requests.
-    public func port(_ descriptor: Int32) -> OutputPort { OutputPort(descriptor, stops) }
+    /// Returns an output to a descriptor of this program whose waits deliver this client's signals.
+    package func output(to descriptor: Int32) -> BlockingOutput { BlockingOutput(descriptor, signals) }
 
-    /// Asks for a run's end.
+    /// Cancels a run.
     ///
-    /// While another request of this client is under way, too.
-    ///
-    /// - Parameter id: which one.
-    /// - Throws: what keeps the server from being asked, and what it refuses.
-    public func cancel(_ id: RunID) throws(ClientError) {
-        let request = Request(method: "POST", target: "/runs/\(id)/cancel", body: .bytes([]))
+    /// The request has its own connection, so that it can be sent while another request of this client is in progress.
+    package func cancel(_ id: RunID) throws(ClientError) {
+        let request = OutgoingRequest(method: "POST", target: "/runs/\(id)/cancel", body: .bytes([]))
         _ = try send(request, by: try makeTransport())
     }
 
-    /// Makes the first stop request from now on cancel a run, which is followed to its end then, and the next one stop the
-    /// client.
+    /// Makes the next signal cancel a run, and the one after it stop the client.
     ///
-    /// - Parameter id: which run.
-    /// - Throws: `stopped` if there were two already.
-    public func cancelOnStop(_ id: RunID) throws(ClientError) {
-        stops.handler = { [self] signal throws(ClientError) in
+    /// - Throws: `stopped` if two signals have arrived already.
+    package func cancelOnSignal(_ id: RunID) throws(ClientError) {
+        signals.handler = { [self] signal throws(ClientError) in
             cancelSignal = signal
             stopOnSignal()
             do throws(ClientError) {
                 try cancel(id)
             } catch {
                 if case .stopped = error { throw error }
-                say("\(error)\nThe run \(id) could not be cancelled.")
+                log("\(error)\nThe run \(id) could not be cancelled.")
             }
         }
-        if let earlyStop { try stops.handler(earlyStop) }
+        if let deferredSignal { try signals.handler(deferredSignal) }
     }
 
-    /// Makes the next stop request stop the client.
-    public func stopOnSignal() {
-        stops.handler = { signal throws(ClientError) in throw .stopped(signal: signal) }
+    /// Makes the next signal stop the client.
+    package func stopOnSignal() {
+        signals.handler = { signal throws(ClientError) in throw .stopped(signal: signal) }
     }
 
-    /// A page of runs, the newest first, and what leads to the next one.
+    /// Fetches a page of runs, newest first, with the cursor of the next page.
     ///
-    /// - Parameter query: what `GET /runs` takes, by name.
-    /// - Returns: the page.
-    /// - Throws: what keeps the server from being asked, and what it refuses.
-    public func runs(_ query: [(name: String, value: String)]) throws(ClientError) -> RunPage {
-        let items = query.map { "\($0.name)=\(PercentEncoding.encode($0.value))" }
+    /// - Parameter query: The query parameters of `GET /runs`.
+    /// - Returns: The page.
+    /// - Throws: If the request fails or is refused.
+    package func runs(_ query: [(name: String, value: String)]) throws(ClientError) -> RunPage {
+        let items = query.map { "\($0.name)=\(PercentCoding.encode($0.value))" }
         let target = "/runs" + (items.isEmpty ? "" : "?" + items.joined(separator: "&"))
-        return try RunPage(try Self.json(try send(Request(target: target))))
+        return try RunPage(try Self.json(try send(OutgoingRequest(target: target))))
     }
 
-    /// How many bytes of a stream there are by now.
-    func keptBytes(_ id: RunID, _ stream: OutputStream) throws(ClientError) -> Int {
-        let answer = try send(Request(method: "HEAD", target: "/runs/\(id)/\(stream.rawValue)"))
-        guard let count = answer["Content-Length"].flatMap({ Int($0) }) else {
-            throw .misunderstood("The server does not say how much a run has written.")
+    /// Fetches the number of bytes of a stream that the server has stored so far.
+    func storedBytes(_ id: RunID, _ stream: OutputStream) throws(ClientError) -> Int {
+        let response: IncomingResponse
+        do throws(ClientError) {
+            response = try send(OutgoingRequest(method: "HEAD", target: "/runs/\(id)/\(stream.rawValue)"))
+        } catch {
+            // A response to HEAD has no body that names the fault. The response to GET has one.
+            _ = try run(id)
+            throw error
+        }
+        guard let count = response["Content-Length"].flatMap({ Int($0) }) else {
+            throw .invalidResponse("The server did not send the length of the run's output.")
         }
         return count
     }
 
-    private func run(_ request: Request) throws(ClientError) -> ReceivedRun {
+    private func run(_ request: OutgoingRequest) throws(ClientError) -> ReceivedRun {
         try ReceivedRun(try Self.json(try send(request)))
     }
 
-    private static func json(_ answer: Answer) throws(ClientError) -> JSONValue {
+    private static func json(_ response: IncomingResponse) throws(ClientError) -> JSONValue {
         do throws(JSONParseError) {
-            return try JSONParser.parse(answer.body)
+            return try JSONParser.parse(response.body)
         } catch {
-            throw .misunderstood("The server's answer is no JSON. Is that the address of a Sandglass server?")
+            throw .invalidResponse("The response is not JSON. Is this the address of a Sandglass server?")
         }
     }
 
     // MARK: Requests
 
-    /// Sends a request until there is an answer that is a success.
+    /// Sends a request and retries it until a response is successful.
     ///
-    /// - Throws: what does not pass, or has not passed for a minute.
+    /// - Parameters:
+    ///   - request: The request.
+    ///   - other: The connection to use instead of the client's own.
+    ///   - expected: Status codes outside 2xx that count as success.
+    ///   - progress: Called repeatedly with the number of sent bytes of the body.
+    /// - Returns: The response.
+    /// - Throws: An error that is not transient, or that has persisted for a minute.
     func send(
-        _ request: Request,
+        _ request: OutgoingRequest,
         by other: Transport? = nil,
         expecting expected: Set<Int> = [],
         progress: (Int) throws(ClientError) -> Void = { _ in }
-    ) throws(ClientError) -> Answer {
-        var patience = Patience()
-        var hasSaid = false
+    ) throws(ClientError) -> IncomingResponse {
+        var policy = RetryPolicy()
+        var hasLogged = false
         while true {
             do throws(ClientError) {
                 return try sendOnce(request, by: other, expecting: expected, progress: progress)
             } catch {
-                try pause(after: error, &patience, &hasSaid)
+                try pause(after: error, &policy, &hasLogged)
             }
         }
     }
 
-    /// Sends a request once.
+    /// Sends a request without retries.
     func sendOnce(
-        _ request: Request,
+        _ request: OutgoingRequest,
         by other: Transport? = nil,
         expecting expected: Set<Int> = [],
         progress: (Int) throws(ClientError) -> Void = { _ in },
         receive: (UnsafeRawBufferPointer) throws(ClientError) -> Void = { _ in }
-    ) throws(ClientError) -> Answer {
-        let answer = try (other ?? transport).send(request, progress: progress, receive: receive)
-        hasAnswered = true
-        guard answer.isSuccess || expected.contains(answer.status) else { throw .refused(ServerProblem(answer)) }
-        return answer
+    ) throws(ClientError) -> IncomingResponse {
+        let response = try (other ?? transport).send(request, progress: progress, receive: receive)
+        hasReachedServer = true
+        guard response.isSuccess || expected.contains(response.status) else {
+            throw .refused(ServerProblem(response))
+        }
+        return response
     }
 
-    /// Waits before the next try, and says the first time why; throws what is not tried again.
-    func pause(after error: ClientError, _ patience: inout Patience, _ hasSaid: inout Bool) throws(ClientError) {
-        guard error.mayPass else { throw error }
-        // A wrong address does not become a right one.
-        if case .unreachable = error, !hasAnswered { throw error }
+    /// Waits before a retry, and logs the reason before the first one.
+    ///
+    /// - Throws: The error itself if it is not worth a retry.
+    func pause(after error: ClientError, _ policy: inout RetryPolicy, _ hasLogged: inout Bool) throws(ClientError) {
+        guard error.isTransient else { throw error }
+        // The address is probably wrong.
+        if case .unreachable = error, !hasReachedServer { throw error }
         var retryAfter: Int?
         if case .refused(let problem) = error { retryAfter = problem.retryAfter }
-        guard let wait = patience.failed(retryAfter: retryAfter) else { throw error }
-        if !hasSaid { say("\(error) (trying again)") }
-        hasSaid = true
-        // There is no answer to wait for.
-        if let earlyStop, cancelSignal == nil { throw .stopped(signal: earlyStop) }
-        try stops.wait(atMost: wait)
-        if let earlyStop, cancelSignal == nil { throw .stopped(signal: earlyStop) }
+        guard let pause = policy.recordFailure(retryAfter: retryAfter) else { throw error }
+        if !hasLogged { log("\(error) (retrying)") }
+        hasLogged = true
+        // There is no response to wait for, so a deferred signal stops the client.
+        if let deferredSignal, cancelSignal == nil { throw .stopped(signal: deferredSignal) }
+        try signals.wait(timeout: pause)
+        if let deferredSignal, cancelSignal == nil { throw .stopped(signal: deferredSignal) }
     }
 }

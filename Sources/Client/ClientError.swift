@@ -1,51 +1,51 @@
-/// Why a client could not do what it was asked to.
-public enum ClientError: Error, Sendable {
-    /// What the caller asked for cannot be: an address, a path, a file that is not there.
-    case wrongCall(String)
-    /// There is no libcurl on this machine.
+/// The reason why a client could not complete a request.
+package enum ClientError: Error, Sendable {
+    /// An argument of the caller is invalid: an address, a path, a pattern.
+    case invalidArgument(String)
+    /// This machine has no libcurl.
     case noLibrary(String)
     /// No connection to the server could be made.
     case unreachable(String)
-    /// The connection to the server ended, or was silent for too long, before the answer was whole.
-    case brokenOff(String)
-    /// The server is not who it should be.
+    /// The connection ended, or was idle for too long, before the response was complete.
+    case disconnected(String)
+    /// The server's certificate is not trusted.
     case untrusted(String)
-    /// The server refused.
+    /// The server rejected the request.
     case refused(ServerProblem)
-    /// The server answered with what this client does not understand.
-    case misunderstood(String)
-    /// Something on this machine: a file that cannot be read or written.
+    /// The response violates the protocol.
+    case invalidResponse(String)
+    /// An operation on this machine failed, such as reading or writing a file.
     case local(String)
-    /// A signal asked this program to stop, and it has to.
+    /// A signal asked this program to stop, and the program must stop now.
     case stopped(signal: Int32)
     /// Nobody reads this program's output any more.
     case outputClosed
 
-    /// Whether the same request may succeed a moment later.
-    var mayPass: Bool {
+    /// True if a retry of the same request may succeed.
+    var isTransient: Bool {
         switch self {
-        case .unreachable, .brokenOff: true
-        case .refused(let problem): problem.mayPass
-        case .wrongCall, .noLibrary, .untrusted, .misunderstood, .local, .stopped, .outputClosed: false
+        case .unreachable, .disconnected: true
+        case .refused(let problem): problem.isTransient
+        case .invalidArgument, .noLibrary, .untrusted, .invalidResponse, .local, .stopped, .outputClosed: false
         }
     }
 }
 
 extension ClientError: CustomStringConvertible {
-    /// For people, without control characters of whoever is at the other end.
-    public var description: String {
+    /// The explanation for people, without control characters that the server may have sent.
+    package var description: String {
         switch self {
-        case .wrongCall(let text), .unreachable(let text), .brokenOff(let text), .misunderstood(let text),
+        case .invalidArgument(let text), .unreachable(let text), .disconnected(let text), .invalidResponse(let text),
             .local(let text):
-            TerminalText.harmless(text)
+            TerminalText.escaped(text)
         case .untrusted(let text):
-            "\(TerminalText.harmless(text)). If the server's certificate is signed by an authority of your own, name its "
-                + "certificate with --ca-file."
+            "\(TerminalText.escaped(text)). If your own certificate authority signed the server's certificate, name "
+                + "the authority's certificate with --ca-file."
         case .noLibrary(let reason):
-            "There is no libcurl, which this command needs: install libcurl3-gnutls or libcurl4 (\(reason))."
+            "This command needs libcurl. Install libcurl3-gnutls or libcurl4 (\(reason))."
         case .refused(let problem): problem.description
         case .stopped(let signal): "stopped by signal \(signal)"
-        case .outputClosed: "nobody reads the output"
+        case .outputClosed: "the reader of the output is gone"
         }
     }
 }

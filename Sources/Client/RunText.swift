@@ -1,16 +1,17 @@
 internal import JSON
-internal import Runs
+package import RunAPI
+internal import RunModel
 
-/// Runs as text for people.
-public enum RunText {
-    /// What there is to know about one: a line each, with its name before it.
-    public static func lines(of run: ReceivedRun) -> [String] {
+/// A renderer of runs as text for people.
+package enum RunText {
+    /// Returns the details of a run: one line each, beginning with its name.
+    package static func lines(of run: ReceivedRun) -> [String] {
         let document = run.document
         var lines: [(name: String, text: String)] = [("id", run.id.description), ("state", run.state)]
         if run.outcomeName != nil { lines.append(("outcome", outcome(of: run))) }
         if let failure = document["error"]?.object, let detail = failure["detail"]?.string {
-            let place = [failure["step"]?.string, failure["errno"]?.string].compactMap { $0 }.joined(separator: ": ")
-            lines.append(("error", place.isEmpty ? detail : "\(detail) (\(place))"))
+            let location = [failure["step"]?.string, failure["errno"]?.string].compactMap { $0 }.joined(separator: ": ")
+            lines.append(("error", location.isEmpty ? detail : "\(detail) (\(location))"))
         }
         lines.append(("command", command(of: run)))
         for (name, member) in [("created", "createdAt"), ("started", "startedAt"), ("finished", "finishedAt")] {
@@ -18,8 +19,8 @@ public enum RunText {
         }
         for stream in ["stdout", "stderr"] {
             guard let output = document[stream]?.object, let bytes = output["bytes"]?.integer else { continue }
-            let isWhole = output["truncated"]?.bool != true
-            lines.append((stream, "\(bytes) bytes" + (isWhole ? "" : ", of which not all were kept")))
+            let isComplete = output["truncated"]?.bool != true
+            lines.append((stream, "\(bytes) bytes" + (isComplete ? "" : ", truncated")))
         }
         for (name, member) in [("usage", "usage"), ("limits", "limits"), ("enforcement", "enforcement")] {
             guard let members = document[member]?.object?.members, !members.isEmpty else { continue }
@@ -35,29 +36,29 @@ public enum RunText {
         lines += run.omissions.map { ("omitted", $0) }
         let width = (lines.map(\.name.count).max() ?? 0) + 2
         return lines.map { line in
-            line.name + String(repeating: " ", count: width - line.name.count) + TerminalText.harmless(line.text)
+            line.name + String(repeating: " ", count: width - line.name.count) + TerminalText.escaped(line.text)
         }
     }
 
-    /// The head of a list of runs.
-    public static let tableHead = row(["ID", "STATE", "OUTCOME", "EXIT", "CREATED"], "COMMAND")
+    /// The heading of a list of runs.
+    package static let tableHead = row(["ID", "STATE", "OUTCOME", "EXIT", "CREATED"], "COMMAND")
 
-    /// A run in a list.
+    /// Returns the line of a run in a list.
     ///
     /// - Parameters:
-    ///   - run: which one.
-    ///   - width: how many characters there are for it; `nil`: as many as it has.
-    /// - Returns: one line.
-    public static func tableRow(_ run: ReceivedRun, width: Int?) -> String {
+    ///   - run: The run.
+    ///   - width: The maximum length in characters; `nil` for no limit.
+    /// - Returns: The line, without a newline.
+    package static func tableRow(_ run: ReceivedRun, width: Int?) -> String {
         let code = run.document["exitCode"]?.integer.map(String.init)
-        // 2026-01-31T08:15:30.123Z: to the second.
+        // 2026-01-31T08:15:30.123Z without the fraction of the second.
         let created = (run.document["createdAt"]?.string ?? "-").prefix(19) + "Z"
         let columns = [run.id.description, run.state, run.outcomeName ?? "-", code ?? "-", String(created)]
-        let text = TerminalText.harmless(row(columns, command(of: run)))
+        let text = TerminalText.escaped(row(columns, command(of: run)))
         return width.map { TerminalText.cut(text, to: $0) } ?? text
     }
 
-    /// How many characters of each column there are at least: an id, `finished`, `start_failed`, a code, a time.
+    /// The minimum width of each column in characters: an id, `finished`, `start_failed`, an exit code, a time.
     private static let widths = [26, 8, 14, 4, 20]
 
     private static func row(_ columns: [String], _ last: String) -> String {
@@ -81,7 +82,7 @@ public enum RunText {
         }
     }
 
-    /// argv as a shell would take it.
+    /// Returns the command line with shell quoting.
     private static func command(of run: ReceivedRun) -> String {
         let words = (run.document["command"]?.array ?? []).compactMap(\.string)
         return words.map { word in
@@ -94,4 +95,40 @@ public enum RunText {
     }
 
     private static let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/=:,+@%".utf8)
+}
+
+/// Text from outside that is safe to show on a terminal.
+package enum TerminalText {
+    /// Escapes every character that a terminal would interpret instead of showing it.
+    ///
+    /// Those are control characters (C0, DEL, C1), which begin escape sequences, and characters that change the
+    /// direction of text or begin a line. The result is one line whose characters appear in their order.
+    ///
+    /// - Parameter text: Text from another source, such as a path or a label.
+    /// - Returns: One line, in which `\u{1b}` stands for ESC.
+    package static func escaped(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: needsEscape) else { return text }
+        return text.unicodeScalars.reduce(into: "") { result, scalar in
+            if needsEscape(scalar) {
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+    }
+
+    private static func needsEscape(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        // Among them U+202A to U+202E and U+2066 to U+2069.
+        case .format: scalar.properties.isBidiControl
+        default: false
+        }
+    }
+
+    /// Cuts a text to a number of characters, with `…` at the end if it was longer.
+    package static func cut(_ text: String, to width: Int) -> String {
+        guard width > 0 else { return "" }
+        return text.count > width ? text.prefix(width - 1) + "…" : text
+    }
 }

@@ -1,38 +1,43 @@
 internal import Glibc
 internal import Reactor
+internal import System
 
-/// What a command reads from descriptor 0: written as it is read, and ended.
+/// The writer of a command's standard input: writes as fast as the command reads, then closes the pipe.
 ///
-/// A command that never reads, or closes its input early, is free to.
-@Reactor
+/// A command may read nothing or close its input early.
+@ReactorActor
 final class InputFeed {
-    /// What a pipe holds.
-    private static let part = 256 << 10
+    /// The bytes that one read takes from the file.
+    private static let partBytes = 256 << 10
 
     private var pipe: Descriptor?
     private var watch: Watch?
     private var bytes: [UInt8]
-    private var done = 0
-    /// What comes behind the bytes, if it is more than is kept in memory.
+    private var written = 0
+    /// The rest of the input, if it is too large for memory.
     private var file: Descriptor?
-    /// Where in the file to go on: its offset is shared with others who read it.
+    /// The position in the file.
+    ///
+    /// Other readers share the descriptor's own offset.
     private var offset = 0
 
+    /// Starts to write.
+    ///
     /// - Parameters:
-    ///   - pipe: where it is written.
-    ///   - bytes: what is written.
-    ///   - file: a descriptor that becomes this feed's own, all of which comes behind the bytes.
-    /// - Throws: the pipe cannot be watched.
+    ///   - pipe: the write end of the command's input.
+    ///   - bytes: the first bytes to write.
+    ///   - file: a file to write after `bytes`, in full. This feed takes ownership of the descriptor.
+    /// - Throws: the error of watching the pipe.
     init(pipe: consuming Descriptor, bytes: [UInt8], file: Int32? = nil) throws(SystemError) {
         self.pipe = .some(pipe)
         self.bytes = bytes
         if let file { self.file = Descriptor(owning: file) }
         write()
         guard let raw = self.pipe?.raw else { return }
-        watch = try Reactor.watch(raw, for: .writable) { [weak self] _ in self?.write() }
+        watch = try ReactorActor.watch(raw, for: .writable) { [weak self] _ in self?.write() }
     }
 
-    /// The command is gone: whatever it has not read, nobody will.
+    /// Drops the rest of the input, because the command has ended.
     func finish() {
         watch?.cancel()
         watch = nil
@@ -43,25 +48,28 @@ final class InputFeed {
 
     private func write() {
         while let raw = pipe?.raw {
-            if done == bytes.count, !readMore() { break }
-            let count = bytes.withUnsafeBytes { bytes in
-                Glibc.write(raw, bytes.baseAddress?.advanced(by: done), bytes.count - done)
+            if written == bytes.count, !readMore() { break }
+            let count = FileIO.retrying {
+                bytes.withUnsafeBytes { bytes in
+                    Glibc.write(raw, bytes.baseAddress?.advanced(by: written), bytes.count - written)
+                }
             }
             if count < 0, errno == EAGAIN { return }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }  // EPIPE: nobody reads
-            done += count
+            guard count > 0 else { break }  // EPIPE: the command has closed its input
+            written += count
         }
         finish()
     }
 
-    /// Reads the next part of the file; false at its end, and if there is none.
+    /// Reads the next part of the file.
+    ///
+    /// Returns false at the end of the file and without a file.
     private func readMore() -> Bool {
         guard let raw = file?.raw else { return false }
-        bytes = [UInt8](unsafeUninitializedCapacity: Self.part) { buffer, count in
+        bytes = [UInt8](unsafeUninitializedCapacity: Self.partBytes) { buffer, count in
             count = max(pread(raw, buffer.baseAddress, buffer.count, offset), 0)
         }
-        done = 0
+        written = 0
         offset += bytes.count
         return !bytes.isEmpty
     }

@@ -1,25 +1,39 @@
 internal import CLinux
 internal import Glibc
 internal import Reactor
+internal import System
 
-/// One output stream of a command: reads while there is something, hands on what is within the limit, counts all of it.
+/// A consumer's reply to one part of the output.
+package enum Backpressure: Sendable, Hashable {
+    /// The consumer is ready for the next part.
+    case more
+    /// The consumer has taken this part and wants no more until the stream is resumed.
+    case pause
+    /// The consumer wants no more. The command's next write raises SIGPIPE, as in any pipeline.
+    case close
+}
+
+/// The reader of one output stream of a command, which passes on the bytes within the limit and counts all bytes.
 ///
-/// It never waits for the end of the stream: a process that holds the pipe open holds nobody up. What is past the limit
-/// is spliced to /dev/null and never copied.
-@Reactor
+/// The reader never waits for the end of the stream, so a process that holds the pipe open delays nothing. Bytes beyond
+/// the limit are spliced to /dev/null and never copied.
+@ReactorActor
 final class OutputCapture {
-    /// How much is read before other events get their turn.
+    /// The bytes that one event reads before other events get their turn.
     private static let bytesAtOnce = 1 << 20
-    /// A stream that fills this much of a standard pipe (64 KiB) at once gets a larger one, so that its writer, on another
-    /// processor, is not put to sleep and woken for every piece: 1 MiB lets 1.5 times as much through as 256 KiB.
+    /// The bytes of a busy read: a stream that fills this much of a default pipe (64 KiB) at once gets a larger pipe.
+    ///
+    /// The kernel then need not put the writer, which runs on another processor, to sleep and wake it for every part. A
+    /// pipe of 1 MiB carries 1.5 times as much as one of 256 KiB.
     private static let busyRead = 32 << 10
     private static let busyPipe = 256 << 10
     private static let largePipe = 1 << 20
-    /// A user's pipes may hold 64 MiB before new ones shrink to a page or two (pipe(7)): few may be so large.
-    private static let mostLargePipes = 16
+    /// The maximum number of large pipes: a user's pipes may hold 64 MiB before new ones shrink to a page or two
+    /// (pipe(7)).
+    private static let maximumLargePipes = 16
     private static var largePipes = 0
 
-    /// One buffer for all streams: the reactor reads one at a time.
+    /// The buffer of all streams: the reactor reads one stream at a time.
     private static let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
     private static let null = Descriptor(owning: open("/dev/null", O_WRONLY | O_CLOEXEC))
 
@@ -28,17 +42,17 @@ final class OutputCapture {
     private var remaining: Int
     private var enlarged = false
     private var isLarge = false
-    private let sink: @Reactor (UnsafeRawBufferPointer) -> SinkAnswer
-    private let onPassingLimit: @Reactor () -> Void
+    private let sink: @ReactorActor (UnsafeRawBufferPointer) -> Backpressure
+    private let onPassingLimit: @ReactorActor () -> Void
 
-    /// How many bytes the command wrote, also past the limit.
+    /// The bytes that the command wrote, including those beyond the limit.
     private(set) var totalBytes = 0
 
     init(
         pipe: consuming Descriptor,
         limit: Int,
-        sink: @escaping @Reactor (UnsafeRawBufferPointer) -> SinkAnswer,
-        onPassingLimit: @escaping @Reactor () -> Void
+        sink: @escaping @ReactorActor (UnsafeRawBufferPointer) -> Backpressure,
+        onPassingLimit: @escaping @ReactorActor () -> Void
     ) throws(SystemError) {
         self.pipe = .some(pipe)
         remaining = limit
@@ -47,15 +61,15 @@ final class OutputCapture {
         try resume()
     }
 
-    /// Goes on after a pause.
+    /// Resumes reading after a pause.
     func resume() throws(SystemError) {
         guard watch == nil, let raw = pipe?.raw else { return }
-        watch = try Reactor.watch(raw, for: .readable) { [weak self] _ in self?.read() }
+        watch = try ReactorActor.watch(raw, for: .readable) { [weak self] _ in self?.read() }
     }
 
-    /// Takes what is in the pipe now, for the last time.
+    /// Reads the bytes that are still in the pipe and closes it.
     ///
-    /// Whoever could still write to it is gone.
+    /// No process can write to it any more.
     func finish() {
         while step() {}
         close()
@@ -63,16 +77,17 @@ final class OutputCapture {
 
     private func read() {
         let before = totalBytes
-        // No watch: its taker asked for a pause.
+        // Without a watch the stream is paused.
         while totalBytes < before + Self.bytesAtOnce, watch != nil {
             let start = totalBytes
             guard step() else { return }
-            // Most likely that was all there is, and if not, epoll says so at the price of the call that would find out.
+            // The pipe is most likely empty. Otherwise epoll reports it, and that costs no more than a read to find
+            // out.
             if totalBytes - start < Self.busyRead { return }
         }
     }
 
-    /// Takes one part.
+    /// Reads one part.
     ///
     /// - Returns: whether there may be more.
     private func step() -> Bool {
@@ -91,12 +106,12 @@ final class OutputCapture {
         if count >= Self.busyRead { enlarge(raw) }
         let kept = min(count, remaining)
         remaining -= kept
-        let answer = sink(UnsafeRawBufferPointer(rebasing: Self.buffer[..<kept]))
+        let backpressure = sink(UnsafeRawBufferPointer(rebasing: Self.buffer[..<kept]))
         if count > kept { onPassingLimit() }
-        switch answer {
+        switch backpressure {
         case .more: break
         case .pause:
-            // Not an empty interest: a hang-up would be told again and again.
+            // The watch ends, because with an empty interest epoll would report a hang-up again and again.
             watch?.cancel()
             watch = nil
         case .close: close()
@@ -107,8 +122,8 @@ final class OutputCapture {
     private func enlarge(_ raw: Int32) {
         guard !enlarged else { return }
         enlarged = true
-        // May be refused once this user's pipes hold too much: then it stays as it is.
-        if Self.largePipes < Self.mostLargePipes, sandglass_set_pipe_size(raw, Int32(Self.largePipe)) >= 0 {
+        // The kernel may refuse when this user's pipes hold too much. The pipe then keeps its size.
+        if Self.largePipes < Self.maximumLargePipes, sandglass_set_pipe_size(raw, Int32(Self.largePipe)) >= 0 {
             isLarge = true
             Self.largePipes += 1
         } else {

@@ -1,27 +1,27 @@
-public import Reactor
-public import Runs
+package import Reactor
+package import RunModel
 
-/// Keeps a command's output in memory.
-@Reactor
-public final class OutputCollector {
+/// A consumer of output that keeps all of it in memory.
+@ReactorActor
+package final class OutputCollector {
     private var bytes: [OutputStream: [UInt8]] = [:]
 
-    /// A collector that has nothing yet.
-    public nonisolated init() {}
+    /// Creates a collector without output.
+    package nonisolated init() {}
 
-    /// Keeps a part.
-    public func append(_ part: UnsafeRawBufferPointer, to stream: OutputStream) -> SinkAnswer {
+    /// Appends a part to a stream.
+    package func append(_ part: UnsafeRawBufferPointer, to stream: OutputStream) -> Backpressure {
         bytes[stream, default: []].append(contentsOf: part)
         return .more
     }
 
-    /// What was kept of a stream.
+    /// Returns the collected output of a stream.
     ///
     /// - Parameters:
-    ///   - stream: which one.
-    ///   - totalBytes: how many bytes the command wrote to it.
-    /// - Returns: the bytes that were kept, and that total.
-    public func captured(_ stream: OutputStream, totalBytes: Int) -> CapturedOutput {
+    ///   - stream: one of the two streams.
+    ///   - totalBytes: the bytes that the command wrote to it, including those beyond its limit.
+    /// - Returns: the bytes and that total.
+    package func captured(_ stream: OutputStream, totalBytes: Int) -> CapturedOutput {
         CapturedOutput(content: .bytes(bytes[stream] ?? []), totalBytes: totalBytes)
     }
 }

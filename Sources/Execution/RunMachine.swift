@@ -1,54 +1,62 @@
-internal import Reactor
-internal import Runs
+internal import RunModel
 internal import Sandbox
+internal import System
+
+/// The reason for which this service ends a run.
+package enum StopReason: Sendable, Hashable {
+    /// The deadline has passed.
+    case timedOut
+    /// The run exceeded its output limit, and its specification demands its end in that case.
+    case outputLimit
+    /// A client cancelled the run, or the service is stopping.
+    case cancelled
+}
 
 /// The life of one run as a pure state machine: events in, actions out.
 ///
-/// It reads no clock and makes no system call.
-///
-/// Every path ends in exactly one `.conclude`, and only a report of the slot leads there: timers and cancels ask for an end,
-/// they never declare one.
+/// The machine reads no clock and makes no system call. Every path ends in exactly one `.conclude`, and only a report
+/// of the slot leads there. Timers and cancellations request an end; they never declare one.
 struct RunMachine {
     enum Event {
-        /// The slot's report.
+        /// A report from the slot.
         case report(SlotReport)
-        /// Somebody wants it to end: the deadline, a client, an output limit.
+        /// A request to end the run, from the deadline, a client or an output limit.
         case stop(StopReason)
         /// The grace period is over.
         case graceIsOver
-        /// The slot has not answered for too long.
+        /// The slot has been silent for too long.
         case slotIsSilent
     }
 
     enum Action: Hashable {
-        /// Call `stop(.timedOut)` at this time.
+        /// Schedule `.stop(.timedOut)` for this time.
         case armDeadline(MonotonicTime)
-        /// Send SIGTERM to everything in the slot.
+        /// Send SIGTERM to every process in the slot.
         case terminate
-        /// Call `graceIsOver` so much later.
+        /// Schedule `.graceIsOver` after this time.
         case armGrace(Duration)
-        /// Send SIGKILL to everything in the slot.
+        /// Send SIGKILL to every process in the slot.
         case kill
-        /// Call `slotIsSilent` after a while.
+        /// Schedule `.slotIsSilent`.
         case armBackstop
-        /// Kill the slot itself, from outside.
+        /// Kill the slot itself from outside.
         case destroySlot
-        /// It is over.
-        case conclude(Outcome, CommandEnd?)
+        /// Report the outcome: the run is over.
+        case conclude(Outcome, ExitRecord?)
     }
 
     private enum State {
-        /// The slot knows what to run; execve(2) has not succeeded yet.
+        /// The slot has its command, but execve(2) has not succeeded yet.
         case starting
-        /// The command runs.
+        /// The command is running.
         case running
-        /// SIGTERM was sent; SIGKILL follows when the grace period is over.
+        /// SIGTERM was sent, and SIGKILL follows at the end of the grace period.
         case terminating(StopReason)
         /// SIGKILL was sent.
         case killing(StopReason)
         /// The slot never started the command and is being destroyed.
         case givingUp
-        /// Concluded.
+        /// The outcome has been reported.
         case over
     }
 
@@ -75,7 +83,7 @@ struct RunMachine {
         if case .over = state { return [] }
         switch report {
         case .started(let time):
-            // Somebody may have stopped it before it started.
+            // A stop request may have arrived before the start.
             if case .starting = state { state = .running }
             hasStarted = true
             return [.armDeadline(time.advanced(by: timeout))]
@@ -95,12 +103,12 @@ struct RunMachine {
     private mutating func stop(_ reason: StopReason) -> [Action] {
         switch state {
         case .starting, .running:
-            // A command that floods its output is given no grace.
+            // A command that floods its output gets no grace period.
             guard grace > .zero, reason != .outputLimit else { return kill(reason) }
             state = .terminating(reason)
             return [.terminate, .armGrace(grace)]
         case .terminating, .killing, .givingUp, .over:
-            // The first reason is the one that counts.
+            // The first reason counts.
             return []
         }
     }
@@ -125,7 +133,7 @@ struct RunMachine {
         return [.kill, .armBackstop]
     }
 
-    private mutating func conclude(_ outcome: Outcome, _ end: CommandEnd?) -> [Action] {
+    private mutating func conclude(_ outcome: Outcome, _ end: ExitRecord?) -> [Action] {
         state = .over
         return [.conclude(outcome, end)]
     }

@@ -1,59 +1,61 @@
 internal import CLinux
 internal import Glibc
-internal import Reactor
-public import Runs
-public import Sandbox
+package import RunModel
+package import Sandbox
+internal import System
 
-/// How a run ended, from the kernel's record of it.
+/// The rule that derives the outcome of a run from the kernel's record of its end.
 ///
-/// Here is the only place where that is decided.
-public enum Verdict {
-    /// The outcome of a command whose end was recorded.
+/// It decides for every run that got a slot. `Scheduler` decides for runs that never got one, and `RunStore` for lost runs.
+package enum Verdict {
+    /// Returns the outcome of a command whose end was recorded.
     ///
-    /// The record says what the slot had sent before it read the record, and the slot asks the kernel for a record before
-    /// it sends anything. So:
+    /// The slot asks the kernel for the wait status before it sends a signal. It notes each signal that it sends, and
+    /// reads the status again afterwards. The record therefore decides:
     ///
-    /// - The OOM killer took a process of the run, for the run's own limit, before its end and before anything was sent:
-    ///   that is the end of all of it, whatever the command then made of it. Version 2 groups leave it no time to
-    ///   (memory.oom.group), so it is the same where they are of version 1.
-    /// - Nothing sent: the command ended by itself, unless the record says that it had used up its processor time and the
-    ///   kernel sent a signal for that.
-    /// - SIGKILL sent, and SIGKILL ended it: the kill took effect. (Nobody can tell this from a command that killed
-    ///   itself in the same instant.)
-    /// - SIGKILL sent, and something else ended it: its own end came first.
-    /// - SIGTERM sent: whatever ended it then happened in its grace period, after its time.
+    /// - The run reached its own memory limit: the OOM killer ended one of its processes before the command ended and
+    ///   before the slot sent a signal. The outcome is `memory_limit`, whatever the command did next. Version 2 control
+    ///   groups leave it no time (memory.oom.group), and version 1 must not differ.
+    /// - The slot sent no signal: the command ended by itself. The exception is a command that had used up its
+    ///   processor time and received a signal from the kernel for that.
+    /// - The slot sent SIGKILL, and SIGKILL ended the command: the kill took effect. A command that sends itself
+    ///   SIGKILL in the same microseconds cannot be told apart.
+    /// - The slot sent SIGKILL, and something else ended the command: the command's own end came first.
+    /// - The slot sent SIGTERM: the command's end belongs to its grace period, and the reason for the SIGTERM is the
+    ///   outcome.
     ///
     /// - Parameters:
     ///   - end: the kernel's record.
-    ///   - reason: why this service wanted it to end, if it did.
-    /// - Returns: how the run ended.
-    public static func outcome(of end: CommandEnd, reason: StopReason?) -> Outcome {
+    ///   - reason: the reason for which this service tried to end the run, if it did.
+    /// - Returns: the only outcome of the run.
+    package static func outcome(of end: ExitRecord, reason: StopReason?) -> Outcome {
         let code = sandglass_exit_code(end.waitStatus)
-        let ending: Ending = code >= 0 ? .exitCode(code) : .signal(signal(of: end.waitStatus))
+        let termination: Termination = code >= 0 ? .exitCode(code) : .signal(signal(of: end.waitStatus))
         if end.ranOutOfMemory { return .memoryLimit }
-        if end.usedUpProcessorTime, !end.wasTerminated, let signal = ending.signal,
+        if end.usedUpProcessorTime, !end.wasTerminated, let signal = termination.signal,
             signal.number == SIGKILL || signal.number == SIGXCPU
         {
             return .cpuLimit(signal)
         }
         if let reason {
-            let killTookEffect = end.wasKilled && ending.signal?.number == SIGKILL
-            if end.wasTerminated || killTookEffect { return outcome(for: reason, ending) }
+            let killTookEffect = end.wasKilled && termination.signal?.number == SIGKILL
+            if end.wasTerminated || killTookEffect { return outcome(for: reason, termination) }
         }
-        switch ending {
+        switch termination {
         case .exitCode(let code): return .exited(code: code)
         case .signal(let signal): return .signaled(signal)
         }
     }
 
-    /// The outcome of a command whose slot is gone without a record.
+    /// Returns the outcome of a command whose slot ended without a record.
     ///
     /// - Parameters:
-    ///   - reason: why this service wanted it to end: it killed the slot then.
-    ///   - started: whether the command had been started.
-    /// - Returns: what the reason makes of it; without one, an internal error.
-    public static func outcomeWithoutRecord(reason: StopReason?, started: Bool = true) -> Outcome {
-        // What never ran was ended by nothing.
+    ///   - reason: the reason for which this service killed the slot, if it did. Without a reason the outcome is an
+    ///     internal error.
+    ///   - started: whether the command had started.
+    /// - Returns: the only outcome of the run.
+    package static func outcomeWithoutRecord(reason: StopReason?, started: Bool = true) -> Outcome {
+        // No signal ended a command that never ran.
         if !started, reason == .cancelled { return .cancelled(nil) }
         guard let reason else {
             return .internalError(
@@ -67,38 +69,38 @@ public enum Verdict {
         return outcome(for: reason, .signal(.kill))
     }
 
-    /// The outcome of a command that the OOM killer took together with its slot.
+    /// Returns the outcome of a command that the OOM killer ended together with its slot.
     ///
     /// - Parameters:
-    ///   - reason: why this service wanted it to end, if it did.
-    ///   - isInGrace: it had SIGTERM and was given time: whatever happened then, happened after its time.
-    /// - Returns: how the run ended.
-    public static func outcomeOutOfMemory(reason: StopReason?, isInGrace: Bool) -> Outcome {
+    ///   - reason: the reason for which this service tried to end the run, if it did.
+    ///   - isInGrace: whether the command was in its grace period after SIGTERM. The reason then stays the outcome.
+    /// - Returns: the only outcome of the run.
+    package static func outcomeOutOfMemory(reason: StopReason?, isInGrace: Bool) -> Outcome {
         guard let reason, isInGrace else { return .memoryLimit }
         return outcome(for: reason, .signal(.kill))
     }
 
-    /// The outcome of a command that never started.
-    public static func outcome(of failure: SetupFailure) -> Outcome {
+    /// Returns the outcome of a command that never started.
+    package static func outcome(of failure: SetupFailure) -> Outcome {
         let report = Failure(
             step: failure.step.rawValue,
             errno: SystemError.name(of: failure.number),
-            detail: failure.step.isTheCommands
+            detail: failure.step.isCommandFault
                 ? "\(SystemError.meaning(of: failure.number)): \(hint(failure))" : failure.description
         )
-        return failure.step.isTheCommands ? .startFailed(report) : .internalError(report)
+        return failure.step.isCommandFault ? .startFailed(report) : .internalError(report)
     }
 
-    private static func outcome(for reason: StopReason, _ ending: Ending) -> Outcome {
+    private static func outcome(for reason: StopReason, _ termination: Termination) -> Outcome {
         switch reason {
-        case .timedOut: .timedOut(ending)
-        case .outputLimit: .outputLimit(ending)
-        case .cancelled: .cancelled(ending)
+        case .timedOut: .timedOut(termination)
+        case .outputLimit: .outputLimit(termination)
+        case .cancelled: .cancelled(termination)
         }
     }
 
     private static func signal(of waitStatus: Int32) -> Signal {
-        let number = sandglass_end_signal(waitStatus)
+        let number = sandglass_termination_signal(waitStatus)
         let name = sandglass_signal_abbreviation(number).map { "SIG" + String(cString: $0) }
         return Signal(
             number: number,
@@ -110,15 +112,26 @@ public enum Verdict {
     private static func hint(_ failure: SetupFailure) -> String {
         if failure.step == .files {
             return failure.number == ENOSPC
-                ? "the files of the run do not fit its diskBytes" : "a file of the run cannot be made in /box"
+                ? "the files of the run do not fit into its diskBytes" : "a file of the run cannot be created in /box"
         }
         guard failure.step == .exec else { return "the working directory cannot be entered inside the sandbox" }
         return switch failure.number {
         case ENOENT: "the command, or the interpreter that it names, does not exist inside the sandbox"
-        case EACCES: "the command is a folder or may not be executed"
+        case EACCES: "the command is a directory or may not be executed"
         case ENOEXEC: "the command is neither a program of this machine nor a script that begins with #!"
         case E2BIG: "arguments and environment together are too large"
         default: "the command could not be executed"
         }
+    }
+}
+
+extension Failure {
+    /// Describes a failed set-up step for callers.
+    package init(_ failure: SetupFailure) {
+        self.init(
+            step: failure.step.rawValue,
+            errno: SystemError.name(of: failure.number),
+            detail: failure.description
+        )
     }
 }

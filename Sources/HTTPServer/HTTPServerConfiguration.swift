@@ -1,87 +1,95 @@
-/// Where a server listens and how much it takes from a client.
-public struct HTTPServerConfiguration: Sendable {
-    /// An IPv4 or IPv6 literal, or `localhost`, which is 127.0.0.1.
+/// The address, the limits and the timeouts of a server.
+package struct HTTPServerConfiguration: Sendable {
+    /// An IPv4 or IPv6 literal, or `localhost`, which means 127.0.0.1.
     ///
-    /// No name is looked up.
-    public var address: String
-    /// 0 takes a free port; `HTTPServer.port` says which.
-    public var port: UInt16
-    /// With an identity the server speaks TLS, 1.2 or 1.3, and nothing else; nil is clear text.
+    /// The server looks up no names.
+    package var address: String
+    /// The port.
     ///
-    /// Into a TLS stream nothing can be written but by way of the library. So clients are closed without an answer where they
-    /// would get one in clear text: when they are one too many, when a head or a body takes too long, and after a malformed
-    /// `Content-Length` or a request line without a space.
-    public var tls: TLSIdentity?
-    /// The most bytes of a request's body; more is answered with 413.
-    public var maximumBodyBytes: Int
-    /// The most bytes of all bodies together that have come and whose requests are not answered yet; who sends more is
-    /// answered with 503.
+    /// 0 takes a free port, which `HTTPDaemon.port` then shows.
+    package var port: UInt16
+    /// The certificate and key for TLS 1.2 and 1.3, or nil for clear text.
     ///
-    /// Without it the connections' number would multiply what one body may have.
-    public var maximumBodyBytesInAll: Int
-    /// The most bytes of a request's line and headers together; more is answered with 431.
-    public var maximumHeaderBytes: Int
-    /// The most header fields of a request; more is answered with 431.
-    public var maximumHeaderFields: Int
-    /// The most bytes of a request's target; more is answered with 414.
-    public var maximumTargetBytes: Int
-    /// The most connections at a time; a further one is answered with 503 and closed.
+    /// A server with an identity accepts no clear text.
     ///
-    /// Up to 32 sockets more are open for a moment, until their clients have read such an answer.
-    public var maximumConnections: Int
-    /// The most connections at a time from one IPv4 address or one IPv6 network of 64 bits; a further one is answered with 429
-    /// and closed.
+    /// Only the library can write into a TLS stream. So the server closes some connections without the response that
+    /// they would get in clear text. The reasons are one connection too many, a head or a body that takes too long, a
+    /// malformed `Content-Length`, and a request line without a space.
+    package var tls: TLSIdentity?
+    /// The maximum size of a request body in bytes.
     ///
-    /// 0 is no limit of its own.
+    /// Larger bodies get 413.
+    package var maximumBodyBytes: Int
+    /// The maximum total size in bytes of the buffered bodies of all unfinished requests.
     ///
-    /// Behind a proxy all connections come from its address.
-    public var maximumConnectionsPerAddress: Int
-    /// How long a request's head may take, from the connection's beginning or, on one that was kept, from the head's first
-    /// byte; then it is answered with 408.
+    /// Bodies past the limit get 503. Without it, memory use could reach `maximumBodyBytes` times the number of
+    /// connections.
+    package var maximumTotalBodyBytes: Int
+    /// The maximum size in bytes of a request line and its header fields together.
     ///
-    /// Zero is for ever.
+    /// Larger heads get 431.
+    package var maximumHeaderBytes: Int
+    /// The maximum number of header fields of a request.
     ///
-    /// On a kept connection the first byte is noticed after half that time at the latest.
-    public var headTimeout: Duration
-    /// How long a body may take, beside the time that `minimumBodyBytesPerSecond` gives for what has come of it; then it is
-    /// answered with 408.
+    /// Requests with more fields get 431.
+    package var maximumHeaderFields: Int
+    /// The maximum size of a request target in bytes.
     ///
-    /// Zero is for ever.
-    public var bodyTimeout: Duration
-    /// How fast a body has to come on average when `bodyTimeout` is over: a large one on a slow line has its time, one
-    /// that stalls has not.
+    /// Longer targets get 414.
+    package var maximumTargetBytes: Int
+    /// The maximum number of open connections.
     ///
-    /// 0 makes `bodyTimeout` the time for the whole.
-    public var minimumBodyBytesPerSecond: Int
-    /// How long a connection is kept without a request before it is closed.
+    /// Further connections get 503 and are closed. Up to 32 more sockets stay open for a moment, until their clients
+    /// have read that response.
+    package var maximumConnections: Int
+    /// The maximum number of open connections from one IPv4 address or one IPv6 network of 64 bits, or 0 for no limit.
     ///
-    /// Zero is for ever.
+    /// Further connections get 429 and are closed. Behind a proxy, all connections come from the proxy's address.
+    package var maximumConnectionsPerAddress: Int
+    /// The time that a request head may take before the client gets 408, or zero for no limit.
     ///
-    /// A connection whose request waits for `Exchange.respond(_:)` waits as long as it likes.
-    public var idleTimeout: Duration
-    /// How long a client may take no byte of an answer before its connection is reset.
+    /// The time runs from the start of the connection. On a kept connection it runs from the first byte of the head,
+    /// which the server notices after half of this time at the latest.
+    package var headTimeout: Duration
+    /// The time that a request body may take before the client gets 408, or zero for no limit.
     ///
-    /// Zero is for ever.
+    /// `minimumBodyBytesPerSecond` extends this time for the bytes that have arrived.
+    package var bodyTimeout: Duration
+    /// The minimum average rate of a body once `bodyTimeout` is over, in bytes per second.
     ///
-    /// It is noticed after half as much more at the latest.
-    public var sendTimeout: Duration
-    /// What a client is told when its request is refused before the handler sees it.
+    /// A large body on a slow line gets enough time, and a body that stalls does not. 0 makes `bodyTimeout` the limit
+    /// for the whole body.
+    package var minimumBodyBytesPerSecond: Int
+    /// The time that a connection may stay open without a request, or zero for no limit.
     ///
-    /// Called with the status (400, 408, 413, 414, 417, 429, 431, 503, or 500 when an answer of the handler's cannot be
-    /// sent) and a sentence that says why. `Connection` and `Retry-After` are added.
-    public var problem: @Sendable (_ status: Int, _ detail: String) -> Response
-    /// Called before an answer of the handler's is sent that was not prepared earlier: it may add to the answer, and to the
-    /// exchange's note.
-    public var onAnswer: (@Sendable (_ note: inout (any Sendable)?, inout Response) -> Void)?
-    /// Called once for every request that is over, inside `HTTPServer.run()` or `stop()`; nil costs nothing.
-    public var onCompletion: (@Sendable (CompletedRequest) -> Void)?
+    /// A connection whose request waits for `Exchange.respond(_:)` may wait without limit.
+    package var idleTimeout: Duration
+    /// The time in which a client may take no byte of a response before its connection is reset, or zero for no limit.
+    ///
+    /// The server notices a stalled client after half as much time again at the latest.
+    package var sendTimeout: Duration
+    /// The function that makes the response to a request that is refused before the handler sees it.
+    ///
+    /// The server calls it with the status and a sentence that gives the reason, and adds `Connection` and
+    /// `Retry-After` to the result. The status is 400, 408, 413, 414, 417, 429, 431 or 503, or 500 when the handler's
+    /// response cannot be sent.
+    package var problem: @Sendable (_ status: Int, _ detail: String) -> Response
+    /// The hook that the server calls before it sends a response of the handler, unless that response was prepared
+    /// earlier.
+    ///
+    /// The hook may change the response and the exchange's metadata.
+    package var onResponse: (@Sendable (_ metadata: inout (any Sendable)?, inout Response) -> Void)?
+    /// The hook that the server calls once for every completed request, inside `HTTPDaemon.run()` or `stop()`.
+    ///
+    /// If the hook is nil, the server makes no records.
+    package var onCompletion: (@Sendable (CompletedRequest) -> Void)?
 
     /// Creates a configuration with the defaults of a server on loopback.
-    public init(address: String = "127.0.0.1", port: UInt16 = 0) {
+    package init(address: String = "127.0.0.1", port: UInt16 = 0) {
         self.address = address
         self.port = port
         maximumBodyBytes = 32 << 20
-        maximumBodyBytesInAll = 512 << 20
+        maximumTotalBodyBytes = 512 << 20
         maximumHeaderBytes = 16 << 10
         maximumTargetBytes = 8 << 10
         maximumConnections = 1_024
@@ -101,15 +109,45 @@ public struct HTTPServerConfiguration: Sendable {
         }
     }
 
-    /// Whether what is written has to go through TLS.
+    /// True if the server speaks TLS.
     var isEncrypted: Bool { tls != nil }
 
-    /// What a client is told whose request is refused, as the last answer on its connection.
+    /// The number of bytes that the server reads and drops of a body that it has refused, before it resets the
+    /// connection.
+    var maximumDrainedBytes: Int { max(2 * min(maximumBodyBytes, Int.max / 2), 1 << 20) }
+
+    /// Returns the response to a refused request, which is the last one on its connection.
     func response(to refusal: RequestRefusal) -> Response {
         var response = problem(refusal.status, refusal.detail)
         response.headers.append(HeaderField("Connection", "close"))
-        // Both pass by themselves (RFC 6585, 4; RFC 9110, 15.6.4).
+        // Both conditions are temporary (RFC 6585, 4; RFC 9110, 15.6.4).
         if refusal.status == 429 || refusal.status == 503 { response.headers.append(HeaderField("Retry-After", "1")) }
         return response
+    }
+
+    /// Prepares a response, or a 500 in place of a response that cannot be sent.
+    func prepare(_ response: Response) -> PreparedResponse {
+        if let prepared = PreparedResponse(response) { return prepared }
+        let problem = problem(500, "The response could not be sent.")
+        guard let prepared = PreparedResponse(problem) ?? PreparedResponse(Response(status: 500)) else {
+            preconditionFailure("There is no memory for a response.")
+        }
+        return prepared
+    }
+}
+
+/// The certificate and the private key of a server that speaks TLS.
+package struct TLSIdentity: Sendable {
+    /// The certificate, followed by those of its issuers in order, in PEM (RFC 7468).
+    package var certificateChain: [UInt8]
+    /// The certificate's private key in PEM, without a password.
+    package var privateKey: [UInt8]
+
+    /// Creates an identity.
+    ///
+    /// A server that starts with the identity checks that both parts are valid and belong together.
+    package init(certificateChain: [UInt8], privateKey: [UInt8]) {
+        self.certificateChain = certificateChain
+        self.privateKey = privateKey
     }
 }

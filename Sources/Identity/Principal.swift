@@ -1,32 +1,32 @@
-/// Somebody who may use the service: a person, a build agent, a web front end.
-public struct Principal: Sendable, Hashable {
-    /// The name by which runs are remembered as its own; empty if nobody is told apart.
-    public let name: String
-    /// What it may do.
-    public let roles: Set<Role>
-    /// Whether it is an admin: asked of every request.
+/// A client of the service with a name of its own: a person, a build agent, a web front end.
+package struct Principal: Sendable, Hashable {
+    /// The name that the store records as the owner of this principal's runs; empty for ``anonymous``.
+    package let name: String
+    /// The roles that the operator granted.
+    package let roles: Set<Role>
+    /// Precomputed, because every request checks it.
     private let isAdmin: Bool
-    /// How much it may have.
-    public let limits: PrincipalLimits
+    /// The limits of this principal.
+    package let limits: PrincipalLimits
 
-    /// A principal.
-    public init(name: String, roles: Set<Role>, limits: PrincipalLimits = PrincipalLimits()) {
+    /// Creates a principal.
+    package init(name: String, roles: Set<Role>, limits: PrincipalLimits = PrincipalLimits()) {
         self.name = name
         self.roles = roles
         isAdmin = roles.contains(.admin)
         self.limits = limits
     }
 
-    /// Everybody, on a server without tokens.
-    public static let everybody = Principal(name: "", roles: [.admin])
+    /// The principal of every client on a server without tokens: it has no name and may do everything.
+    package static let anonymous = Principal(name: "", roles: [.admin])
 
-    /// Whether it may do what a role allows; an admin may do everything.
-    public func may(_ role: Role) -> Bool { isAdmin || roles.contains(role) }
+    /// Returns whether the principal has a role; an admin has every role.
+    package func may(_ role: Role) -> Bool { isAdmin || roles.contains(role) }
 
-    /// Whether this can be a name: 1 to 64 letters, digits, dots, hyphens and underscores of ASCII.
+    /// Returns whether a text is a valid name: 1 to 64 ASCII letters, digits, dots, hyphens and underscores.
     ///
-    /// It stands in logs and files as it is.
-    public static func isName(_ text: String) -> Bool {
+    /// Logs and files contain the name without any escaping.
+    package static func isValidName(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
                 switch byte {
@@ -36,5 +36,46 @@ public struct Principal: Sendable, Hashable {
                 default: false
                 }
             }
+    }
+}
+
+/// A permission of a principal.
+package enum Role: String, Sendable, Hashable, CaseIterable, Comparable {
+    /// Create runs, and cancel and delete its own runs.
+    case run
+    /// Read its own runs.
+    case read
+    /// Create, cancel, delete and read the runs of every principal, and read server-wide data (`GET /metrics`).
+    case admin
+
+    /// Orders roles as they are declared, which is the order in a token file.
+    package static func < (left: Role, right: Role) -> Bool { left.index < right.index }
+
+    private var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}
+
+/// The limits of one principal; `nil` means the server's default for all principals.
+package struct PrincipalLimits: Sendable, Hashable {
+    /// The maximum number of concurrent commands.
+    package var concurrency: Int?
+    /// The maximum number of queued runs.
+    package var queued: Int?
+    /// The maximum number of submitted runs per minute.
+    package var runsPerMinute: Int?
+
+    /// Creates limits; every limit that is omitted is the server's default.
+    package init(concurrency: Int? = nil, queued: Int? = nil, runsPerMinute: Int? = nil) {
+        self.concurrency = concurrency
+        self.queued = queued
+        self.runsPerMinute = runsPerMinute
+    }
+
+    /// Returns these limits, with each `nil` replaced by the same limit of `defaults`.
+    package func withDefaults(_ defaults: PrincipalLimits) -> PrincipalLimits {
+        PrincipalLimits(
+            concurrency: concurrency ?? defaults.concurrency,
+            queued: queued ?? defaults.queued,
+            runsPerMinute: runsPerMinute ?? defaults.runsPerMinute
+        )
     }
 }

@@ -1,38 +1,38 @@
-public import Digests
 internal import JSON
+package import System
 
-/// The file of principals: their names, roles and limits, and the digests of their tokens, never a token.
+/// The token file: the names, roles and limits of principals, and the digests of their tokens, but never a token.
 ///
 ///     {"principals": [
 ///       {"name": "ci", "roles": ["run", "read"], "sha256": ["5e88…"], "concurrency": 2}
 ///     ]}
-public struct TokenFile: Sendable, Equatable {
-    /// A principal with its tokens: several while an old one is being replaced.
-    public struct Entry: Sendable, Equatable {
-        /// Who it is.
-        public var principal: Principal
-        /// The digests of its tokens.
-        public var digests: [SHA256Digest]
+package struct TokenFile: Sendable, Equatable {
+    /// A principal and the digests of its tokens: several while the operator replaces an old token.
+    package struct Entry: Sendable, Equatable {
+        /// The principal.
+        package var principal: Principal
+        /// The digests of the principal's tokens.
+        package var digests: [SHA256Digest]
 
-        /// An entry.
-        public init(_ principal: Principal, digests: [SHA256Digest]) {
+        /// Creates an entry.
+        package init(_ principal: Principal, digests: [SHA256Digest]) {
             self.principal = principal
             self.digests = digests
         }
     }
 
     /// The principals, in the order of the file.
-    public var entries: [Entry]
+    package var entries: [Entry]
 
-    /// A file of these principals.
-    public init(entries: [Entry] = []) {
+    /// Creates a token file.
+    package init(entries: [Entry] = []) {
         self.entries = entries
     }
 
-    /// Reads a file's text.
+    /// Parses the text of a token file.
     ///
-    /// - Throws: all that is wrong with it.
-    public init(_ text: [UInt8]) throws(TokenFileError) {
+    /// - Throws: ``TokenFileError`` with every fault of the file.
+    package init(_ text: [UInt8]) throws(TokenFileError) {
         let value: JSONValue
         do throws(JSONParseError) {
             value = try JSONParser.parse(text)
@@ -44,8 +44,8 @@ public struct TokenFile: Sendable, Equatable {
         guard reader.faults.isEmpty else { throw TokenFileError(faults: reader.faults) }
     }
 
-    /// The text of the file, one line for a principal.
-    public var text: [UInt8] {
+    /// The text of the file, with one line per principal.
+    package var text: [UInt8] {
         var text = Array("{\"principals\": [".utf8)
         for (index, entry) in entries.enumerated() {
             var line = JSONWriter()
@@ -68,5 +68,18 @@ public struct TokenFile: Sendable, Equatable {
             text += Array((index == 0 ? "\n  " : ",\n  ").utf8) + line.bytes
         }
         return text + Array("\n]}\n".utf8)
+    }
+}
+
+/// The reasons why a token file is invalid.
+package struct TokenFileError: Error, CustomStringConvertible {
+    /// Every fault of the file, in one line.
+    package let description: String
+
+    init(faults: [JSONFault]) {
+        description = faults.map { fault in
+            let pointer = fault.pointer.description
+            return pointer.isEmpty ? fault.detail : "\(pointer): \(fault.detail)"
+        }.joined(separator: "; ")
     }
 }

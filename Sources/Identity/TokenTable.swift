@@ -1,25 +1,50 @@
-internal import Digests
+package import System
 
-/// Who a token belongs to.
-public struct TokenTable: Sendable {
+/// A secret that authenticates a principal; the server stores only its digest.
+///
+/// A token has 256 random bits. Its digest therefore needs neither a salt nor a slow hash function: both protect
+/// secrets that people choose.
+package struct Token: Sendable {
+    private static let prefix = "sandglass_"
+
+    /// The text that a client sends: `Authorization: Bearer sandglass_…`.
+    package let text: String
+
+    /// Creates a token from the system's random numbers (getrandom(2)).
+    package init() {
+        var random = SystemRandomNumberGenerator()
+        var text = Self.prefix
+        for _ in 0..<32 {
+            let byte = UInt8.random(in: 0...255, using: &random)
+            text += String(byte >> 4, radix: 16) + String(byte & 0xF, radix: 16)
+        }
+        self.text = text
+    }
+
+    /// The digest that the server stores.
+    package var digest: SHA256Digest { SHA256Digest(of: Array(text.utf8)) }
+}
+
+/// The principals of a server by their tokens.
+package struct TokenTable: Sendable {
     private let entries: [(digest: [UInt8], principal: Principal)]
 
-    /// A table of these principals.
-    public init(_ principals: [TokenFile.Entry]) {
+    /// Creates a table of the entries of a token file.
+    package init(_ principals: [TokenFile.Entry]) {
         entries = principals.flatMap { entry in entry.digests.map { ($0.bytes, entry.principal) } }
     }
 
-    /// The principals, each once.
-    public var principals: [Principal] {
+    /// The principals that have at least one token, each once.
+    package var principals: [Principal] {
         var seen: Set<String> = []
         return entries.compactMap { seen.insert($0.principal.name).inserted ? $0.principal : nil }
     }
 
-    /// Whose token this is, or `nil` if it is nobody's.
+    /// Returns the principal of a token, or `nil` if the token is invalid.
     ///
-    /// It takes the same time whoever's it is, and however much of it is right: digests are compared, each with all, and each
-    /// to its end.
-    public func principal(of token: [UInt8]) -> Principal? {
+    /// The time depends neither on the principal nor on the number of matching bytes. The token's digest is compared
+    /// with every stored digest, and each comparison runs to the last byte.
+    package func principal(of token: [UInt8]) -> Principal? {
         let digest = SHA256Digest(of: token).bytes
         var found: Int?
         for index in entries.indices {

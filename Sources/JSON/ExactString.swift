@@ -1,8 +1,8 @@
 /// A string that is compared by its bytes.
 ///
-/// `String` compares by canonical equivalence: to it, U+00E9 and U+0065 U+0301 are one name. RFC 8259 §8.3 compares
-/// names code unit by code unit, and so does the kernel with a file's name. It also spares the normalization that
-/// hashing a `String` costs.
+/// `String` compares by canonical equivalence: it takes U+00E9 and U+0065 U+0301 for the same name. RFC 8259 §8.3
+/// compares names code unit by code unit, and the kernel does the same with file names. The comparison by bytes also
+/// saves the normalization that hashing a `String` costs.
 struct ExactString: Hashable {
     private let string: String
 
@@ -16,7 +16,7 @@ struct ExactString: Hashable {
 
     func hash(into hasher: inout Hasher) {
         string.utf8.span.withUnsafeBytes { hasher.combine(bytes: $0) }
-        // 0xFF never occurs in UTF-8: a terminator keeps what is hashed next from running into this string.
+        // 0xFF never occurs in UTF-8. As a terminator it separates this string from the bytes that are hashed next.
         hasher.combine(0xFF as UInt8)
     }
 }

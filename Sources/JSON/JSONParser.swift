@@ -1,37 +1,42 @@
-/// Reads a JSON text as strictly as RFC 8259 allows (§9 lets a parser accept more; this one does not).
+/// A parser that reads JSON as strictly as RFC 8259 allows (§9 lets a parser accept more; this one does not).
 ///
-/// Refused are, among others: trailing commas, duplicate member names (compared without their escapes, §4 and §8.3),
-/// comments, leading zeros, `+1`, `.5`, `1.`, NaN and Infinity (§6), unescaped control characters (§7), lone
-/// surrogates in `\u` escapes (§8.2), bytes that are not UTF-8 (§8.1, RFC 3629 §3), a byte order mark, UTF-16, an
-/// empty text, anything after the value, and more than ``maximumDepth`` levels of nesting (§9). `\u0000` in a string
-/// is JSON and kept: whoever hands the string to the kernel refuses it.
+/// Among others the parser refuses:
 ///
-/// Time and memory are linear in the text's length, whatever is in it.
-public struct JSONParser {
-    /// How many arrays and objects may be open at once (RFC 8259 §9).
+/// - trailing commas, comments, an empty text, and anything after the value
+/// - duplicate member names, compared without their escapes (§4, §8.3)
+/// - leading zeros, `+1`, `.5`, `1.`, NaN and Infinity (§6)
+/// - unescaped control characters (§7), and lone surrogates in `\u` escapes (§8.2)
+/// - bytes that are not UTF-8 (§8.1, RFC 3629 §3), a byte order mark, and UTF-16
+/// - more than ``maximumDepth`` levels of nesting (§9)
+///
+/// `\u0000` in a string is JSON and kept: the code that passes the string to the kernel refuses it.
+///
+/// Time and memory are linear in the length of any text.
+package struct JSONParser {
+    /// The maximum number of nested arrays and objects (RFC 8259 §9).
     ///
-    /// The parser, and the release of what it returns, recurse once a level; 64 levels fit a 512 KiB stack well.
-    public static let maximumDepth = 64
+    /// The parser and the release of its value recurse once per level. 64 levels fit well on a stack of 512 KiB.
+    package static let maximumDepth = 64
 
-    private var scanner: Scanner
-    private var path: [PathStep] = []
-    private var faults: FaultList
+    private var scanner: JSONScanner
+    private var path: [JSONPathStep] = []
+    private var faults: JSONFaultCollector
 
     private init(_ text: [UInt8]) {
-        scanner = Scanner(text)
-        faults = FaultList(textLength: text.count)
+        scanner = JSONScanner(text)
+        faults = JSONFaultCollector(textLength: text.count)
     }
 
-    /// The value that a text in UTF-8 holds (RFC 8259 §2).
+    /// Parses a text in UTF-8 (RFC 8259 §2).
     ///
     /// - Parameter text: the whole text.
-    /// - Returns: the value, in which no object has two members of one name.
-    /// - Throws: ``JSONParseError`` with every duplicate member and, last, the error of syntax if there is one. Its
-    ///   detail names the byte, counted from zero, and what was expected there.
-    public static func parse(_ text: [UInt8]) throws(JSONParseError) -> JSONValue {
+    /// - Returns: the value, in which no object has two members of the same name.
+    /// - Throws: ``JSONParseError`` with every duplicate member and, last, the syntax error if there is one. Its detail
+    ///   names the byte, counted from zero, and the expected token.
+    package static func parse(_ text: [UInt8]) throws(JSONParseError) -> JSONValue {
         var parser = JSONParser(text)
         let value: JSONValue
-        do throws(SyntaxError) {
+        do throws(JSONSyntaxError) {
             value = try parser.document()
             parser.faults.close()
         } catch {
@@ -42,7 +47,7 @@ public struct JSONParser {
         return value
     }
 
-    private mutating func document() throws(SyntaxError) -> JSONValue {
+    private mutating func document() throws(JSONSyntaxError) -> JSONValue {
         try scanner.refuseByteOrderMark()
         scanner.skipWhiteSpace()
         let value = try value()
@@ -51,7 +56,7 @@ public struct JSONParser {
         return value
     }
 
-    private mutating func value() throws(SyntaxError) -> JSONValue {
+    private mutating func value() throws(JSONSyntaxError) -> JSONValue {
         switch scanner.next {
         case UInt8(ascii: "{"): return .object(try object())
         case UInt8(ascii: "["): return .array(try array())
@@ -71,7 +76,7 @@ public struct JSONParser {
         }
     }
 
-    private mutating func array() throws(SyntaxError) -> [JSONValue] {
+    private mutating func array() throws(JSONSyntaxError) -> [JSONValue] {
         try open()
         var elements: [JSONValue] = []
         if scanner.skip(UInt8(ascii: "]")) { return elements }
@@ -87,14 +92,14 @@ public struct JSONParser {
         }
     }
 
-    private mutating func object() throws(SyntaxError) -> JSONObject {
+    private mutating func object() throws(JSONSyntaxError) -> JSONObject {
         try open()
         var object = JSONObject()
-        var names = MemberNames()
+        var names = MemberNameSet()
         if scanner.skip(UInt8(ascii: "}")) { return object }
         while true {
             let start = scanner.offset
-            guard scanner.next == UInt8(ascii: "\"") else { throw scanner.expected("a member name in '\"'") }
+            guard scanner.next == UInt8(ascii: "\"") else { throw scanner.expected("a member name in double quotes") }
             let name = try scanner.string()
             path.append(.name(name))
             if !names.insert(name, after: object.members) {
@@ -112,12 +117,30 @@ public struct JSONParser {
         }
     }
 
-    /// Enters an array or object; the path has one step for each that is open already.
-    private mutating func open() throws(SyntaxError) {
+    /// Enters an array or object; the path has one step for each one that is already open.
+    private mutating func open() throws(JSONSyntaxError) {
         guard path.count < Self.maximumDepth else {
-            throw scanner.error("more than \(Self.maximumDepth) levels of nesting")
+            throw scanner.error("the text has more than \(Self.maximumDepth) levels of nesting")
         }
         scanner.offset += 1
         scanner.skipWhiteSpace()
+    }
+}
+
+/// The member names of an object so far (RFC 8259 §4).
+///
+/// The first few are looked up among the members themselves. That is faster than a set, and most objects need no set
+/// at all. From then on a set keeps an object of a hundred thousand members from taking quadratic time.
+private struct MemberNameSet {
+    private static let linearLimit = 8
+
+    private var names: Set<ExactString> = []
+
+    /// Adds a name and returns whether it differs from the names of the members before it.
+    mutating func insert(_ name: String, after members: [JSONMember]) -> Bool {
+        let name = ExactString(name)
+        if members.count < Self.linearLimit { return !members.contains { ExactString($0.name) == name } }
+        if names.isEmpty { names = Set(members.map { ExactString($0.name) }) }
+        return names.insert(name).inserted
     }
 }

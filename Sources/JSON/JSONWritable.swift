@@ -1,31 +1,31 @@
-/// A value that knows how it is written as JSON (RFC 8259 §3).
-public protocol JSONWritable {
+/// A type whose values can be written as JSON (RFC 8259 §3).
+package protocol JSONWritable {
     /// Writes exactly one value: ``JSONWriter/object(_:)``, ``JSONWriter/array(_:)`` or ``JSONWriter/value(_:)``.
     func write(to writer: inout JSONWriter)
 }
 
 extension Bool: JSONWritable {
     /// Writes `true` or `false` (RFC 8259 §3).
-    public func write(to writer: inout JSONWriter) {
+    package func write(to writer: inout JSONWriter) {
         writer.scalar((self ? "true" : "false").utf8)
     }
 }
 
 extension String: JSONWritable {
     /// Writes a string (RFC 8259 §7).
-    public func write(to writer: inout JSONWriter) {
+    package func write(to writer: inout JSONWriter) {
         writer.value(utf8: utf8)
     }
 }
 
 extension Substring: JSONWritable {
     /// Writes a string (RFC 8259 §7).
-    public func write(to writer: inout JSONWriter) {
+    package func write(to writer: inout JSONWriter) {
         writer.value(utf8: utf8)
     }
 }
 
-// Any other integer type would be as easy; these are the ones that the service has.
+// The service writes these integer types as JSON.
 extension Int: JSONWritable {}
 extension Int32: JSONWritable {}
 extension Int64: JSONWritable {}
@@ -37,8 +37,8 @@ extension UInt64: JSONWritable {}
 extension FixedWidthInteger where Self: JSONWritable {
     /// Writes an integer with all its digits (RFC 8259 §6).
     ///
-    /// A reader that keeps numbers as doubles loses digits beyond ±2⁵³.
-    public func write(to writer: inout JSONWriter) {
+    /// A reader that stores numbers as doubles loses digits beyond ±2⁵³.
+    package func write(to writer: inout JSONWriter) {
         writer.scalar(String(self).utf8)
     }
 }
@@ -46,9 +46,9 @@ extension FixedWidthInteger where Self: JSONWritable {
 extension Double: JSONWritable {
     /// Writes the shortest number that reads back as this one (RFC 8259 §6): `10` and `0.1`.
     ///
-    /// JSON has no number for infinity and NaN: `null` is written, as ECMAScript does. A measurement gone wrong should
-    /// not end the process, and with it every run.
-    public func write(to writer: inout JSONWriter) {
+    /// JSON has no number for infinity and NaN, which become `null` as in ECMAScript. One wrong measurement should not
+    /// end the process and with it every run.
+    package func write(to writer: inout JSONWriter) {
         guard isFinite else {
             writer.scalar("null".utf8)
             return
@@ -59,15 +59,15 @@ extension Double: JSONWritable {
 }
 
 extension JSONNumber: JSONWritable {
-    /// Writes the number as it was read (RFC 8259 §6).
-    public func write(to writer: inout JSONWriter) {
+    /// Writes the unchanged literal of the number (RFC 8259 §6).
+    package func write(to writer: inout JSONWriter) {
         writer.scalar(literal.utf8)
     }
 }
 
 extension JSONValue: JSONWritable {
     /// Writes the value without white space (RFC 8259 §2).
-    public func write(to writer: inout JSONWriter) {
+    package func write(to writer: inout JSONWriter) {
         switch self {
         case .null: writer.scalar("null".utf8)
         case .bool(let bool): bool.write(to: &writer)

@@ -1,4 +1,4 @@
-/// Writes a JSON text (RFC 8259 §2), without white space, to the end of a buffer of bytes.
+/// A writer that appends a JSON text without white space to a buffer of bytes (RFC 8259 §2).
 ///
 /// ```swift
 /// var writer = JSONWriter()
@@ -13,52 +13,55 @@
 /// }
 /// ```
 ///
-/// A member outside an object, an element outside an array, and a closure that writes no value or two where one
-/// belongs are errors of the program and end it: the text would not be JSON. Member names are not compared.
-public struct JSONWriter: Sendable {
-    /// What may be written next.
+/// Three programming errors end the process, because the text would not be JSON. They are a member outside an object,
+/// an element outside an array, and a closure that does not write exactly one value where one is needed. Member names
+/// are not compared.
+package struct JSONWriter: Sendable {
+    /// The grammar rule for the next token.
     private enum Context {
-        /// Exactly one value: the text's or a member's.
+        /// Exactly one value: that of the text or of a member.
         case value
-        /// Any number of an object's members.
+        /// Any number of members of an object.
         case member
-        /// Any number of an array's elements.
+        /// Any number of elements of an array.
         case element
-        /// Nothing, after that one value.
+        /// Nothing, because the one value has been written.
         case nothing
     }
 
-    /// The text so far: JSON (RFC 8259 §2) once the outermost ``object(_:)``, ``array(_:)`` or ``value(_:)`` returned.
-    public private(set) var bytes: [UInt8] = []
+    /// The text so far, which is JSON (RFC 8259 §2) when the outermost ``object(_:)``, ``array(_:)`` or ``value(_:)``
+    /// has returned.
+    package private(set) var bytes: [UInt8] = []
 
     private var context = Context.value
     private var needsComma = false
 
-    /// A writer of one text.
+    /// Creates a writer for one text.
     ///
-    /// - Parameter capacity: how many bytes to make room for. More are taken when they are needed.
-    public init(capacity: Int = 1024) {
+    /// - Parameter capacity: the number of bytes to reserve; the buffer grows beyond it when necessary.
+    package init(capacity: Int = 1024) {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Writes an object (RFC 8259 §4), whose members the closure writes.
-    public mutating func object<Failure: Error>(
+    /// Writes an object with the members that the closure writes (RFC 8259 §4).
+    package mutating func object<Failure: Error>(
         _ body: (inout JSONWriter) throws(Failure) -> Void
     ) throws(Failure) {
         try nested(.member, "{", "}", body)
     }
 
-    /// Writes an array (RFC 8259 §5), whose elements the closure writes.
-    public mutating func array<Failure: Error>(
+    /// Writes an array with the elements that the closure writes (RFC 8259 §5).
+    package mutating func array<Failure: Error>(
         _ body: (inout JSONWriter) throws(Failure) -> Void
     ) throws(Failure) {
         try nested(.element, "[", "]", body)
     }
 
-    /// Writes a member (RFC 8259 §4), whose value the closure writes.
+    /// Writes a member with the value that the closure writes (RFC 8259 §4).
     ///
-    /// That is one call of ``object(_:)``, ``array(_:)`` or ``value(_:)``. After an error the text is of no use.
-    public mutating func member<Failure: Error>(
+    /// The closure calls one of ``object(_:)``, ``array(_:)`` and ``value(_:)`` once. If it throws, the text is
+    /// useless.
+    package mutating func member<Failure: Error>(
         _ name: String,
         _ value: (inout JSONWriter) throws(Failure) -> Void
     ) throws(Failure) {
@@ -67,15 +70,15 @@ public struct JSONWriter: Sendable {
         endMember()
     }
 
-    /// Writes a value as the text, as a member's value or as an array's element; `nil` is `null` (RFC 8259 §3).
-    public mutating func value<Value: JSONWritable>(_ value: Value?) {
+    /// Writes the value of the text, of a member or of an array's element; `nil` becomes `null` (RFC 8259 §3).
+    package mutating func value<Value: JSONWritable>(_ value: Value?) {
         if let value { value.write(to: &self) } else { scalar("null".utf8) }
     }
 
-    /// Writes a string whose UTF-8 the caller knows to be valid (RFC 8259 §7, §8.1).
+    /// Writes a string from bytes that the caller knows to be valid UTF-8 (RFC 8259 §7, §8.1).
     ///
-    /// Escaped are `"`, `\` and the control characters below U+0020, and nothing else.
-    public mutating func value(utf8: some Sequence<UInt8>) {
+    /// Only `"`, `\` and the control characters below U+0020 are escaped.
+    package mutating func value(utf8: some Sequence<UInt8>) {
         beginValue()
         let isDone: Void? = utf8.withContiguousStorageIfAvailable { quote($0.span) }
         if isDone == nil { quote(Array(utf8).span) }
@@ -83,7 +86,7 @@ public struct JSONWriter: Sendable {
     }
 
     /// Writes bytes as a string in base 64 with padding (RFC 4648 §4).
-    public mutating func value(base64 data: some Sequence<UInt8>) {
+    package mutating func value(base64 data: some Sequence<UInt8>) {
         beginValue()
         bytes.append(UInt8(ascii: "\""))
         Base64.encode(data, into: &bytes)
@@ -91,15 +94,15 @@ public struct JSONWriter: Sendable {
         endValue()
     }
 
-    /// Writes what needs no escapes: a number or one of the three words.
+    /// Writes a token that needs no escapes: a number or one of the three literal names.
     mutating func scalar(_ text: some Sequence<UInt8>) {
         beginValue()
         bytes.append(contentsOf: text)
         endValue()
     }
 
-    mutating func beginMember(_ name: String) {
-        precondition(context == .member, "a member is written in an object")
+    private mutating func beginMember(_ name: String) {
+        precondition(context == .member, "a member must be written in an object")
         separate()
         quote(name.utf8.span)
         bytes.append(UInt8(ascii: ":"))
@@ -107,13 +110,13 @@ public struct JSONWriter: Sendable {
         context = .value
     }
 
-    mutating func endMember() {
-        precondition(context == .nothing, "a member has one value")
+    private mutating func endMember() {
+        precondition(context == .nothing, "a member must have exactly one value")
         context = .member
     }
 
-    func requireArray() {
-        precondition(context == .element, "an element is written in an array")
+    private func requireArray() {
+        precondition(context == .element, "an element must be written in an array")
     }
 
     private mutating func nested<Failure: Error>(
@@ -134,7 +137,10 @@ public struct JSONWriter: Sendable {
     }
 
     private mutating func beginValue() {
-        precondition(context == .value || context == .element, "a value has its place")
+        precondition(
+            context == .value || context == .element,
+            "a value must be the text, a member's value or an element"
+        )
         separate()
     }
 
@@ -183,5 +189,62 @@ public struct JSONWriter: Sendable {
             bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
         default: bytes.append(byte)
         }
+    }
+}
+
+// MARK: Members and elements
+
+extension JSONWriter {
+    /// Writes a member (RFC 8259 §4); `nil` becomes `null`.
+    ///
+    /// The method is specialized for the types of most members. In a call from another module the generic version
+    /// looks up types and conformances every time.
+    @specialized(where Value == String)
+    @specialized(where Value == Int)
+    @specialized(where Value == Double)
+    @specialized(where Value == Bool)
+    package mutating func member<Value: JSONWritable>(_ name: String, _ value: Value?) {
+        beginMember(name)
+        self.value(value)
+        endMember()
+    }
+
+    /// Writes a member that is `null` (RFC 8259 §3), for the literal `nil`, which has no type of its own.
+    package mutating func member(_ name: String, _ value: Never?) {
+        member(name) { $0.scalar("null".utf8) }
+    }
+
+    /// Writes a string from bytes that the caller knows to be valid UTF-8 (RFC 8259 §7, §8.1).
+    package mutating func member(_ name: String, utf8: some Sequence<UInt8>) {
+        member(name) { $0.value(utf8: utf8) }
+    }
+
+    /// Writes bytes as a string in base 64 with padding (RFC 4648 §4).
+    package mutating func member(_ name: String, base64 bytes: some Sequence<UInt8>) {
+        member(name) { $0.value(base64: bytes) }
+    }
+
+    /// Writes an element of an array (RFC 8259 §5); `nil` becomes `null`.
+    package mutating func element<Value: JSONWritable>(_ value: Value?) {
+        requireArray()
+        self.value(value)
+    }
+
+    /// Writes an element that is `null` (RFC 8259 §3), for the literal `nil`, which has no type of its own.
+    package mutating func element(_ value: Never?) {
+        requireArray()
+        scalar("null".utf8)
+    }
+
+    /// Writes a string from bytes that the caller knows to be valid UTF-8 (RFC 8259 §7, §8.1).
+    package mutating func element(utf8: some Sequence<UInt8>) {
+        requireArray()
+        value(utf8: utf8)
+    }
+
+    /// Writes bytes as a string in base 64 with padding (RFC 4648 §4).
+    package mutating func element(base64 bytes: some Sequence<UInt8>) {
+        requireArray()
+        value(base64: bytes)
     }
 }

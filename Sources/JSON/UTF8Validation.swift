@@ -1,32 +1,33 @@
-/// Whether bytes that a command wrote are text (RFC 3629), and where they may be cut.
-public enum UTF8Validation {
-    /// Whether the bytes are well-formed UTF-8: nothing overlong, no surrogate, nothing over U+10FFFF (RFC 3629 §3).
-    public static func isValid(_ bytes: [UInt8]) -> Bool {
+/// The checks of a command's output: its validity as UTF-8 (RFC 3629), and the offsets at which it may be split.
+package enum UTF8Validation {
+    /// Returns whether the bytes are well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF (RFC
+    /// 3629 §3).
+    package static func isValid(_ bytes: [UInt8]) -> Bool {
         isValid(bytes.span)
     }
 
-    /// Whether the bytes are well-formed UTF-8 (RFC 3629 §3).
-    public static func isValid(_ bytes: ArraySlice<UInt8>) -> Bool {
+    /// Returns whether the bytes are well-formed UTF-8 (RFC 3629 §3).
+    package static func isValid(_ bytes: ArraySlice<UInt8>) -> Bool {
         isValid(bytes.span)
     }
 
-    /// Whether the bytes are well-formed UTF-8 (RFC 3629 §3).
-    public static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    /// Returns whether the bytes are well-formed UTF-8 (RFC 3629 §3).
+    package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
         // SAFETY: the memory is only read, as bytes, and only inside this call, while the caller keeps it alive.
         unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe isValid($0.span) }
     }
 
-    /// Whether the bytes are well-formed UTF-8 (RFC 3629 §3).
-    public static func isValid(_ bytes: Span<UInt8>) -> Bool {
+    /// Returns whether the bytes are well-formed UTF-8 (RFC 3629 §3).
+    package static func isValid(_ bytes: Span<UInt8>) -> Bool {
         (try? UTF8Span(validating: bytes)) != nil
     }
 
-    /// The length of the longest prefix that does not split a character at its end, at most three bytes less than
-    /// the whole (RFC 3629 §3).
+    /// Returns the length of the longest prefix that does not split its last character (RFC 3629 §3).
     ///
-    /// Only the end is looked at. Bytes that no continuation could make a character of (RFC 3629 §4) are not held
-    /// back: a reader that waits for the rest of a character never waits for one that cannot come.
-    public static func lengthOfWholeCharacters(prefix bytes: some RandomAccessCollection<UInt8>) -> Int {
+    /// The prefix is at most three bytes shorter than the whole, and only the end is examined. Bytes that no
+    /// continuation can complete (RFC 3629 §4) belong to the prefix. So a reader never waits for the rest of a
+    /// character that cannot come.
+    package static func lengthOfWholeCharacters(prefix bytes: some RandomAccessCollection<UInt8>) -> Int {
         var tail: [UInt8] = []
         for byte in bytes.suffix(3).reversed() {
             tail.insert(byte, at: 0)
@@ -35,7 +36,7 @@ public enum UTF8Validation {
         return isUnfinished(tail) ? bytes.count - tail.count : bytes.count
     }
 
-    /// Whether the bytes begin a character and lack its end (RFC 3629 §4).
+    /// Returns whether the bytes begin a character and lack its end (RFC 3629 §4).
     private static func isUnfinished(_ bytes: [UInt8]) -> Bool {
         guard let lead = bytes.first else { return false }
         let length: Int

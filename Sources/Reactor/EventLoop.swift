@@ -1,11 +1,12 @@
 internal import CLinux
 internal import Glibc
 internal import HeapModule
+internal import System
 
-/// The epoll loop: watches by descriptor, and one timerfd for the earliest of all deadlines.
+/// The epoll(7) loop: a watch for each descriptor and one timerfd for the earliest deadline.
 ///
-/// A timerfd and not epoll_wait's own time-out, which counts in milliseconds and wakes late.
-@Reactor
+/// The deadline is a timerfd because the timeout of epoll_wait(2) counts in milliseconds and expires late.
+@ReactorActor
 final class EventLoop {
     static let shared = EventLoop()
 
@@ -29,8 +30,8 @@ final class EventLoop {
         listen(to: timer) { EventLoop.shared.runTimers() }
     }
 
-    /// Wakes the loop whenever an eventfd or a timerfd counts, and takes the count.
-    func listen(to counter: Int32, then action: @escaping @Reactor () -> Void = {}) {
+    /// Calls `action` whenever an eventfd or a timerfd has a count, and resets the count.
+    func listen(to counter: Int32, then action: @escaping @ReactorActor () -> Void = {}) {
         do {
             _ = try watch(counter, for: .readable) { _ in
                 var count: UInt64 = 0
@@ -47,7 +48,7 @@ final class EventLoop {
     func watch(
         _ descriptor: Int32,
         for interest: Interest,
-        handler: @escaping @Reactor (Interest) -> Void
+        handler: @escaping @ReactorActor (Interest) -> Void
     ) throws(SystemError) -> Watch {
         generation &+= 1
         let watch = Watch(descriptor: descriptor, generation: generation, interest: interest, handler: handler)
@@ -70,15 +71,16 @@ final class EventLoop {
         watches[Int(watch.descriptor)] = nil
     }
 
-    /// Calls whoever waits for what is ready.
+    /// Calls the handlers of the descriptors that are ready.
     ///
-    /// - Parameter mayWait: whether to sleep until something is.
+    /// - Parameter mayWait: whether to sleep until one is ready.
     func handleEvents(mayWait: Bool) {
         let count = epoll_wait(epoll, events.baseAddress, Int32(Self.eventsAtOnce), mayWait ? -1 : 0)
         guard count > 0 else { return }
         for event in events[..<Int(count)] {
             let descriptor = Int(UInt32(truncatingIfNeeded: event.data.u64))
-            // An earlier handler may have ended this watch, and another may have taken its descriptor since.
+            // An earlier handler may have cancelled this watch. A new watch may have the same descriptor number since
+            // then.
             guard let watch = watches[descriptor], watch.generation == UInt32(event.data.u64 >> 32) else { continue }
             watch.handler(Interest(rawValue: event.events))
         }
@@ -86,14 +88,16 @@ final class EventLoop {
 
     // MARK: Deadlines
 
-    func schedule(at time: MonotonicTime, action: @escaping @Reactor () -> Void) -> Timer {
+    func schedule(at time: MonotonicTime, action: @escaping @ReactorActor () -> Void) -> Timer {
         let timer = Timer(time: time, action: action)
         timers.insert(timer)
         arm()
         return timer
     }
 
-    /// Cancelled timers stay in the heap until their time, or until they are the larger part of it.
+    /// Counts a cancelled timer.
+    ///
+    /// Cancelled timers stay in the heap until their time or until they are more than half of it.
     func timerWasCancelled() {
         cancelledTimers += 1
         guard cancelledTimers > 1024, cancelledTimers > timers.count / 2 else { return }
@@ -114,7 +118,7 @@ final class EventLoop {
     private func arm() {
         guard let earliest = timers.min?.time, armed.map({ earliest < $0 }) ?? true else { return }
         armed = earliest
-        // Zero would disarm it.
+        // Zero would disarm the timerfd.
         let nanoseconds = max(earliest.nanoseconds, 1)
         var setting = itimerspec()
         setting.it_value.tv_sec = time_t(clamping: nanoseconds / 1_000_000_000)

@@ -1,29 +1,31 @@
 internal import CLinux
 internal import Glibc
-internal import Locks
 internal import Synchronization
+internal import System
 
-/// Runs the reactor's jobs and its event loop on one thread of its own.
+/// The executor that runs the reactor's jobs and its event loop on one thread of its own.
 ///
-/// A job enqueued from another thread wakes the loop through an eventfd(2); one from the loop's own thread is seen
-/// before it sleeps again.
+/// A job from another thread wakes the loop through an eventfd(2). A job from the loop's own thread needs no wake-up,
+/// because the loop looks at the queue before it sleeps.
 final class ReactorExecutor: SerialExecutor {
-    private let inbox = Lock([UnownedJob]())
-    /// The loop's thread, 0 until it runs; without a lock, because every request asks for it.
+    private let jobs = Lock([UnownedJob]())
+    /// The loop's thread, or 0 until it runs.
+    ///
+    /// An atomic and not a lock, because every request reads it.
     private let thread = Atomic<pthread_t>(0)
-    private let bell: Int32
+    private let wakeUp: Int32
 
     init() {
-        bell = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        precondition(bell >= 0, "eventfd: \(SystemError("eventfd"))")
-        // It lives as long as the process (`Reactor.shared`), and so does its thread.
+        wakeUp = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        precondition(wakeUp >= 0, "eventfd: \(SystemError("eventfd"))")
+        // `ReactorActor.shared` keeps the executor, and therefore the thread, for the life of the process.
         _ = NamedThread("reactor") { [self] in run() }
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        inbox.withLock { $0.append(job) }
-        if !isOnThread { eventfd_write(bell, 1) }
+        jobs.withLock { $0.append(job) }
+        if !isOnThread { eventfd_write(wakeUp, 1) }
     }
 
     func checkIsolated() {
@@ -32,27 +34,29 @@ final class ReactorExecutor: SerialExecutor {
 
     func isIsolatingCurrentContext() -> Bool? { isOnThread }
 
-    /// Relaxed: a thread can only find its own number here if it has written it itself.
+    /// True on the loop's thread.
+    ///
+    /// A relaxed load is enough: a thread finds its own number here only if it has stored that number itself.
     private var isOnThread: Bool { thread.load(ordering: .relaxed) == pthread_self() }
 
     private func run() -> Never {
         thread.store(pthread_self(), ordering: .relaxed)
-        Reactor.assumeIsolated { EventLoop.shared.listen(to: bell) }
+        ReactorActor.assumeIsolated { EventLoop.shared.listen(to: wakeUp) }
         while true {
             runJobs()
-            // Jobs of this very thread ring no bell; those that came meanwhile have their turn after the events.
-            let isIdle = inbox.withLock(\.isEmpty)
-            Reactor.assumeIsolated { EventLoop.shared.handleEvents(mayWait: isIdle) }
+            // Jobs of this thread write no wake-up. Jobs that arrived in the meantime run after the events.
+            let isIdle = jobs.withLock(\.isEmpty)
+            ReactorActor.assumeIsolated { EventLoop.shared.handleEvents(mayWait: isIdle) }
         }
     }
 
-    /// Runs what is enqueued by now.
+    /// Runs the jobs that are queued now.
     private func runJobs() {
-        let jobs = inbox.withLock { inbox in
-            let jobs = inbox
-            if !jobs.isEmpty { inbox.removeAll(keepingCapacity: true) }
-            return jobs
+        let queued = jobs.withLock { jobs in
+            let queued = jobs
+            if !queued.isEmpty { jobs.removeAll(keepingCapacity: true) }
+            return queued
         }
-        for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
+        for job in queued { job.runSynchronously(on: asUnownedSerialExecutor()) }
     }
 }

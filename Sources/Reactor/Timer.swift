@@ -1,18 +1,22 @@
-/// Something that the reactor will do at a time.
-@Reactor
-public final class Timer {
-    nonisolated let time: MonotonicTime
-    private var action: (@Reactor () -> Void)?
+internal import System
 
-    init(time: MonotonicTime, action: @escaping @Reactor () -> Void) {
+/// An action that the reactor performs once at a given time.
+@ReactorActor
+package final class Timer {
+    nonisolated let time: MonotonicTime
+    private var action: (@ReactorActor () -> Void)?
+
+    init(time: MonotonicTime, action: @escaping @ReactorActor () -> Void) {
         self.time = time
         self.action = action
     }
 
     var isCancelled: Bool { action == nil }
 
-    /// Prevents it, if it has not happened yet.
-    public func cancel() {
+    /// Prevents the action.
+    ///
+    /// Has no effect after the timer has fired.
+    package func cancel() {
         guard action != nil else { return }
         action = nil
         EventLoop.shared.timerWasCancelled()
@@ -26,9 +30,9 @@ public final class Timer {
 }
 
 extension Timer: Comparable {
-    /// Orders by time.
-    public nonisolated static func < (left: Timer, right: Timer) -> Bool { left.time < right.time }
+    /// Orders timers by time.
+    package nonisolated static func < (left: Timer, right: Timer) -> Bool { left.time < right.time }
 
-    /// Two timers are the same only if they are one.
-    public nonisolated static func == (left: Timer, right: Timer) -> Bool { left === right }
+    /// Compares identity.
+    package nonisolated static func == (left: Timer, right: Timer) -> Bool { left === right }
 }

@@ -1,11 +1,30 @@
 internal import CLinux
 
-/// A descriptor that the reactor waits for.
-@Reactor
-public final class Watch {
+/// The events of a watch (epoll_ctl(2)).
+package struct Interest: OptionSet, Sendable {
+    /// The kernel's bits, `EPOLLIN` and so on.
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) {
+        self.rawValue = rawValue
+    }
+
+    /// Bytes can be read, or the end of the stream has been reached.
+    package static let readable = Interest(rawValue: EPOLLIN.rawValue)
+    /// Bytes can be written.
+    package static let writable = Interest(rawValue: EPOLLOUT.rawValue)
+    /// The other side has closed.
+    ///
+    /// The kernel always reports hang-ups, so no watch needs to request them.
+    package static let hangUp = Interest(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
+}
+
+/// A descriptor that the reactor waits for, and the handler of its events.
+@ReactorActor
+package final class Watch {
     let descriptor: Int32
     let generation: UInt32
-    let handler: @Reactor (Interest) -> Void
+    let handler: @ReactorActor (Interest) -> Void
     private var interest: Interest
     private var active = true
 
@@ -13,7 +32,7 @@ public final class Watch {
         descriptor: Int32,
         generation: UInt32,
         interest: Interest,
-        handler: @escaping @Reactor (Interest) -> Void
+        handler: @escaping @ReactorActor (Interest) -> Void
     ) {
         self.descriptor = descriptor
         self.generation = generation
@@ -28,19 +47,19 @@ public final class Watch {
         return event
     }
 
-    /// Waits for something else from now on.
+    /// Replaces the events to wait for.
     ///
-    /// Hang-ups are always told.
-    public func change(to interest: Interest) {
+    /// Hang-ups are always reported.
+    package func change(to interest: Interest) {
         guard active, interest != self.interest else { return }
         self.interest = interest
         EventLoop.shared.change(self)
     }
 
-    /// Ends it: the handler is not called again.
+    /// Ends the watch.
     ///
-    /// To be called before the descriptor is closed.
-    public func cancel() {
+    /// The handler is not called again. Must be called before the descriptor is closed.
+    package func cancel() {
         guard active else { return }
         active = false
         EventLoop.shared.remove(self)

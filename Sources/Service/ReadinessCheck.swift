@@ -1,69 +1,89 @@
 internal import Reactor
-internal import Sandbox
-internal import Store
+package import Sandbox
+package import Store
+internal import System
 
-/// Tries whether a run could be started and remembered.
+/// A reason why the service cannot start or store a run at the moment.
+package enum ReadinessFault: Sendable, Hashable {
+    /// The service is shutting down.
+    case stopping
+    /// The launcher could not create a slot.
+    case launcher(SetupFailure)
+    /// The store cannot write, or its disk is full.
+    case store(StoreError)
+    /// The store did not complete a write in time.
+    case storeIsSilent
+}
+
+/// Tests whether a run can be started and stored.
 ///
-/// It has a slot made, walls and all, and something written. Both take milliseconds, yet whoever asks all the time gets what was
-/// found out at most a second ago, and those who ask at once share one try.
-@Reactor
+/// A test creates a complete slot and commits a write to the database. Both take milliseconds. A result is reused
+/// for one second, and concurrent callers share one test, so frequent callers cost little.
+@ReactorActor
 final class ReadinessCheck {
-    private static let patience = Duration.seconds(2)
-    private static let lasting = Duration.seconds(1)
+    /// The time limit of each part of a test: the launcher's and the store's.
+    private static let timeout = Duration.seconds(2)
+    /// The time for which a result is reused.
+    private static let lifetime = Duration.seconds(1)
 
     private let launcher: Launcher
     private let store: RunStore
-    private var listeners: [@Reactor ([ReadinessFault]) -> Void] = []
+    private var completions: [@ReactorActor ([ReadinessFault]) -> Void] = []
     private var last: (faults: [ReadinessFault], until: MonotonicTime)?
-    /// Of the try that is under way.
+    /// The faults that the current test has found so far.
     private var faults: [ReadinessFault] = []
-    private var open = 0
-    private var storeIsOpen = false
-    private var tries = 0
+    /// The number of parts of the current test that have no result yet.
+    private var pendingParts = 0
+    private var storeIsPending = false
+    /// The number of the current test.
+    ///
+    /// The store may report a result after its test has timed out.
+    private var testNumber = 0
 
     init(launcher: Launcher, store: RunStore) {
         self.launcher = launcher
         self.store = store
     }
 
-    func check(_ completion: @escaping @Reactor ([ReadinessFault]) -> Void) {
+    /// Runs a test, or reuses the last result, and passes the faults to the completion.
+    func check(_ completion: @escaping @ReactorActor ([ReadinessFault]) -> Void) {
         // A launcher that has ended does not come back.
         if let last, last.until > .now, launcher.isRunning { return completion(last.faults) }
-        listeners.append(completion)
-        guard listeners.count == 1 else { return }
+        completions.append(completion)
+        guard completions.count == 1 else { return }
         faults = []
-        (open, storeIsOpen) = (2, true)
-        tries += 1
-        launcher.trySlot(atMost: Self.patience) { [self] failure in end(failure.map { .launcher($0) }) }
-        tryStore()
+        (pendingParts, storeIsPending) = (2, true)
+        testNumber += 1
+        launcher.probeSlot(timeout: Self.timeout) { [self] failure in finishPart(failure.map { .launcher($0) }) }
+        testStore()
     }
 
-    private func tryStore() {
-        let id = tries
-        let timer = Reactor.schedule(at: .now.advanced(by: Self.patience)) { [self] in
-            if id == tries, storeIsOpen { endStore(.storeIsSilent) }
+    private func testStore() {
+        let number = testNumber
+        let timer = ReactorActor.schedule(at: .now.advanced(by: Self.timeout)) { [self] in
+            if number == testNumber, storeIsPending { finishStore(.storeIsSilent) }
         }
-        store.tryWriting { error in
-            Task { @Reactor [self] in
+        store.tryWriting(
+            onReactor { [self] error in
                 timer.cancel()
-                // Its word may come when nobody waits for it any more.
-                if id == tries, storeIsOpen { endStore(error.map { .store($0) }) }
+                // The result may arrive after the timeout.
+                if number == testNumber, storeIsPending { finishStore(error.map { .store($0) }) }
             }
-        }
+        )
     }
 
-    private func endStore(_ fault: ReadinessFault?) {
-        storeIsOpen = false
-        end(fault)
+    private func finishStore(_ fault: ReadinessFault?) {
+        storeIsPending = false
+        finishPart(fault)
     }
 
-    private func end(_ fault: ReadinessFault?) {
+    private func finishPart(_ fault: ReadinessFault?) {
         if let fault { faults.append(fault) }
-        open -= 1
-        guard open == 0 else { return }
-        last = (faults, .now.advanced(by: Self.lasting))
-        let completions = listeners
-        listeners = []
+        pendingParts -= 1
+        guard pendingParts == 0 else { return }
+        last = (faults, .now.advanced(by: Self.lifetime))
+        let completions = completions
+        self.completions = []
         for completion in completions { completion(faults) }
     }
 }

@@ -1,12 +1,13 @@
-public import CoreMetrics
+package import CoreMetrics
 internal import Execution
 internal import Reactor
-internal import Runs
+internal import RunModel
+internal import System
 
-/// What the service counts, for whoever watches it.
+/// The metrics of the service.
 ///
-/// Labels are names that this program knows: nothing that a client sends is one.
-public struct ServiceMetrics: Sendable {
+/// Every label value comes from a fixed list in this program. A client cannot create a label value.
+package struct ServiceMetrics: Sendable {
     let accepted: Counter
     let queueWait: CoreMetrics.Timer
     let running: Meter
@@ -20,8 +21,10 @@ public struct ServiceMetrics: Sendable {
     private let standardOutput: Counter
     private let standardError: Counter
 
-    /// - Parameter factory: who keeps the numbers.
-    public init(factory: any MetricsFactory = NOOPMetricsHandler.instance) {
+    /// Creates the metrics.
+    ///
+    /// - Parameter factory: the registry that stores the values.
+    package init(factory: any MetricsFactory = NOOPMetricsHandler.instance) {
         func counter(_ name: String, _ labels: [(String, String)] = []) -> Counter {
             Counter(label: name, dimensions: labels, factory: factory)
         }
@@ -41,15 +44,17 @@ public struct ServiceMetrics: Sendable {
         slotsReady = Meter(label: "sandglass_slots_ready", factory: factory)
     }
 
-    func refused(_ error: SubmissionError) { rejected[error.reason]?.increment() }
+    /// Counts a rejected submission.
+    func rejected(_ error: SubmissionError) { rejected[error.reason]?.increment() }
 
+    /// Counts finished runs of one outcome.
     func finished(_ outcome: String, count: Int = 1) { outcomes[outcome]?.increment(by: count) }
 
-    /// A command has ended.
-    func ended(_ conclusion: Conclusion, spawn: Duration?) {
-        standardOutput.increment(by: conclusion.outputBytes)
-        standardError.increment(by: conclusion.errorBytes)
+    /// Records the output and the times of a command that ended.
+    func commandEnded(_ result: RunResult, spawn: Duration?) {
+        standardOutput.increment(by: result.outputBytes)
+        standardError.increment(by: result.errorBytes)
         if let spawn { spawnDuration.recordNanoseconds(spawn.wholeNanoseconds) }
-        if let wall = conclusion.usage?.wall { runDuration.recordNanoseconds(wall.wholeNanoseconds) }
+        if let wall = result.usage?.wall { runDuration.recordNanoseconds(wall.wholeNanoseconds) }
     }
 }

@@ -1,37 +1,45 @@
-/// What is known of a setting without its value's type: its names, and what is said about it.
+/// The names, help text and default of a setting, without the type of its value.
 ///
-/// One name makes all: `dataDirectory` in a configuration file is `--data-directory` as a flag and
-/// `SANDGLASS_DATA_DIRECTORY` in the environment.
-public struct SettingDescription: Sendable, Hashable {
-    /// How a value is written in a configuration file.
-    public enum Shape: Sendable, Hashable {
+/// All names of a setting derive from one: `dataDirectory` in a configuration file is `--data-directory` on the command
+/// line and `SANDGLASS_DATA_DIRECTORY` in the environment.
+package struct SettingDescription: Sendable, Hashable {
+    /// The form of a value in a configuration file.
+    package enum Shape: Sendable, Hashable {
         /// A string.
         case text
         /// A number.
         case number
-        /// `true` or `false`; `1` or `0` in the environment.
+        /// `true` or `false`; in the environment also `1` or `0`.
         case toggle
-        /// An array of strings; in the environment one text with this character between them.
+        /// An array of strings; in the environment one text with this character between the elements.
         case list(separator: Character)
     }
 
     /// The name in a configuration file, in camelCase.
-    public let name: String
-    /// How a value is written.
-    public let shape: Shape
-    /// What stands for the value in a usage line.
-    public let valueName: String
-    /// What it does, in sentences.
-    public let help: String
-    /// What holds if nothing is said, in words.
-    public let standard: String
-    /// What a value must be: the end of the sentence "It must be …".
-    public let must: String
+    package let name: String
+    /// The form of a value.
+    package let shape: Shape
+    /// The placeholder for the value in a usage line, such as `bytes`.
+    package let valueName: String
+    /// The effect of the setting: an imperative phrase with its unit.
+    package var help: String
+    /// The default as text, such as `33554432 (32 MiB)` or `the number of processors`.
+    package var defaultText: String
+    /// The constraint on a value: the end of the sentence "It must be …".
+    package let constraint: String
 
-    /// The flag: `--data-directory`.
-    public var flag: String { "--" + words(separator: "-").lowercased() }
-    /// The environment variable: `SANDGLASS_DATA_DIRECTORY`.
-    public var variable: String { "SANDGLASS_" + words(separator: "_").uppercased() }
+    /// The flag on the command line, such as `--data-directory`.
+    package var flag: String { "--" + words(separator: "-").lowercased() }
+    /// The environment variable, such as `SANDGLASS_DATA_DIRECTORY`.
+    package var variable: String { "SANDGLASS_" + words(separator: "_").uppercased() }
+
+    /// Returns the description with another help text, for a command in which the setting has a special effect.
+    package func withHelp(_ help: String, defaultText: String? = nil) -> SettingDescription {
+        var other = self
+        other.help = help
+        other.defaultText = defaultText ?? self.defaultText
+        return other
+    }
 
     private func words(separator: Character) -> String {
         var words = ""
@@ -40,5 +48,39 @@ public struct SettingDescription: Sendable, Hashable {
             words.append(character)
         }
         return words
+    }
+}
+
+/// A setting whose type of value does not matter.
+package protocol DescribedSetting {
+    /// The names, help text and default of the setting.
+    var description: SettingDescription { get }
+}
+
+extension SettingDescription: DescribedSetting {
+    package var description: SettingDescription { self }
+}
+
+/// A type whose stored properties are settings.
+///
+/// The flags, the help, the members of the configuration file and the table of the documentation all derive from the
+/// properties. Declaring a property is therefore enough to add a setting.
+package protocol SettingGroup: Sendable {
+    /// The heading of the group in the help.
+    static var title: String { get }
+
+    /// Creates the group with its settings.
+    init()
+}
+
+extension SettingGroup {
+    /// The descriptions of all settings of the group, in the order of their declarations.
+    package static var descriptions: [SettingDescription] {
+        Mirror(reflecting: Self()).children.map { child in
+            guard let setting = child.value as? any DescribedSetting else {
+                preconditionFailure("\(Self.self).\(child.label ?? "") is not a setting")
+            }
+            return setting.description
+        }
     }
 }

@@ -1,105 +1,104 @@
 internal import Configuration
+internal import System
 
-/// Where settings come from: the command line over the environment over a file.
+/// The sources of settings in order of precedence: the command line, the environment, the configuration file.
 ///
-/// The order is swift-configuration's `ConfigReader`. Each source gives texts, and the setting reads them: whatever is wrong
-/// with a value is told in the same words, with the name by which it was given.
-public struct SettingSources {
+/// swift-configuration's `ConfigReader` implements the order. Every source supplies texts, and the setting parses them.
+/// An invalid value therefore gets the same message in every source, with the name under which it was set.
+package struct SettingSources {
     private let reader: ConfigReader
-    private let winner: WinningSource
-    /// What swift-configuration calls the sources.
+    private let lastSource: SettingSource
     private let flagsName: String
     private let fileName: String
     private let filePath: String
 
-    /// Takes the sources.
+    /// Creates the sources.
     ///
     /// - Parameters:
-    ///   - flags: what the command line said, by setting's name.
-    ///   - environment: the variables of the environment; an empty one counts as none.
-    ///   - file: the configuration file, if there is one.
-    ///   - known: the settings that there are.
-    ///   - foreign: variables that begin alike and mean something to somebody else.
-    /// - Throws: which variables there are that mean nothing.
-    public init(
+    ///   - flags: The values from the command line, by the name of the setting.
+    ///   - environment: The environment variables. An empty variable counts as not set.
+    ///   - file: The configuration file, if there is one.
+    ///   - known: The settings that exist.
+    ///   - isForeign: Whether a variable with the prefix `SANDGLASS_` has another purpose.
+    /// - Throws: If the environment has a variable with the prefix `SANDGLASS_` that is neither a setting nor foreign.
+    package init(
         flags: [String: [String]],
         environment: [String: String],
         file: SettingsFile?,
         known: [SettingDescription],
-        foreign: (String) -> Bool
+        isForeign: (String) -> Bool
     ) throws(SettingError) {
         let variables = Set(known.map(\.variable))
-        let stray = environment.keys.filter { name in
-            name.hasPrefix("SANDGLASS_") && !variables.contains(name) && !foreign(name)
+        let unknown = environment.keys.filter { name in
+            name.hasPrefix("SANDGLASS_") && !variables.contains(name) && !isForeign(name)
         }
-        guard stray.isEmpty else {
-            let names = stray.sorted().joined(separator: ", ")
+        guard unknown.isEmpty else {
+            let names = unknown.sorted().joined(separator: ", ")
             throw SettingError(
-                "The environment has \(names), which is no setting; `sandglass serve --help` lists them."
+                "Unknown environment variables: \(names). Unset them; `sandglass serve --help` lists the valid names."
             )
         }
-        let winner = WinningSource()
-        self.winner = winner
+        lastSource = SettingSource()
         filePath = file?.path ?? ""
-        let given = environment.filter { !$0.value.isEmpty }
+        let set = environment.filter { !$0.value.isEmpty }
         let flags = Self.provider("flags", flags, known)
         let members = Self.provider("file", file?.values ?? [:], known)
         (flagsName, fileName) = (flags.providerName, members.providerName)
         var providers: [any ConfigProvider] = [flags]
-        // One for each character that may stand between the texts of a list.
-        for (separator, names) in Self.bySeparator(known) {
-            let own = given.filter { names.contains($0.key) }
+        // A provider has one list separator, so there is a provider for each separator.
+        for (separator, names) in Self.variablesBySeparator(known) {
+            let own = set.filter { names.contains($0.key) }
             let variables = EnvironmentVariablesProvider(environmentVariables: own, arraySeparator: separator)
             providers.append(variables.prefixKeys(with: "sandglass"))
         }
         providers.append(members)
-        reader = ConfigReader(providers: providers, accessReporter: winner)
+        reader = ConfigReader(providers: providers, accessReporter: lastSource)
     }
 
-    /// The value of a setting, or `nil` if no source has one.
+    /// Returns the value of a setting: that of the first source that has one, or the default.
     ///
-    /// - Parameter setting: which one; not a list.
-    /// - Returns: the value of the first source that has one.
-    /// - Throws: what is wrong with what a source says.
-    public func value<Value>(_ setting: Setting<Value>) throws(SettingError) -> Value? {
-        guard let text = reader.string(forKey: ConfigKey([setting.description.name])) else { return nil }
-        return try read(text, setting)
+    /// - Throws: If that source has an invalid value.
+    package func value<Value>(_ setting: Setting<Value>) throws(SettingError) -> Value {
+        guard let text = reader.string(forKey: ConfigKey([setting.description.name])) else { return setting.default }
+        guard let value = setting.parse(text) else { throw invalid(text, setting.description) }
+        return value
     }
 
-    /// The values of a setting that is a list; none if no source has any.
+    /// Returns the elements of a list: those of the first source that has any, or none.
     ///
-    /// - Parameter setting: which one.
-    /// - Returns: the values of the first source that has any.
-    /// - Throws: what is wrong with what a source says.
-    public func values<Value>(_ setting: Setting<Value>) throws(SettingError) -> [Value] {
-        var values: [Value] = []
+    /// - Throws: If that source has an invalid element.
+    package func values<Element>(_ setting: ListSetting<Element>) throws(SettingError) -> [Element] {
+        var values: [Element] = []
         for text in reader.stringArray(forKey: ConfigKey([setting.description.name])) ?? [] {
-            values.append(try read(text, setting))
+            guard let value = setting.parse(text) else { throw invalid(text, setting.description) }
+            values.append(value)
         }
         return values
     }
 
-    /// By what name the value of a setting was given, for an error that only shows later.
+    /// Returns whether a source has a value for a setting that is not a list.
+    package func isSet(_ setting: SettingDescription) -> Bool {
+        reader.string(forKey: ConfigKey([setting.name])) != nil
+    }
+
+    /// Returns the name under which a setting was set, for an error that is found after parsing.
     ///
-    /// - Parameter setting: which one.
-    /// - Returns: a flag, a variable, or a file and its member; the flag if no source has a value.
-    public func source(of setting: SettingDescription) -> String {
+    /// - Returns: A flag, a variable, or a member and its file; the flag if no source has a value.
+    package func source(of setting: SettingDescription) -> String {
         if case .list = setting.shape {
             _ = reader.stringArray(forKey: ConfigKey([setting.name]))
         } else {
             _ = reader.string(forKey: ConfigKey([setting.name]))
         }
-        switch winner.name {
+        switch lastSource.name {
         case fileName: return "\"\(setting.name)\" in \(filePath)"
         case nil, flagsName: return setting.flag
         default: return setting.variable
         }
     }
 
-    private func read<Value>(_ text: String, _ setting: Setting<Value>) throws(SettingError) -> Value {
-        if let value = setting.read(text) { return value }
-        let (source, must) = (source(of: setting.description), setting.description.must)
-        throw SettingError("The value '\(text)' of \(source) is invalid: it must be \(must).")
+    private func invalid(_ text: String, _ setting: SettingDescription) -> SettingError {
+        SettingError("The value '\(text)' of \(source(of: setting)) is invalid: it must be \(setting.constraint).")
     }
 
     private static func provider(
@@ -120,8 +119,8 @@ public struct SettingSources {
         return InMemoryProvider(name: name, values: contents)
     }
 
-    /// The variables by the character between the texts of a list; of others it does not matter.
-    private static func bySeparator(_ known: [SettingDescription]) -> [(Character, Set<String>)] {
+    /// Groups the variables by their list separator, which does not matter for those that are not lists.
+    private static func variablesBySeparator(_ known: [SettingDescription]) -> [(Character, Set<String>)] {
         var variables: [Character: Set<String>] = [:]
         for setting in known {
             guard case .list(let separator) = setting.shape else {
@@ -131,5 +130,20 @@ public struct SettingSources {
             variables[separator, default: []].insert(setting.variable)
         }
         return variables.map { ($0.key, $0.value) }
+    }
+}
+
+/// A record of the source that supplied the most recently read value.
+private final class SettingSource: AccessReporter {
+    private let source = Lock<String?>(nil)
+
+    var name: String? { source.withLock { $0 } }
+
+    func report(_ event: AccessEvent) {
+        let name = event.providerResults.first { result in
+            guard case .success(let lookup) = result.result else { return false }
+            return lookup.value != nil
+        }?.providerName
+        source.withLock { $0 = name }
     }
 }

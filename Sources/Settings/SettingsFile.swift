@@ -1,30 +1,36 @@
 internal import JSON
 
-/// A configuration file: a JSON object with the names of settings.
-public struct SettingsFile: Sendable {
-    /// Far more than all settings take.
-    private static let mostBytes = 1 << 20
+/// The values in a configuration file: a JSON object whose members have the names of settings.
+package struct SettingsFile: Sendable {
+    /// The maximum size in bytes, much more than a file with all settings needs.
+    private static let maximumBytes = 1 << 20
 
-    /// Where it is.
-    public let path: String
-    /// By setting's name: the texts of its value, one unless it is a list.
+    /// The path of the file.
+    package let path: String
+    /// The values as texts, by the name of the setting.
+    ///
+    /// Only a list has more than one.
     let values: [String: [String]]
 
     /// Reads a file.
     ///
     /// - Parameters:
-    ///   - path: where it is.
-    ///   - known: the settings that it may have.
-    /// - Throws: why it cannot be used, with all that is wrong in it.
-    public init(path: String, known: [SettingDescription]) throws(SettingError) {
+    ///   - path: The path of the file.
+    ///   - known: The settings that the file may have.
+    /// - Throws: If the file cannot be read or is invalid. The error lists every fault in it.
+    package init(path: String, known: [SettingDescription]) throws(SettingError) {
         do throws(SettingError) {
-            try self.init(path: path, text: try OperatorFile.contents(of: path, atMost: Self.mostBytes), known: known)
+            try self.init(
+                path: path,
+                text: try ConfigurationFile.contents(of: path, atMost: Self.maximumBytes),
+                known: known
+            )
         } catch {
             throw SettingError("The configuration file \(path) cannot be used: \(error)")
         }
     }
 
-    /// Reads a text that stands in a file.
+    /// Parses the content of a file.
     init(path: String, text: [UInt8], known: [SettingDescription]) throws(SettingError) {
         let document: JSONValue
         do throws(JSONParseError) {
@@ -33,18 +39,18 @@ public struct SettingsFile: Sendable {
             throw SettingError(error.faults.map(Self.describe).joined(separator: "; "))
         }
         guard case .object(let object) = document else {
-            throw SettingError("it must hold a JSON object, not \(document.typeName)")
+            throw SettingError("it must contain a JSON object, not \(document.typeName)")
         }
         let settings = Dictionary(uniqueKeysWithValues: known.map { ($0.name, $0) })
         var values: [String: [String]] = [:]
         var faults: [String] = []
         for member in object.members {
             guard let setting = settings[member.name] else {
-                faults.append("there is no setting \"\(member.name)\"; `sandglass serve --help` lists them")
+                faults.append("unknown setting \"\(member.name)\" (`sandglass serve --help` lists the settings)")
                 continue
             }
             guard let texts = Self.texts(of: member.value, setting.shape) else {
-                faults.append("\"\(member.name)\" must be \(setting.must), as \(Self.name(of: setting.shape))")
+                faults.append("\"\(member.name)\" must be \(setting.constraint), as \(Self.name(of: setting.shape))")
                 continue
             }
             values[member.name] = texts
@@ -83,5 +89,4 @@ public struct SettingsFile: Sendable {
         let pointer = fault.pointer.description
         return pointer.isEmpty ? fault.detail : "\(pointer): \(fault.detail)"
     }
-
 }

@@ -1,36 +1,64 @@
-public import Digests
 internal import Glibc
-public import Runs
+package import RunModel
+package import System
 
-/// Remembers runs, in a database file and in files for large output.
+/// The failures that an accepted run survives.
+package enum Durability: String, Sendable, Hashable, CaseIterable {
+    /// Any end of the server process, but not a crash of the host.
+    case normal
+    /// Also a crash of the host: the disk has the run before the client gets the response (fsync(2)).
+    case full
+}
+
+/// The limits for finished runs; the store deletes the oldest runs that exceed one of them.
+package struct Retention: Sendable, Hashable {
+    /// The maximum number of finished runs.
+    package var runs: Int
+    /// The maximum number of bytes of their records, output and artifacts together.
+    package var bytes: Int
+    /// The maximum age in seconds, or `nil` for no maximum age.
+    package var seconds: Int?
+
+    /// Creates limits; the defaults are 100,000 runs, 4 GiB and no maximum age.
+    package init(runs: Int = 100_000, bytes: Int = 4 << 30, seconds: Int? = nil) {
+        self.runs = runs
+        self.bytes = bytes
+        self.seconds = seconds
+    }
+}
+
+/// The persistent store of runs: a database file, and files for large output.
 ///
-/// Its owner calls it from one thread. What takes the disk is done on another, and told by completions that are called there.
-public final class RunStore {
-    /// The runs that had not begun when the service before this one ended, the oldest first, and what it takes to run them.
-    public let queued: [(run: StoredRun, request: RunSpecification)]
-    /// How many had begun: their outcome is that they are lost.
-    public let lostCount: Int
-    /// The name of the newest run that is remembered.
-    public let newest: RunID?
+/// One thread at a time may call it. Disk access happens on the ``DatabaseWriter``'s thread, which also calls the
+/// completions.
+package final class RunStore {
+    /// The runs that an earlier process queued but did not start, oldest first, with their full specifications.
+    package let queued: [(run: StoredRun, request: RunSpecification)]
+    /// The number of runs that an earlier process started but did not finish; their outcome is now `lost`.
+    package let lostCount: Int
+    /// The id of the newest run in the store.
+    package let newest: RunID?
 
-    /// Files that are named by their digest.
-    public let blobs: BlobStore
+    /// The store of blobs.
+    package let blobs: BlobStore
 
     private let directory: DataDirectory
-    private let thread: StoreThread
-    private let running: RunningTable
+    private let writer: DatabaseWriter
+    private let startJournal: StartJournal
     private var cache = RunCache()
 
-    /// Opens the runs of a data directory.
+    // MARK: Opening and closing
+
+    /// Opens the store of a data directory.
     ///
     /// - Parameters:
-    ///   - directory: whose lock is held.
-    ///   - durability: what an accepted run survives.
-    ///   - retention: how much of what is finished is remembered.
-    ///   - blobLimits: how much room blobs may take.
-    ///   - metrics: what is counted.
-    /// - Throws: why they cannot be read. Nothing was changed then.
-    public init(
+    ///   - directory: the locked data directory.
+    ///   - durability: the failures that an accepted run survives.
+    ///   - retention: the limits for finished runs.
+    ///   - blobLimits: the limits for blobs.
+    ///   - metrics: the metrics to update.
+    /// - Throws: a ``StoreError`` if the database cannot be used, for example because it is damaged.
+    package init(
         _ directory: DataDirectory,
         durability: Durability = .normal,
         retention: Retention = Retention(),
@@ -38,7 +66,7 @@ public final class RunStore {
         metrics: StoreMetrics = StoreMetrics()
     ) throws(StoreError) {
         self.directory = directory
-        // Nobody else's to read, whatever the folder's own mode is.
+        // Other users must not read the files, whatever the mode of the directory is.
         let mask = umask(0o077)
         defer { umask(mask) }
         let database = try RunDatabase(
@@ -47,12 +75,12 @@ public final class RunStore {
             durability: durability,
             retention: retention
         )
-        running = try RunningTable(path: directory.runningPath)
+        startJournal = try StartJournal(path: directory.startJournalPath)
         newest = try database.newest()
         var queued: [(run: StoredRun, request: RunSpecification)] = []
         var lost: [RunChange] = []
         for (stored, request) in try database.unfinished() {
-            if let request, stored.run.state == .queued, !running.earlier.contains(stored.run.id) {
+            if let request, stored.run.state == .queued, !startJournal.previous.contains(stored.run.id) {
                 queued.append((stored, request))
             } else {
                 lost.append(Self.lost(stored, in: directory))
@@ -60,19 +88,19 @@ public final class RunStore {
         }
         if !lost.isEmpty { try database.write(lost) }
         for change in lost { try database.blobs.release(change.run.id) }
-        running.clear()
+        startJournal.clear()
         self.queued = queued
         lostCount = lost.count
         for (run, _) in queued { cache.insert(run) }
         let entries = try database.blobs.all()
-        thread = StoreThread(database, running, metrics)
-        blobs = BlobStore(BlobFolder(path: directory.blobPath), entries, blobLimits, durability, thread, metrics)
-        thread.whenForgotten { [weak blobs] in blobs?.release($0) }
-        thread.whenPruning { [weak blobs] in blobs?.collect() }
-        OrphanedFiles(in: directory.outputPath, upTo: newest).search(on: thread)
+        writer = DatabaseWriter(database, startJournal, metrics)
+        blobs = BlobStore(BlobDirectory(path: directory.blobPath), entries, blobLimits, durability, writer, metrics)
+        writer.whenRunsPruned { [weak blobs] in blobs?.release($0) }
+        writer.whenPruning { [weak blobs] in blobs?.collectExpired() }
+        OrphanedOutput(in: directory.outputPath, upTo: newest).remove(on: writer)
     }
 
-    /// With what it had written so far.
+    /// Returns the end of a lost run, with the output that its files contain.
     private static func lost(_ stored: StoredRun, in directory: DataDirectory) -> RunChange {
         func output(_ stream: OutputStream) -> CapturedOutput {
             let path = directory.outputPath(of: stored.run.id, stream)
@@ -90,203 +118,210 @@ public final class RunStore {
         return RunChange(run: run, principal: stored.principal)
     }
 
-    /// Begins to write, on a thread that has the privileges that this one has now.
-    public func start() {
-        thread.start()
+    /// Starts the store's threads with the privileges that the calling thread has now.
+    package func start() {
+        writer.start()
         blobs.start()
+    }
+
+    /// Writes everything that is pending, ends the threads and closes the data directory.
+    package func close() {
+        blobs.pool.close()
+        writer.close()
+        directory.close()
     }
 
     // MARK: Writing
 
-    /// Why nothing can be written at the moment; `nil`: it can.
-    public var failure: StoreError? { thread.failure }
+    /// The error of the last commit, or `nil` if it succeeded.
+    package var failure: StoreError? { writer.failure }
 
-    /// Finds out whether a run could be remembered now: commits something, and looks for room.
+    /// Tests whether a new run could be stored now: commits a transaction and checks the free space.
     ///
-    /// - Parameter completion: called on another thread with why not.
-    public func tryWriting(_ completion: @escaping @Sendable (StoreError?) -> Void) {
+    /// - Parameter completion: called on another thread, with the error if the test fails.
+    package func tryWriting(_ completion: @escaping @Sendable (StoreError?) -> Void) {
         let path = directory.outputPath
-        thread.performAfterwards { database in
+        writer.performAfterCommit { database in
             do throws(StoreError) {
                 try database.tryWriting()
-                try DiskRoom.check(path)
+                try FreeSpace.check(path)
                 completion(nil)
             } catch { completion(error) }
         }
     }
 
-    /// Remembers a new run.
+    /// Inserts a new run.
     ///
     /// - Parameters:
     ///   - run: the run.
-    ///   - request: what it takes to run it.
-    ///   - principal: whose it is.
-    ///   - key: the key that stands for it from then on; both are remembered, or neither.
-    public func insert(_ run: Run, _ request: RunSpecification, of principal: String, key: KeyUse? = nil) {
+    ///   - request: the full specification.
+    ///   - principal: the name of the owner.
+    ///   - key: the idempotency key of the run; one transaction writes both.
+    package func insert(_ run: Run, _ request: RunSpecification, of principal: String, key: IdempotencyRecord? = nil) {
         cache.insert(StoredRun(run: run, principal: principal))
-        thread.save(RunChange(run: run, principal: principal, request: request, key: key))
+        writer.save(RunChange(run: run, principal: principal, request: request, key: key))
     }
 
-    /// Has a key stand for a run that is there already.
+    /// Stores an idempotency key for a run that already exists.
     ///
     /// - Parameters:
-    ///   - use: the key and the run.
-    ///   - principal: whose key it is.
-    ///   - completion: called on another thread with why it could not be written.
-    public func keep(_ use: KeyUse, of principal: String, _ completion: @escaping @Sendable (StoreError?) -> Void) {
-        thread.performAfterwards { database in
+    ///   - key: the key and the run.
+    ///   - principal: the name of the key's owner.
+    ///   - completion: called on another thread, with the error if the key could not be written.
+    package func saveKey(
+        _ key: IdempotencyRecord,
+        of principal: String,
+        _ completion: @escaping @Sendable (StoreError?) -> Void
+    ) {
+        writer.performAfterCommit { database in
             do throws(StoreError) {
-                try database.write(use, of: principal)
+                try database.write(key, of: principal)
                 completion(nil)
             } catch { completion(error) }
         }
     }
 
-    /// Replaces what is known of a run by something newer.
+    /// Replaces a run by its newer state.
     ///
     /// - Parameters:
-    ///   - run: what is known now.
-    ///   - order: in which order it has written, of a run that has finished.
-    public func update(_ run: Run, order: OutputOrder = OutputOrder()) {
-        guard let before = cache[run.id] else { return }
-        if before.run.state == .queued, run.state == .running { running.insert(run.id) }
-        cache.insert(StoredRun(run: run, principal: before.principal, order: order))
-        thread.save(RunChange(run: run, principal: before.principal, order: order))
+    ///   - run: the newer state.
+    ///   - interleaving: the interleaving of both output streams of a finished run.
+    package func update(_ run: Run, interleaving: StreamInterleaving = StreamInterleaving()) {
+        guard let previous = cache[run.id] else { return }
+        if previous.run.state == .queued, run.state == .running { startJournal.insert(run.id) }
+        cache.insert(StoredRun(run: run, principal: previous.principal, interleaving: interleaving))
+        writer.save(RunChange(run: run, principal: previous.principal, interleaving: interleaving))
         if let result = run.result { blobs.releaseInputs(of: run.id, except: result.artifacts) }
     }
 
-    /// Waits until a run is remembered whatever becomes of the service.
+    /// Writes a run now instead of with the next batch.
     ///
     /// - Parameters:
     ///   - id: a run that was inserted.
-    ///   - completion: called on another thread with why it could not be written. It is not remembered then.
-    public func confirm(_ id: RunID, _ completion: @escaping @Sendable (StoreError?) -> Void) {
+    ///   - completion: called on another thread after the commit, from which on the run survives the failures of the
+    ///     ``Durability``. An error means that the run is not stored.
+    package func persist(_ id: RunID, _ completion: @escaping @Sendable (StoreError?) -> Void) {
         guard let stored = cache[id] else { return completion(nil) }
-        thread.save(RunChange(run: stored.run, principal: stored.principal, completions: [completion]))
+        writer.save(RunChange(run: stored.run, principal: stored.principal, completions: [completion]))
     }
 
-    /// Waits until what is known of a run is remembered whatever becomes of the service, as far as the disk takes it.
+    /// Calls a completion after the commit of all pending changes of a run, whether the commit succeeds or fails.
     ///
     /// - Parameters:
-    ///   - id: its name.
-    ///   - completion: called on another thread, unless there is nothing to wait for.
-    /// - Returns: whether it is remembered already; the completion is not called then.
-    public func settle(_ id: RunID, _ completion: @escaping @Sendable () -> Void) -> Bool {
-        thread.settle(id, completion)
+    ///   - id: the run.
+    ///   - completion: called on another thread.
+    /// - Returns: `true` if there is no pending change; the completion is not called in this case.
+    package func whenPersisted(_ id: RunID, _ completion: @escaping @Sendable () -> Void) -> Bool {
+        writer.whenPersisted(id, completion)
     }
 
-    /// A run that could not be written has never been.
-    public func abandon(_ id: RunID) {
-        running.remove(id)
+    /// Discards a new run that could not be written.
+    package func discard(_ id: RunID) {
+        startJournal.remove(id)
         cache.remove(id)
         blobs.release([id])
     }
 
-    /// Where the output of a run goes.
-    public func recorder(for id: RunID, _ stream: OutputStream) -> OutputRecorder {
+    /// Returns a recorder for an output stream of a run.
+    package func recorder(for id: RunID, _ stream: OutputStream) -> OutputRecorder {
         OutputRecorder(path: directory.outputPath(of: id, stream))
     }
 
     // MARK: Reading
 
-    /// What is known of a run that is not finished, or was not long ago.
-    public func run(_ id: RunID) -> StoredRun? { cache[id] }
+    /// Returns a run that is unfinished or has finished recently; ``find(_:_:)`` finds older runs.
+    package func run(_ id: RunID) -> StoredRun? { cache[id] }
 
-    /// Whether there is such a run of that name, without copying it.
-    public func contains(_ id: RunID) -> Bool { cache.contains(id) }
+    /// Returns whether ``run(_:)`` returns a run, without copying it.
+    package func contains(_ id: RunID) -> Bool { cache.contains(id) }
 
-    /// Looks an older run up.
+    /// Finds a run in the database.
     ///
     /// - Parameters:
-    ///   - id: its name.
-    ///   - completion: called on another thread with the run, if there is one.
-    public func find(_ id: RunID, _ completion: @escaping @Sendable (Result<StoredRun?, StoreError>) -> Void) {
-        thread.perform { database in
+    ///   - id: the run.
+    ///   - completion: called on another thread, with `nil` if there is no such run.
+    package func find(_ id: RunID, _ completion: @escaping @Sendable (Result<StoredRun?, StoreError>) -> Void) {
+        writer.perform { database in
             completion(Result { () throws(StoreError) in try database.run(id) })
         }
     }
 
-    /// Looks up what a key stands for.
+    /// Finds the record of an idempotency key.
     ///
     /// - Parameters:
-    ///   - key: the client's name for it.
-    ///   - principal: whose key it is.
-    ///   - completion: called on another thread with its last use, which may be over.
-    public func findKey(
+    ///   - key: the text of the key.
+    ///   - principal: the name of the key's owner.
+    ///   - completion: called on another thread with the last record, which may have expired.
+    package func findKey(
         _ key: String,
         of principal: String,
-        _ completion: @escaping @Sendable (Result<KeyUse?, StoreError>) -> Void
+        _ completion: @escaping @Sendable (Result<IdempotencyRecord?, StoreError>) -> Void
     ) {
-        thread.performAfterwards { database in
-            completion(Result { () throws(StoreError) in try database.use(of: key, by: principal) })
+        writer.performAfterCommit { database in
+            completion(Result { () throws(StoreError) in try database.findKey(key, of: principal) })
         }
     }
 
-    /// Looks up a run that exited.
+    /// Finds the newest run with a specification whose outcome is `exited`.
     ///
     /// - Parameters:
-    ///   - digest: its specification's.
-    ///   - principal: whose it is.
-    ///   - completion: called on another thread with the newest such run.
-    public func findExited(
+    ///   - digest: the digest of the specification.
+    ///   - principal: the name of the owner.
+    ///   - completion: called on another thread, with `nil` if there is no such run.
+    package func findExited(
         _ digest: SHA256Digest,
         of principal: String,
         _ completion: @escaping @Sendable (Result<StoredRun?, StoreError>) -> Void
     ) {
-        thread.performAfterwards { database in
-            completion(Result { () throws(StoreError) in try database.exited(digest, of: principal) })
+        writer.performAfterCommit { database in
+            completion(Result { () throws(StoreError) in try database.findExited(digest, of: principal) })
         }
     }
 
-    /// Looks the newest runs up that a filter lets through.
+    /// Lists the newest runs that pass a filter.
     ///
     /// - Parameters:
-    ///   - filter: which runs.
-    ///   - limit: how many at most.
-    ///   - completion: called on another thread, with what was known when this was called or later.
-    public func page(
+    ///   - filter: the filter.
+    ///   - limit: the maximum number of runs.
+    ///   - completion: called on another thread; the list contains every change that precedes this call.
+    package func page(
         _ filter: RunFilter,
         limit: Int,
         _ completion: @escaping @Sendable (Result<[StoredRun], StoreError>) -> Void
     ) {
-        thread.performAfterwards { database in
+        writer.performAfterCommit { database in
             completion(Result { () throws(StoreError) in try database.page(filter, limit: limit) })
         }
     }
 
-    /// Forgets a finished run, and its output.
+    // MARK: Deletion
+
+    /// Deletes a finished run and its output.
     ///
     /// - Parameters:
-    ///   - id: its name.
-    ///   - completion: called on another thread: whether there was one.
-    public func forget(_ id: RunID, _ completion: @escaping @Sendable (Result<Bool, StoreError>) -> Void) {
+    ///   - id: the run.
+    ///   - completion: called on another thread, with `false` if there is no such finished run.
+    package func delete(_ id: RunID, _ completion: @escaping @Sendable (Result<Bool, StoreError>) -> Void) {
         cache.remove(id)
-        thread.performAfterwards { [blobs] database in
-            let result = Result { () throws(StoreError) in try database.forget(id) }
+        writer.performAfterCommit { [blobs] database in
+            let result = Result { () throws(StoreError) in try database.delete(id) }
             if result == .success(true) { blobs.release([id]) }
             completion(result)
         }
     }
 
-    /// Who is to be told when old runs are forgotten because there are too many; called on another thread.
-    public func whenForgotten(_ body: @escaping @Sendable ([RunID]) -> Void) {
-        thread.whenForgotten { [weak blobs] ids in
+    /// Sets the callback that receives, on another thread, the runs that the retention limits removed.
+    ///
+    /// The callback's receiver passes the ids to ``evict(_:)``.
+    package func whenRunsPruned(_ body: @escaping @Sendable ([RunID]) -> Void) {
+        writer.whenRunsPruned { [weak blobs] ids in
             blobs?.release(ids)
             body(ids)
         }
     }
 
-    /// These are not remembered any more.
-    public func drop(_ ids: [RunID]) {
+    /// Removes runs from memory that are no longer in the database.
+    package func evict(_ ids: [RunID]) {
         for id in ids { cache.remove(id) }
-    }
-
-    // MARK: The end
-
-    /// Writes what there is to write.
-    public func close() {
-        blobs.threads.close()
-        thread.close()
-        directory.close()
     }
 }

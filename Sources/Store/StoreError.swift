@@ -1,20 +1,40 @@
 internal import Glibc
 
-/// Why what is to be kept cannot be kept.
-public struct StoreError: Error, Sendable, Hashable {
-    /// What was being done, such as `mkdir`.
-    public let operation: String
-    /// The path.
-    public let path: String
+/// The error of a file operation of the store.
+package struct StoreError: Error, Sendable, Hashable {
+    /// The failed operation, such as `mkdir`.
+    package let operation: String
+    /// The path of the file or directory.
+    package let path: String
     /// The error number (errno(3)).
-    public let number: Int32
-    /// Whether there is no room left: on the disk, or in the user's share of it.
-    public var isOutOfSpace: Bool { number == ENOSPC || number == EDQUOT }
-    /// For people: what it means, and what can be done.
-    public let detail: String
+    package let number: Int32
+    /// True if the disk, or the quota of the user on it, is full.
+    package var isOutOfSpace: Bool { number == ENOSPC || number == EDQUOT }
+    /// The explanation for the operator: the cause, and a remedy where one is known.
+    package let detail: String
+
+    /// Returns the error of the system call that just failed (errno(3)).
+    static func system(_ operation: String, _ path: String) -> StoreError {
+        let number = errno
+        let advice =
+            switch number {
+            case ENOENT: "; make sure that the parent directory exists"
+            case EACCES, EPERM: "; give the user of this process access to it"
+            case EROFS: "; choose a directory on a writable file system"
+            case ENOSPC, EDQUOT: "; free some space on this file system"
+            case ENOTDIR: "; choose a path that is a directory"
+            default: ""
+            }
+        return StoreError(
+            operation: operation,
+            path: path,
+            number: number,
+            detail: String(cString: strerror(number)) + advice
+        )
+    }
 }
 
 extension StoreError: CustomStringConvertible {
-    /// One line.
-    public var description: String { "\(operation) \(path): \(detail)" }
+    /// The error in one line.
+    package var description: String { "\(operation) \(path): \(detail)" }
 }

@@ -1,20 +1,20 @@
-public import CoreMetrics
+package import CoreMetrics
 
-/// What a store counts, for whoever watches it.
-public struct StoreMetrics: Sendable {
-    /// How long it took to write what waited, the commit included.
+/// The metrics of a store.
+package struct StoreMetrics: Sendable {
+    /// The duration of each database transaction, including the commit.
     let commit: CoreMetrics.Timer
-    /// How many finished runs are remembered.
+    /// The number of finished runs.
     let runs: Meter
-    /// How many bytes they take.
+    /// The bytes of the records, output and artifacts of finished runs.
     let bytes: Meter
-    /// How many blobs there are.
+    /// The number of blobs.
     let blobs: Meter
-    /// How much room they take, and those that are coming.
+    /// The bytes of the blob quota in use, including reservations of uploads in progress.
     let blobBytes: Meter
 
-    /// - Parameter factory: who keeps the numbers.
-    public init(factory: any MetricsFactory = NOOPMetricsHandler.instance) {
+    /// Creates the metrics; by default, they are discarded.
+    package init(factory: any MetricsFactory = NOOPMetricsHandler.instance) {
         commit = CoreMetrics.Timer(label: "sandglass_store_commit_duration_seconds", factory: factory)
         runs = Meter(label: "sandglass_store_runs", factory: factory)
         bytes = Meter(label: "sandglass_store_bytes", factory: factory)
@@ -27,8 +27,8 @@ public struct StoreMetrics: Sendable {
         bytes.set(total.bytes)
     }
 
-    func publish(_ state: BlobStore.State) {
-        blobs.set(state.entries.count)
-        blobBytes.set(state.room)
+    func publish(_ index: BlobIndex) {
+        blobs.set(index.entries.count)
+        blobBytes.set(index.quotaBytes)
     }
 }

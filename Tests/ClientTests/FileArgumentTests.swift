@@ -7,13 +7,13 @@ import Testing
         ("a", "a", "a"), ("src/a.c", "src/a.c", "src/a.c"), ("a=/etc/hosts", "a", "/etc/hosts"), ("a=b=c", "a", "b=c"),
         ("..a=x", "..a", "x"), ("a=..", "a", ".."),
     ])
-    func `an argument is a place and a source`(text: String, path: String, source: String) throws {
+    func `an argument has a path in the sandbox and a local source`(text: String, path: String, source: String) throws {
         let argument = try FileArgument(text)
         #expect(argument.path == path && argument.source == source)
     }
 
     @Test(arguments: ["", "=x", "a=", "/a", "/a=x", "../a", "a/../b=x", "./a", "a/", "a//b", ".", "..=x"])
-    func `a place that is not below the run's folder is refused`(text: String) {
+    func `a path that is not below the run's directory is refused`(text: String) {
         #expect(throws: ClientError.self) { try FileArgument(text) }
     }
 }

@@ -3,8 +3,8 @@ import Testing
 @testable import Client
 
 @Suite struct LineBufferTests {
-    private func lines(_ parts: [String], mostBytes: Int = 100) throws -> [String] {
-        var buffer = LineBuffer(mostBytes: mostBytes)
+    private func lines(_ parts: [String], maximumBytes: Int = 100) throws -> [String] {
+        var buffer = LineBuffer(maximumBytes: maximumBytes)
         var lines: [String] = []
         for part in parts {
             try Array(part.utf8).withUnsafeBytes { bytes in
@@ -14,7 +14,7 @@ import Testing
         return lines
     }
 
-    @Test func `lines come whole, wherever the parts were cut`() throws {
+    @Test func `lines are complete wherever the parts are cut`() throws {
         let text = "one\n\ntwo and more\nthree\nrest"
         let expected = ["one", "", "two and more", "three"]
         #expect(try lines([text]) == expected)
@@ -24,9 +24,9 @@ import Testing
         }
     }
 
-    @Test func `a line may be so long and no longer, whether or not its end has come`() throws {
-        #expect(try lines(["12345\n"], mostBytes: 5) == ["12345"])
-        #expect(throws: ClientError.self) { try lines(["123456\n"], mostBytes: 5) }
-        #expect(throws: ClientError.self) { try lines(["123", "456"], mostBytes: 5) }
+    @Test func `a line over the limit is refused, even before its end arrives`() throws {
+        #expect(try lines(["12345\n"], maximumBytes: 5) == ["12345"])
+        #expect(throws: ClientError.self) { try lines(["123456\n"], maximumBytes: 5) }
+        #expect(throws: ClientError.self) { try lines(["123", "456"], maximumBytes: 5) }
     }
 }

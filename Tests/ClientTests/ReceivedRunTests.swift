@@ -1,5 +1,6 @@
 import JSON
-import Runs
+import RunAPI
+import RunModel
 import Testing
 
 @testable import Client
@@ -10,7 +11,7 @@ import Testing
         return try ReceivedRun(try JSONParser.parse(Array(text.utf8)))
     }
 
-    @Test func `outcomes are those of this program`() throws {
+    @Test func `outcomes are decoded`() throws {
         let kill = #""signal": {"number": 9, "name": "SIGKILL", "coreDumped": false}"#
         let cases: [(String, Outcome?)] = [
             (#", "outcome": "exited", "exitCode": 3"#, .exited(code: 3)),
@@ -23,12 +24,13 @@ import Testing
             (
                 #", "outcome": "start_failed", "error": {"step": "exec", "errno": "ENOENT", "detail": "d"}"#,
                 .startFailed(Failure(step: "exec", errno: "ENOENT", detail: "d"))
-            ), (#", "outcome": "of later""#, nil), (#", "outcome": "exited""#, nil), (#", "outcome": null"#, nil),
+            ), (#", "outcome": "of_a_newer_version""#, nil), (#", "outcome": "exited""#, nil),
+            (#", "outcome": null"#, nil),
         ]
         for (members, outcome) in cases { #expect(try run(members).outcome == outcome, "\(members)") }
     }
 
-    @Test func `artifacts and what was left out are read`() throws {
+    @Test func `artifacts and omissions are decoded`() throws {
         let digest = String(repeating: "0a", count: 32)
         let run = try run(
             #", "artifacts": [{"path": "a", "bytes": 1, "sha256": "\#(digest)", "executable": true, "more": 1}]"#
@@ -43,7 +45,7 @@ import Testing
         #", "artifacts": [{"path": "a"}]"#, #", "artifacts": [1]"#,
         #", "artifacts": [{"path": "a", "bytes": -1, "sha256": "00"}]"#,
     ])
-    func `an artifact that is none is not taken for one`(members: String) {
+    func `an invalid artifact is refused`(members: String) {
         #expect(throws: ClientError.self) { try run(members) }
     }
 }

@@ -8,7 +8,7 @@ import Testing
         ("http://[::1]:8080", "http://[::1]:8080"), ("https://[fe80::1%25eth0]", "https://[fe80::1%25eth0]"),
         ("https://host/a/b//", "https://host/a/b"), ("http://host:65535", "http://host:65535"),
     ])
-    func `an address is read`(text: String, address: String) throws {
+    func `a valid URL is parsed`(text: String, address: String) throws {
         #expect(try ServerAddress(text).description == address)
     }
 
@@ -18,7 +18,7 @@ import Testing
         "http://::1", "http://[::1", "http://[::1]x", "http://[]", "http://ho st", "http://host\r\nX: y", "http://hö",
         "http://host/../x", "http://host/./x", "http://host\\x", "file:///etc/passwd",
     ])
-    func `what is no address of a server is refused`(text: String) {
+    func `an invalid URL is refused`(text: String) {
         #expect(throws: ClientError.self) { try ServerAddress(text) }
     }
 }

@@ -5,9 +5,9 @@ import Testing
 
 @testable import Execution
 
-@Suite(.timeLimit(.minutes(1))) @Reactor struct InputFeedTests {
+@Suite(.timeLimit(.minutes(1))) @ReactorActor struct InputFeedTests {
     @Test(arguments: [1, 100, 65_536, 65_537, 1_000_000])
-    func `all of it arrives, and then the end`(count: Int) async throws {
+    func `all bytes arrive, followed by the end`(count: Int) async throws {
         let reading = try pipe()
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         let feed = try InputFeed(pipe: reading.takeWriteEnd(), bytes: bytes)
@@ -15,14 +15,14 @@ import Testing
         feed.finish()
     }
 
-    @Test func `the end comes without bytes too`() async throws {
+    @Test func `an empty input ends at once`() async throws {
         let reading = try pipe()
         let feed = try InputFeed(pipe: reading.takeWriteEnd(), bytes: [])
         #expect(try await reading.readToEnd() == [])
         feed.finish()
     }
 
-    @Test func `what is not read is given up when the command is gone`() async throws {
+    @Test func `unread input is dropped at the end of the command`() async throws {
         let reading = try pipe()
         let feed = try InputFeed(pipe: reading.takeWriteEnd(), bytes: [UInt8](repeating: 1, count: 1_000_000))
         feed.finish()
@@ -30,14 +30,14 @@ import Testing
         #expect(try await reading.readToEnd().count == 65_536)
     }
 
-    @Test func `a reader that goes away early ends it`() async {
+    @Test func `a reader that closes early ends the feed`() async {
         await #expect(processExitsWith: .success) {
             signal(SIGPIPE, SIG_IGN)
-            try await feedSomebodyWhoGoesAway()
+            try await feedReaderThatCloses()
         }
     }
 
-    /// A pipe of which the end to write to never blocks, and nor does the other, which the test reads.
+    /// A pipe with two non-blocking ends, of which the test reads one.
     private func pipe() throws -> TestPipe {
         let pipe = try TestPipe(nonBlocking: .writing)
         _ = fcntl(pipe.reading, F_SETFL, O_NONBLOCK)
@@ -45,17 +45,17 @@ import Testing
     }
 }
 
-@Reactor
-private func feedSomebodyWhoGoesAway() async throws {
+@ReactorActor
+private func feedReaderThatCloses() async throws {
     let pipe = try TestPipe(nonBlocking: .writing)
     let other = dup(pipe.writing)
     let feed = try InputFeed(pipe: pipe.takeWriteEnd(), bytes: [UInt8](repeating: 1, count: 1_000_000))
     #expect(pipe.read(atMost: 10)?.count == 10)
     pipe.closeReadEnd()
-    // The feed is woken first: it was there first.
+    // The feed wakes first because it was registered first.
     await withCheckedContinuation { continuation in
         var watch: Watch?
-        watch = try? Reactor.watch(other, for: .writable) { _ in
+        watch = try? ReactorActor.watch(other, for: .writable) { _ in
             watch?.cancel()
             continuation.resume()
         }

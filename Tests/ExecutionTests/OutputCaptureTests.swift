@@ -5,14 +5,14 @@ import Testing
 
 @testable import Execution
 
-@Suite(.timeLimit(.minutes(1))) @Reactor struct OutputCaptureTests {
-    /// A capture with its pipe, and what it has handed on.
-    @Reactor
+@Suite(.timeLimit(.minutes(1))) @ReactorActor struct OutputCaptureTests {
+    /// A capture with its pipe and the bytes that it has passed on.
+    @ReactorActor
     private final class Captured {
         let pipe: TestPipe
         var bytes: [UInt8] = []
-        var answer = SinkAnswer.more
-        var passings = 0
+        var backpressure = Backpressure.more
+        var limitCalls = 0
         private var waiter: (count: Int, continuation: CheckedContinuation<Void, Never>)?
         private(set) var capture: OutputCapture?
 
@@ -24,13 +24,13 @@ import Testing
                 sink: { part in
                     self.bytes += part
                     self.wake()
-                    return self.answer
+                    return self.backpressure
                 },
-                onPassingLimit: { self.passings += 1 }
+                onPassingLimit: { self.limitCalls += 1 }
             )
         }
 
-        /// Waits until so many bytes have been handed on.
+        /// Waits until the capture has passed on this many bytes.
         func bytes(_ count: Int) async {
             if bytes.count >= count { return }
             await withCheckedContinuation { waiter = (count, $0) }
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func `what is written is handed on while the stream is open`() async throws {
+    @Test func `bytes are passed on while the stream is open`() async throws {
         let captured = try Captured(limit: 100)
         captured.pipe.write("hello ")
         await captured.bytes(6)
@@ -58,10 +58,10 @@ import Testing
         captured.finish()
         #expect(captured.bytes == Array("hello world".utf8))
         #expect(captured.total == 11)
-        #expect(captured.passings == 0)
+        #expect(captured.limitCalls == 0)
     }
 
-    @Test func `what is in the pipe at the end is kept, though a writer holds it open`() throws {
+    @Test func `bytes in the pipe at the end are kept although a writer holds it open`() throws {
         let captured = try Captured(limit: 100)
         captured.pipe.write("last words")
         captured.finish()
@@ -70,37 +70,37 @@ import Testing
     }
 
     @Test(arguments: [(5, 5, 0), (6, 5, 1), (4, 4, 0), (0, 0, 0)])
-    func `the limit is exact`(written: Int, kept: Int, passings: Int) throws {
+    func `the limit is exact`(written: Int, kept: Int, limitCalls: Int) throws {
         let captured = try Captured(limit: 5)
         captured.pipe.write([UInt8](repeating: 7, count: written))
         captured.finish()
         #expect(captured.bytes.count == kept)
         #expect(captured.total == written)
-        #expect(captured.passings == passings)
+        #expect(captured.limitCalls == limitCalls)
     }
 
-    @Test func `past the limit everything is counted and nothing is handed on`() throws {
+    @Test func `bytes beyond the limit are counted and not passed on`() throws {
         let captured = try Captured(limit: 3)
         captured.pipe.write("abc")
         captured.pipe.write("defgh")
         captured.finish()
         #expect(captured.bytes == Array("abc".utf8))
         #expect(captured.total == 8)
-        #expect(captured.passings > 0)
+        #expect(captured.limitCalls > 0)
     }
 
-    @Test func `a limit of zero keeps nothing and counts all`() throws {
+    @Test func `a limit of zero keeps nothing and counts everything`() throws {
         let captured = try Captured(limit: 0)
         captured.pipe.write("abc")
         captured.finish()
         #expect(captured.bytes == [])
         #expect(captured.total == 3)
-        #expect(captured.passings == 1)
+        #expect(captured.limitCalls == 1)
     }
 
-    @Test func `what a paused stream has is read at the end`() async throws {
+    @Test func `the rest of a paused stream is read at the end`() async throws {
         let captured = try Captured(limit: 100)
-        captured.answer = .pause
+        captured.backpressure = .pause
         captured.pipe.write("one")
         await captured.bytes(3)
         captured.pipe.write("two")
@@ -108,13 +108,13 @@ import Testing
         #expect(captured.bytes == Array("onetwo".utf8))
     }
 
-    @Test func `a paused stream goes on when it is resumed`() async throws {
+    @Test func `a resumed stream continues`() async throws {
         let captured = try Captured(limit: 100)
-        captured.answer = .pause
+        captured.backpressure = .pause
         captured.pipe.write("one")
         await captured.bytes(3)
         captured.pipe.write("two")
-        captured.answer = .more
+        captured.backpressure = .more
         try captured.capture?.resume()
         await captured.bytes(6)
         #expect(captured.bytes == Array("onetwo".utf8))
@@ -122,9 +122,9 @@ import Testing
         try captured.capture?.resume()
     }
 
-    @Test func `a stream that nobody wants is closed, so that its writer learns of it`() async throws {
+    @Test func `closing a stream closes the read end of its pipe`() async throws {
         let captured = try Captured(limit: 100)
-        captured.answer = .close
+        captured.backpressure = .close
         captured.pipe.write("one")
         await captured.bytes(3)
         #expect(captured.pipe.hasNoReader)
@@ -147,11 +147,11 @@ import Testing
         let before = fcntl(captured.pipe.writing, getPipeSize, 0)
         captured.pipe.write([UInt8](repeating: 1, count: 60_000))
         await captured.bytes(60_000)
-        // May be refused to an ordinary user whose pipes hold too much.
+        // The kernel may refuse the larger size to an ordinary user whose pipes hold too much.
         #expect(fcntl(captured.pipe.writing, getPipeSize, 0) > before || geteuid() != 0)
         captured.finish()
     }
 }
 
-/// F_GETPIPE_SZ (fcntl(2)), which is behind _GNU_SOURCE.
+/// F_GETPIPE_SZ (fcntl(2)), which glibc declares only with _GNU_SOURCE.
 private let getPipeSize: Int32 = 1032

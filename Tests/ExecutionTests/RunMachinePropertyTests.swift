@@ -1,12 +1,12 @@
 import Glibc
-import Runs
+import RunModel
 import Sandbox
 import TestSupport
 import Testing
 
 @testable import Execution
 
-/// Whatever happens in whatever order, a run ends once, by a report of its slot, for the first reason that there was.
+/// Tests with random events: any order of events ends a run once, with a report of its slot, for the first reason.
 @Suite struct RunMachinePropertyTests {
     @Test(arguments: 0..<20 as Range<UInt64>)
     func `random events conclude a run once, by a report, for the first reason`(seed: UInt64) throws {
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    /// What a run looks like from outside.
+    /// The outside view of a run.
     private struct Observed {
         var isOver = false
         private var firstReason: StopReason?
@@ -52,7 +52,7 @@ import Testing
             try checkReason(event, outcome, end)
         }
 
-        private func checkReason(_ event: RunMachine.Event, _ outcome: Outcome, _ end: CommandEnd?) throws {
+        private func checkReason(_ event: RunMachine.Event, _ outcome: Outcome, _ end: ExitRecord?) throws {
             switch event {
             case .report(.ended(let record)):
                 try #require(end == record)

@@ -1,13 +1,14 @@
 import Glibc
 import Reactor
-import Runs
+import RunModel
 import Sandbox
+import System
 import Testing
 
 @testable import Execution
 
 @Suite struct RunMachineTests {
-    /// A state, by the events that lead there.
+    /// A state, described by the events that lead to it.
     enum State: CaseIterable, Sendable {
         case starting, running, terminating, killing, givingUp, over
 
@@ -29,12 +30,12 @@ import Testing
         }
     }
 
-    /// What an event does in a state: the actions, and the state after it.
+    /// The effect of an event in a state: its actions and the next state.
     typealias Row = (state: State, event: RunMachine.Event, actions: [RunMachine.Action], next: State)
 
     private static let deadline = RunMachine.Action.armDeadline(MonotonicTime(nanoseconds: 1_000_001_000))
-    private static let exit = CommandEnd.make(7 << 8)
-    private static let sigkill = Ending.signal(Signal(number: 9, name: "SIGKILL"))
+    private static let exit = ExitRecord.make(7 << 8)
+    private static let sigkill = Termination.signal(Signal(number: 9, name: "SIGKILL"))
     private static let lost = Verdict.outcomeWithoutRecord(reason: nil)
     private static let noExec = SetupFailure(step: .exec, number: ENOENT)
     private static let notStarted = RunMachine.Action.conclude(Verdict.outcome(of: noExec), nil)
@@ -104,7 +105,7 @@ import Testing
         let (state, event, actions, next) = Self.table[row]
         var machine = state.machine
         #expect(machine.handle(event) == actions, "\(state), \(event)")
-        // States are told apart by what they do next.
+        // A state shows in the reactions to the next events.
         #expect(Self.behaviour(of: machine) == Self.behaviour(of: next.machine), "\(state), \(event)")
     }
 
@@ -120,7 +121,7 @@ import Testing
         }
     }
 
-    @Test func `a command that floods its output is given no grace`() {
+    @Test func `a command that floods its output gets no grace period`() {
         var machine = State.running.machine
         #expect(machine.handle(.stop(.outputLimit)) == [.kill, .armBackstop])
     }
@@ -131,9 +132,9 @@ import Testing
         #expect(actions == [.armDeadline(MonotonicTime(nanoseconds: 57))])
     }
 
-    /// What a machine answers to each event, each time as it is now.
+    /// A machine's reactions to every event, each from its current state.
     private static func behaviour(of machine: RunMachine) -> [[RunMachine.Action]] {
-        let killed = CommandEnd.make(SIGKILL, killed: true)
+        let killed = ExitRecord.make(SIGKILL, killed: true)
         let events: [RunMachine.Event] = [
             .started, .report(.ended(exit)), .report(.ended(killed)), .report(.failed(noExec)), .report(.vanished),
             .stop(.timedOut), .stop(.cancelled), .stop(.outputLimit), .graceIsOver, .slotIsSilent,

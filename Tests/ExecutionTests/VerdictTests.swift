@@ -1,20 +1,20 @@
 import Glibc
-import Runs
+import RunModel
 import Sandbox
 import Testing
 
 @testable import Execution
 
 @Suite struct VerdictTests {
-    /// How a command may end, as wait(2) tells it, and what that is called.
+    /// An end of a command, as wait(2) reports it, and its name.
     struct End: Sendable, CustomTestStringConvertible {
         let waitStatus: Int32
-        let ending: Ending
+        let ending: Termination
 
         var isSIGKILL: Bool { ending.signal?.number == SIGKILL }
         var testDescription: String { "\(ending)" }
 
-        /// What it is when the command ended by itself.
+        /// The outcome when the command ended by itself.
         var own: Outcome {
             switch ending {
             case .exitCode(let code): .exited(code: code)
@@ -37,7 +37,7 @@ import Testing
             ]
     }
 
-    /// Who ended it, by what the slot had sent before the record and by what the record says.
+    /// The party that ended the command, by the signals sent before the record and by the record itself.
     private static let rule: [(terminated: Bool, killed: Bool, endedBySIGKILL: Bool, isOurs: Bool)] = [
         (false, false, false, false),
         (false, false, true, false),
@@ -50,10 +50,10 @@ import Testing
     ]
 
     @Test(arguments: End.all, rule.indices)
-    func `what was sent and what the kernel recorded decide who ended it`(end: End, row: Int) {
+    func `the signals sent and the kernel's record decide the outcome`(end: End, row: Int) {
         let rule = Self.rule[row]
         guard rule.endedBySIGKILL == end.isSIGKILL else { return }
-        let record = CommandEnd.make(end.waitStatus, terminated: rule.terminated, killed: rule.killed)
+        let record = ExitRecord.make(end.waitStatus, terminated: rule.terminated, killed: rule.killed)
         let ours: [(StopReason, Outcome)] = [
             (.timedOut, .timedOut(end.ending)), (.outputLimit, .outputLimit(end.ending)),
             (.cancelled, .cancelled(end.ending)),
@@ -65,15 +65,15 @@ import Testing
     }
 
     @Test(arguments: End.all)
-    func `a run that ran out of memory did, whatever its command made of it`(end: End) {
+    func `an OOM kill inside the run is the outcome, whatever the command does next`(end: End) {
         for reason in [nil, .timedOut, .cancelled] as [StopReason?] {
-            let record = CommandEnd.make(end.waitStatus, killed: true, ranOutOfMemory: true)
+            let record = ExitRecord.make(end.waitStatus, killed: true, ranOutOfMemory: true)
             #expect(Verdict.outcome(of: record, reason: reason) == .memoryLimit)
         }
     }
 
     @Test(arguments: [(SIGKILL, "SIGKILL"), (SIGXCPU, "SIGXCPU")])
-    func `a command that used up its processor time and was ended for it reached that limit`(
+    func `a command that was ended for its processor time reached its cpu limit`(
         number: Int32,
         name: String
     ) {
@@ -81,23 +81,23 @@ import Testing
         #expect(outcome == .cpuLimit(Signal(number: number, name: name)))
     }
 
-    @Test func `a command that ends before it is ended for its processor time ended by itself`() {
+    @Test func `a command that ends before it is ended for its processor time ends by itself`() {
         #expect(Verdict.outcome(of: .make(3 << 8, usedUpProcessorTime: true), reason: nil) == .exited(code: 3))
     }
 
-    @Test func `what a command uses up in its grace period does not change why it was ended`() {
-        let record = CommandEnd.make(SIGKILL, terminated: true, usedUpProcessorTime: true)
+    @Test func `processor time used up in the grace period does not change the outcome`() {
+        let record = ExitRecord.make(SIGKILL, terminated: true, usedUpProcessorTime: true)
         #expect(Verdict.outcome(of: record, reason: .timedOut) == .timedOut(.signal(.kill)))
     }
 
-    @Test func `out of memory without a record is that, but for a grace period`() {
+    @Test func `an OOM kill without a record is a memory limit, except in a grace period`() {
         #expect(Verdict.outcomeOutOfMemory(reason: nil, isInGrace: false) == .memoryLimit)
         #expect(Verdict.outcomeOutOfMemory(reason: .timedOut, isInGrace: false) == .memoryLimit)
         #expect(Verdict.outcomeOutOfMemory(reason: .timedOut, isInGrace: true) == .timedOut(.signal(.kill)))
     }
 
     @Test func `without a record, the reason for the kill is the outcome`() {
-        let kill = Ending.signal(Signal(number: 9, name: "SIGKILL"))
+        let kill = Termination.signal(Signal(number: 9, name: "SIGKILL"))
         #expect(Verdict.outcomeWithoutRecord(reason: .timedOut) == .timedOut(kill))
         #expect(Verdict.outcomeWithoutRecord(reason: .outputLimit) == .outputLimit(kill))
         #expect(Verdict.outcomeWithoutRecord(reason: .cancelled) == .cancelled(kill))
@@ -110,14 +110,14 @@ import Testing
     }
 
     @Test(arguments: [ENOENT, EACCES, ENOEXEC, E2BIG, ELOOP, ETXTBSY])
-    func `a command that cannot be executed never started`(number: Int32) {
+    func `a command that cannot be executed never starts`(number: Int32) {
         let outcome = Verdict.outcome(of: SetupFailure(step: .exec, number: number))
         #expect(outcome.name == "start_failed")
         #expect(outcome.failure?.step == "exec")
         #expect(outcome.exitCode == nil)
     }
 
-    @Test func `a working directory that cannot be entered is told as such`() {
+    @Test func `a working directory that cannot be entered is reported as such`() {
         let outcome = Verdict.outcome(of: SetupFailure(step: .workingDirectory, number: ENOENT))
         #expect(outcome.name == "start_failed")
         #expect(outcome.failure?.step == "working_directory")
@@ -125,7 +125,7 @@ import Testing
     }
 
     @Test(arguments: [SetupStep.clone, .scratch, .fork, .standardStreams, .limits, .request, .slot, .launcher])
-    func `any other failure is this service's own`(step: SetupStep) {
+    func `any other failure is an internal error`(step: SetupStep) {
         let outcome = Verdict.outcome(of: SetupFailure(step: step, number: EAGAIN))
         #expect(outcome.name == "internal_error")
         #expect(outcome.failure?.errno == "EAGAIN")

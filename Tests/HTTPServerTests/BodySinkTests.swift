@@ -3,14 +3,14 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// What a sink was told, for the test's thread.
+/// The calls that a sink has received, for the test's thread.
 private final class Received: Sendable {
     struct State {
         var bytes: [UInt8] = []
         var isFull = false
         var refusesAfter = Int.max
         var ends = 0
-        var turnedAway = 0
+        var blockedCount = 0
     }
 
     let state = Mutex(State())
@@ -21,15 +21,15 @@ private final class TestSink: BodySink {
 
     init(_ received: Received) { self.received = received }
 
-    func receive(_ piece: UnsafeRawBufferPointer) -> BodySinkAnswer {
+    func receive(_ piece: UnsafeRawBufferPointer) -> BodyBackpressure {
         received.state.withLock { state in
-            if state.bytes.count + piece.count > state.refusesAfter { return .refused(status: 507, detail: "no room") }
+            if state.bytes.count + piece.count > state.refusesAfter { return .refused(status: 507, detail: "no space") }
             if state.isFull {
-                state.turnedAway += 1
-                return .later
+                state.blockedCount += 1
+                return .blocked
             }
             state.bytes += Array(piece)
-            return .taken
+            return .accepted
         }
     }
 
@@ -40,7 +40,9 @@ extension ServerTests {
     @Suite struct BodySinkTests {
         private let received = Received()
 
-        /// A server that streams what is put to it, unless the target is `/no`, and tells how many bytes came.
+        /// Starts a server that streams the bodies of PUT requests and responds with the number of bytes.
+        ///
+        /// It refuses `/no`.
         private func server(
             _ configuration: HTTPServerConfiguration = HTTPServerConfiguration(),
             maximumBytes: Int = 1 << 30
@@ -51,13 +53,13 @@ extension ServerTests {
                 handler: { exchange, _ in
                     exchange.respond(.make("\(exchange.streamedBytes) \(exchange.request.body.count)"))
                 },
-                bodies: { exchange, desk in
+                bodies: { exchange, fixture in
                     guard exchange.request.method == "PUT" else { return .buffer }
                     guard exchange.request.path != "/no" else {
                         exchange.respond(.make("no", status: 403))
                         return .buffer
                     }
-                    desk.waiting = [exchange]
+                    fixture.waiting = [exchange]
                     return .stream(TestSink(received), maximumBytes: maximumBytes)
                 }
             )
@@ -69,12 +71,12 @@ extension ServerTests {
             try client.send("PUT \(target) HTTP/1.1\r\nHost: a\r\n\(headers)\r\n")
         }
 
-        @Test func `a body goes to its sink, all of it and in order`() throws {
+        @Test func `the whole body goes to its sink, in order`() throws {
             let server = try server(.make(maximumBodyBytes: 1_000))
             let client = try Client(server)
             try put(client, "/", "Content-Length: \(text.count)\r\n")
             try client.send(text)
-            #expect(try client.answer().body == "3000000 0")
+            #expect(try client.response().body == "3000000 0")
             #expect(received.state.withLock { $0.bytes } == text)
             try put(client, "/", "Transfer-Encoding: chunked\r\n")
             for start in stride(from: 0, to: text.count, by: 100_000) {
@@ -82,50 +84,50 @@ extension ServerTests {
                 try client.send(Array(text[start..<start + 100_000]) + Array("\r\n".utf8))
             }
             try client.send("0\r\n\r\n")
-            #expect(try client.answer().body == "3000000 0")
+            #expect(try client.response().body == "3000000 0")
             #expect(received.state.withLock { $0.bytes } == text + text)
             try server.stop()
             #expect(received.state.withLock { $0.ends } == 2)
         }
 
-        @Test func `other bodies stay in memory, and have its limit`() throws {
+        @Test func `other bodies stay in memory and have the limit of memory`() throws {
             let server = try server(.make(maximumBodyBytes: 1_000))
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
-            #expect(try client.answer().body == "0 5")
+            #expect(try client.response().body == "0 5")
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n")
-            #expect(try client.answer().status == 413)
+            #expect(try client.response().status == 413)
             try server.stop()
             #expect(received.state.withLock { $0.ends } == 0)
         }
 
-        @Test func `a body that is not wanted is refused before it is sent, without 100`() throws {
+        @Test func `an unwanted body is refused before it is sent, without 100`() throws {
             let server = try server()
             let client = try Client(server)
             try put(client, "/no", "Expect: 100-continue\r\nContent-Length: 1000000\r\n")
-            let answer = try client.answer()
-            #expect(answer.status == 403)
-            #expect(answer.headers["connection"] == "close")
+            let response = try client.response()
+            #expect(response.status == 403)
+            #expect(response.headers["connection"] == "close")
             #expect(try client.isClosed())
             try server.stop()
         }
 
-        @Test func `one that is wanted gets 100`() throws {
+        @Test func `a wanted body gets 100`() throws {
             let server = try server()
             let client = try Client(server)
             try put(client, "/", "Expect: 100-continue\r\nContent-Length: 5\r\n")
-            #expect(try client.answer().status == 100)
+            #expect(try client.response().status == 100)
             try client.send("hello")
-            #expect(try client.answer().body == "5 0")
+            #expect(try client.response().body == "5 0")
             try server.stop()
         }
 
-        @Test func `a client that sends all of a refused body still reads the answer`() throws {
+        @Test func `a client that sends a whole refused body still reads the response`() throws {
             let server = try server()
             let client = try Client(server)
             try put(client, "/no", "Content-Length: \(text.count)\r\n")
             try client.send(text)
-            #expect(try client.answer().status == 403)
+            #expect(try client.response().status == 403)
             try server.stop()
         }
 
@@ -138,47 +140,47 @@ extension ServerTests {
             } else {
                 try put(client, "/", "Content-Length: 10001\r\n")
             }
-            #expect(try client.answer().status == 413)
+            #expect(try client.response().status == 413)
             try server.wait { server, _ in server.openConnections == 0 }
             try server.stop()
             #expect(received.state.withLock { $0.ends } == 1)
         }
 
-        @Test func `what the sink refuses is told while the body is coming`() throws {
+        @Test func `the client learns that the sink refuses the body while it sends it`() throws {
             received.state.withLock { $0.refusesAfter = 100_000 }
             let server = try server()
             let client = try Client(server)
             try put(client, "/", "Content-Length: \(text.count)\r\n")
             try client.send(Array(text.prefix(500_000)))
-            let answer = try client.answer()
-            #expect(answer.status == 507)
+            let response = try client.response()
+            #expect(response.status == 507)
             #expect(received.state.withLock { $0.ends } == 1)
             try server.stop()
         }
 
-        @Test func `a sink without room gets the same piece again when it has`() throws {
+        @Test func `a blocked sink gets the same piece again when it is ready`() throws {
             received.state.withLock { $0.isFull = true }
             let server = try server()
             let client = try Client(server)
             try put(client, "/", "Content-Length: 5\r\n")
             try client.send("hello")
             let received = received
-            try server.wait { _, _ in received.state.withLock { $0.turnedAway } == 1 }
-            // Nothing is asked again by itself.
+            try server.wait { _, _ in received.state.withLock { $0.blockedCount } == 1 }
+            // The server does not retry by itself.
             let other = try Client(server)
             try other.get("/")
-            _ = try other.answer()
-            #expect(received.state.withLock { $0.turnedAway } == 1)
-            try server.perform { _, desk in
+            _ = try other.response()
+            #expect(received.state.withLock { $0.blockedCount } == 1)
+            try server.perform { _, fixture in
                 received.state.withLock { $0.isFull = false }
-                desk.waiting[0].continueBody()
+                fixture.waiting[0].resumeBody()
             }
-            #expect(try client.answer().body == "5 0")
+            #expect(try client.response().body == "5 0")
             #expect(received.state.withLock { $0.bytes } == Array("hello".utf8))
             try server.stop()
         }
 
-        @Test func `the time without room does not count as the client's`() throws {
+        @Test func `the time in which the sink is blocked does not count as the client's`() throws {
             received.state.withLock { $0.isFull = true }
             var configuration = HTTPServerConfiguration()
             configuration.bodyTimeout = .milliseconds(300)
@@ -188,18 +190,18 @@ extension ServerTests {
             try put(client, "/", "Content-Length: 5\r\n")
             try client.send("hello")
             let received = received
-            try server.wait { _, _ in received.state.withLock { $0.turnedAway } == 1 }
-            // Longer than the body may take.
-            #expect(!client.hasAnswer(withinMilliseconds: 500))
-            try server.perform { _, desk in
+            try server.wait { _, _ in received.state.withLock { $0.blockedCount } == 1 }
+            // Longer than the body timeout.
+            #expect(!client.hasResponse(withinMilliseconds: 500))
+            try server.perform { _, fixture in
                 received.state.withLock { $0.isFull = false }
-                desk.waiting[0].continueBody()
+                fixture.waiting[0].resumeBody()
             }
-            #expect(try client.answer().body == "5 0")
+            #expect(try client.response().body == "5 0")
             try server.stop()
         }
 
-        @Test func `a body that stalls gets 408, and its sink is told`() throws {
+        @Test func `a body that stalls gets 408, and its sink ends`() throws {
             var configuration = HTTPServerConfiguration()
             configuration.bodyTimeout = .milliseconds(200)
             configuration.minimumBodyBytesPerSecond = 0
@@ -207,17 +209,17 @@ extension ServerTests {
             let client = try Client(server)
             try put(client, "/", "Content-Length: 6\r\n")
             try client.send("hello")
-            #expect(try client.answer().status == 408)
+            #expect(try client.response().status == 408)
             try server.wait { server, _ in server.openConnections == 0 }
             #expect(received.state.withLock { $0.ends } == 1)
             try server.stop()
         }
 
-        @Test(arguments: [true, false]) func `a client that hangs up within a body ends it`(resets: Bool) throws {
+        @Test(arguments: [true, false]) func `a client that hangs up within a body ends its sink`(resets: Bool) throws {
             let server = try server()
             do {
                 let client = try Client(server)
-                if resets { client.resetAtEnd() }
+                if resets { client.resetOnClose() }
                 try put(client, "/", "Content-Length: 6\r\n")
                 try client.send("hello")
                 let received = received
@@ -228,18 +230,18 @@ extension ServerTests {
             try server.stop()
         }
 
-        @Test func `a server stops while a sink has no room`() throws {
+        @Test func `a server stops while a sink is blocked`() throws {
             received.state.withLock { $0.isFull = true }
             let server = try server()
             let client = try Client(server)
             try put(client, "/", "Content-Length: 5\r\n")
             try client.send("hello")
             let received = received
-            try server.wait { _, _ in received.state.withLock { $0.turnedAway } == 1 }
-            try server.perform { server, desk in
+            try server.wait { _, _ in received.state.withLock { $0.blockedCount } == 1 }
+            try server.perform { server, fixture in
                 server.stop()
-                // Too late, and of no effect.
-                desk.waiting[0].continueBody()
+                // The call is too late and has no effect.
+                fixture.waiting[0].resumeBody()
             }
             try server.stop()
             #expect(received.state.withLock { $0.ends } == 1)

@@ -9,56 +9,56 @@ extension ServerTests {
             exchange.respond(.make("\(exchange.request.body.count)"))
         }
 
-        @Test func `a body of just the limit is taken`() throws {
+        @Test func `a body of exactly the limit is accepted`() throws {
             let server = try ServerThread(.make(maximumBodyBytes: 1_000), handler: Self.handler)
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
             try client.send([UInt8](repeating: 65, count: 1_000))
-            #expect(try client.answer().body == "1000")
+            #expect(try client.response().body == "1000")
             try server.stop()
         }
 
-        @Test func `an announced body over the limit gets 413 before it is sent`() throws {
+        @Test func `a Content-Length over the limit gets 413 before the body is sent`() throws {
             let server = try ServerThread(.make(maximumBodyBytes: 1_000), handler: Self.handler)
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n")
-            let answer = try client.answer()
-            #expect(answer.status == 413)
-            #expect(answer.headers["connection"] == "close")
+            let response = try client.response()
+            #expect(response.status == 413)
+            #expect(response.headers["connection"] == "close")
             #expect(try client.isClosed())
             try server.stop()
         }
 
-        @Test func `a client that sends the whole of a body over the limit still reads 413`() throws {
+        @Test func `a client that sends a whole body over the limit still reads 413`() throws {
             let server = try ServerThread(.make(maximumBodyBytes: 8 << 20), handler: Self.handler)
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(12 << 20)\r\n\r\n")
             try client.send([UInt8](repeating: 65, count: 12 << 20))
-            #expect(try client.answer().status == 413)
+            #expect(try client.response().status == 413)
             try server.stop()
         }
 
-        @Test func `a chunked body gets 413 when it passes the limit`() throws {
+        @Test func `a chunked body gets 413 when it exceeds the limit`() throws {
             let server = try ServerThread(.make(maximumBodyBytes: 1_000), handler: Self.handler)
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
             for _ in 0..<3 { try client.send("1f4\r\n" + String(repeating: "x", count: 500) + "\r\n") }
-            let answer = try client.answer()
-            #expect(answer.status == 413)
-            #expect(answer.headers["connection"] == "close")
+            let response = try client.response()
+            #expect(response.status == 413)
+            #expect(response.headers["connection"] == "close")
             try client.send("0\r\n\r\n")
             #expect(try client.isClosed())
             try server.wait { server, _ in server.openConnections == 0 }
             try server.stop()
         }
 
-        @Test func `a chunked body without an end is cut off`() throws {
+        @Test func `an endless chunked body is cut off`() throws {
             let server = try ServerThread(.make(maximumBodyBytes: 1_000), handler: Self.handler)
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
             let chunk = Array("10000\r\n".utf8) + [UInt8](repeating: 65, count: 65_536) + Array("\r\n".utf8)
-            // The server reads a megabyte more; then it closes, and sending fails.
-            #expect(throws: Client.Refused.self) {
+            // The server reads one more megabyte and closes the connection. Sending then fails.
+            #expect(throws: Client.ConnectionFailed.self) {
                 for _ in 0..<1_000 { try client.send(chunk) }
             }
             try server.stop()
@@ -71,19 +71,19 @@ extension ServerTests {
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n")
             try client.send("2;x=y\r\nde\r\n0\r\nTrailer: z\r\n\r\n")
-            #expect(try client.answer().body == "abcde")
+            #expect(try client.response().body == "abcde")
             try client.get("/")
-            #expect(try client.answer().status == 200)
+            #expect(try client.response().status == 200)
             try server.stop()
         }
 
-        @Test func `Expect 100-continue is answered with 100 before the body`() throws {
+        @Test func `Expect 100-continue gets 100 before the body`() throws {
             let server = try ServerThread(handler: Self.handler)
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
-            #expect(try client.answer().status == 100)
+            #expect(try client.response().status == 100)
             try client.send("abc")
-            #expect(try client.answer().body == "3")
+            #expect(try client.response().body == "3")
             try server.stop()
         }
 
@@ -91,39 +91,39 @@ extension ServerTests {
             let server = try ServerThread(.make(maximumBodyBytes: 2), handler: Self.handler)
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
-            #expect(try client.answer().status == 413)
+            #expect(try client.response().status == 413)
             #expect(try client.isClosed())
             try server.stop()
         }
 
-        @Test func `all bodies together have a limit, and room again when one is answered`() throws {
+        @Test func `all bodies together have a limit, and a response frees the bytes of its request`() throws {
             var configuration = HTTPServerConfiguration.make(maximumBodyBytes: 100_000)
-            configuration.maximumBodyBytesInAll = 150_000
-            let server = try ServerThread(configuration) { exchange, desk in desk.waiting.append(exchange) }
+            configuration.maximumTotalBodyBytes = 150_000
+            let server = try ServerThread(configuration) { exchange, fixture in fixture.waiting.append(exchange) }
             func post(_ client: Client) throws {
                 try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
                 try client.send([UInt8](repeating: 65, count: 100_000))
             }
             let (first, second, third) = (try Client(server), try Client(server), try Client(server))
             try post(first)
-            try server.wait { _, desk in desk.waiting.count == 1 }
+            try server.wait { _, fixture in fixture.waiting.count == 1 }
             try post(second)
-            let refusal = try second.answer()
+            let refusal = try second.response()
             #expect(refusal.status == 503)
             #expect(refusal.headers["retry-after"] == "1")
-            try server.perform { _, desk in desk.waiting[0].respond(.make("taken")) }
-            #expect(try first.answer().body == "taken")
+            try server.perform { _, fixture in fixture.waiting[0].respond(.make("accepted")) }
+            #expect(try first.response().body == "accepted")
             try server.wait { server, _ in server.openConnections < 3 }
             try post(third)
-            try server.wait { _, desk in desk.waiting.count == 2 }
-            try server.perform { _, desk in desk.waiting[1].respond(.make("taken too")) }
-            #expect(try third.answer().body == "taken too")
+            try server.wait { _, fixture in fixture.waiting.count == 2 }
+            try server.perform { _, fixture in fixture.waiting[1].respond(.make("accepted too")) }
+            #expect(try third.response().body == "accepted too")
             try server.stop()
         }
 
         @Test(arguments: [true, false])
-        func `no more of a body is kept than its limit`(isChunked: Bool) async {
-            // In a process of its own, whose memory is looked at.
+        func `the server keeps no more of a body than its limit`(isChunked: Bool) async {
+            // The test runs in its own process, because it measures the process's memory.
             if isChunked {
                 await #expect(processExitsWith: .success) { try BodyTests.sendTooMuch("Transfer-Encoding: chunked") }
             } else {
@@ -141,17 +141,19 @@ extension ServerTests {
                 try client.send("POST / HTTP/1.1\r\nHost: a\r\n\(header)\r\n\r\n")
                 for _ in 0..<pieces where (try? client.send(piece)) == nil { break }
                 if end { try client.send("0\r\n\r\n") }
-                _ = try client.answer()
+                _ = try client.response()
                 return try memory() - before
             }
             #expect(try send(small, 32, end: false) < 8 << 20)
-            // That memory is what shows it: a body within its limit is kept.
+            // The counterexample: a body within its limit is kept in memory.
             if header.hasPrefix("T") { #expect(try send(server, 48, end: true) > 32 << 20) }
             try server.stop()
             try small.stop()
         }
 
-        /// The most memory that this process has had: since its exec, while getrusage(2) counts what was before it too.
+        /// Returns the peak memory of this process in bytes, counted from its exec.
+        ///
+        /// getrusage(2) also counts the time before.
         private static func memory() throws -> Int {
             let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
             let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
@@ -159,12 +161,12 @@ extension ServerTests {
         }
 
         @Test func `a body that ends early never reaches the handler`() throws {
-            let server = try ServerThread { exchange, desk in desk.waiting.append(exchange) }
+            let server = try ServerThread { exchange, fixture in fixture.waiting.append(exchange) }
             let client = try Client(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
             client.finishSending()
             #expect(try client.isClosed())
-            #expect(try server.perform { _, desk in desk.waiting.count } == 0)
+            #expect(try server.perform { _, fixture in fixture.waiting.count } == 0)
             try server.stop()
         }
     }

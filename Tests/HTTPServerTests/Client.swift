@@ -1,50 +1,57 @@
 import Glibc
 import Testing
 
-/// A blocking client that sends just the bytes it is told to.
+/// A blocking client that sends exactly the bytes of a test.
 final class Client {
-    struct Answer: Equatable {
+    struct Response: Equatable {
         var status: Int
         var headers: [String: String]
         var body: String
         var version: String
     }
 
-    /// The connection was refused, closed or reset.
-    struct Refused: Error {}
+    /// The server refused, closed or reset the connection.
+    struct ConnectionFailed: Error {}
 
     let descriptor: Int32
     private var received: [UInt8] = []
+    /// The pause after each received megabyte, in milliseconds.
     private var pause: UInt32 = 0
 
-    /// Connects, if it shall, from one of this machine's own addresses.
+    /// Creates a client.
+    ///
+    /// - Parameters:
+    ///   - server: The server.
+    ///   - source: One of this machine's own addresses to connect from, or nil for the kernel's choice.
+    ///   - connects: Whether to connect at once.
+    /// - Throws: `ConnectionFailed` if the server cannot be reached.
     init(_ server: ServerThread, from source: String? = nil, connects: Bool = true) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var patience = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        var timeout = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         if let source {
-            let isBound = Self.withName(source, 0) { bind(descriptor, $0, $1) }
-            guard isBound == 0 else { throw Refused() }
+            let isBound = Self.withAddress(source, 0) { bind(descriptor, $0, $1) }
+            guard isBound == 0 else { throw ConnectionFailed() }
         }
         if connects { try connect(to: server) }
     }
 
     func connect(to server: ServerThread) throws {
-        let connected = Self.withName("127.0.0.1", server.port) { Glibc.connect(descriptor, $0, $1) }
-        guard connected == 0 else { throw Refused() }
+        let connected = Self.withAddress("127.0.0.1", server.port) { Glibc.connect(descriptor, $0, $1) }
+        guard connected == 0 else { throw ConnectionFailed() }
     }
 
-    private static func withName(
-        _ address: String,
+    private static func withAddress(
+        _ literal: String,
         _ port: UInt16,
         _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Int32 {
-        var name = sockaddr_in()
-        name.sin_family = sa_family_t(AF_INET)
-        name.sin_port = port.bigEndian
-        inet_pton(AF_INET, address, &name.sin_addr)
-        return withUnsafePointer(to: &name) {
-            // SAFETY: a sockaddr_in is a sockaddr, and its size is given.
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        inet_pton(AF_INET, literal, &address.sin_addr)
+        return withUnsafePointer(to: &address) {
+            // SAFETY: a sockaddr_in is a sockaddr, and the call gets its size.
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
         }
     }
@@ -52,6 +59,8 @@ final class Client {
     deinit {
         close(descriptor)
     }
+
+    // MARK: Sending
 
     func send(_ text: String) throws { try send(Array(text.utf8)) }
 
@@ -61,7 +70,7 @@ final class Client {
             let count = bytes[sent...].withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            guard count > 0 else { throw Refused() }
+            guard count > 0 else { throw ConnectionFailed() }
             sent += count
         }
     }
@@ -73,55 +82,62 @@ final class Client {
     /// Closes the sending side only.
     func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    /// Makes the server see a reset, not an end of the stream, when this client is let go.
-    func resetAtEnd() {
-        var now = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
+    /// Makes the server see a reset instead of an end of the stream when this client is released.
+    func resetOnClose() {
+        var immediately = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &immediately, socklen_t(MemoryLayout<linger>.size))
     }
 
-    /// Whether bytes came, or the connection ended, within that time.
-    func hasAnswer(withinMilliseconds time: Int32) -> Bool {
+    // MARK: Receiving
+
+    /// Returns whether bytes arrive, or the connection ends, within this time.
+    func hasResponse(withinMilliseconds time: Int32) -> Bool {
         var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&polled, 1, time) > 0
     }
 
-    /// Whether another answer begins before the server closes.
+    /// Returns whether another response begins before the server closes the connection.
     func hasMore() -> Bool {
         if !received.isEmpty { return true }
         return ((try? receive()) ?? 0) > 0
     }
 
-    /// Reads until the server closes.
-    func textToTheEnd() throws -> String {
+    /// Reads until the server closes the connection, and returns whether no more bytes arrived.
+    func isClosed() throws -> Bool {
+        if !received.isEmpty { return false }
+        return try receive() == 0
+    }
+
+    /// Reads until the server closes the connection, and returns everything it sent.
+    func textUntilClose() throws -> String {
         while try receive() > 0 {}
         return String(decoding: received, as: UTF8.self)
     }
 
-    /// Reads and drops all that comes until the server closes; throws if it resets.
-    func readToEnd() throws {
+    /// Reads and drops all bytes until the server closes the connection, and throws if the server resets it.
+    func readUntilClose() throws {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = recv(descriptor, &buffer, buffer.count, 0)
-            if count < 0 { throw Refused() }
+            if count < 0 { throw ConnectionFailed() }
             if count == 0 { return }
         }
     }
 
-    /// Reads one answer, after each megabyte with a pause.
-    func answer(toHead: Bool = false, pausingMilliseconds pause: UInt32 = 0) throws -> Answer {
+    /// Reads one response.
+    ///
+    /// - Parameters:
+    ///   - toHead: Whether the request was HEAD, so that no body follows.
+    ///   - pause: The pause after each megabyte, in milliseconds.
+    /// - Returns: The response.
+    /// - Throws: A failure if the connection ends before the response is complete.
+    func response(toHead: Bool = false, pausingMilliseconds pause: UInt32 = 0) throws -> Response {
         self.pause = pause
         defer { self.pause = 0 }
-        while true {
-            if let end = received.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound {
-                let head = String(decoding: received[..<(end - 4)], as: UTF8.self)
-                received.removeFirst(end)
-                return try answer(head: head, toHead: toHead)
-            }
-            try #require(try receive() > 0, "the connection ended within an answer's head")
-        }
+        return try response(head: head(), toHead: toHead)
     }
 
-    /// Reads the head of an answer.
+    /// Reads the head of a response.
     func head() throws -> String {
         while true {
             if let end = received.firstRange(of: Array("\r\n\r\n".utf8)) {
@@ -129,11 +145,11 @@ final class Client {
                 received.removeFirst(end.upperBound)
                 return head
             }
-            try #require(try receive() > 0, "the connection ended within an answer's head")
+            try #require(try receive() > 0, "the connection ended within the head of a response")
         }
     }
 
-    /// Reads a part of a chunked body, and says how long it was: 0 at the end.
+    /// Reads a chunk of a body, and returns its size in bytes, which is 0 for the last chunk.
     func chunk() throws -> Int {
         while true {
             if let end = received.firstRange(of: Array("\r\n".utf8)) {
@@ -147,33 +163,28 @@ final class Client {
         }
     }
 
-    /// Reads until the server closes; true if it did so without a byte more.
-    func isClosed() throws -> Bool {
-        if !received.isEmpty { return false }
-        return try receive() == 0
-    }
-
-    private func answer(head: String, toHead: Bool) throws -> Answer {
+    private func response(head: String, toHead: Bool) throws -> Response {
         let lines = head.split(separator: "\r\n")
         let words = try #require(lines.first).split(separator: " ", maxSplits: 2)
-        var answer = Answer(status: try #require(Int(words[1])), headers: [:], body: "", version: String(words[0]))
+        let status = try #require(Int(words[1]))
+        var response = Response(status: status, headers: [:], body: "", version: String(words[0]))
         for line in lines.dropFirst() {
             let colon = try #require(line.firstIndex(of: ":"))
-            answer.headers[line[..<colon].lowercased()] = String(line[line.index(colon, offsetBy: 2)...])
+            response.headers[line[..<colon].lowercased()] = String(line[line.index(colon, offsetBy: 2)...])
         }
-        if answer.status == 100 { return answer }
-        let length = toHead ? 0 : try #require(answer.headers["content-length"].flatMap { Int($0) })
+        if response.status == 100 { return response }
+        let length = toHead ? 0 : try #require(response.headers["content-length"].flatMap { Int($0) })
         while received.count < length { try #require(try receive() > 0, "the connection ended within a body") }
-        answer.body = String(decoding: received[..<length], as: UTF8.self)
+        response.body = String(decoding: received[..<length], as: UTF8.self)
         received.removeFirst(length)
-        return answer
+        return response
     }
 
     private func receive() throws -> Int {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         if count < 0 {
-            try #require(errno == ECONNRESET, "nothing came")
+            try #require(errno == ECONNRESET, "no bytes arrived in time")
             return 0
         }
         if pause > 0, (received.count + count) >> 20 != received.count >> 20 { usleep(pause * 1_000) }

@@ -1,11 +1,11 @@
 import Testing
 
-/// What a raw connection sends, and what the standard has come back: RFC 9112, section by section.
+/// Requests on a raw connection and the responses that RFC 9112 requires, section by section.
 ///
-/// Where the standard leaves a choice, the rule says which one was made. Where the library cannot be made to comply, a comment
-/// says so and the example holds on to what happens.
+/// If the RFC permits several reactions, the rule names ours. If the library cannot be made to comply, a comment says
+/// so, and the case records the actual reaction.
 enum RFC9112 {
-    /// What is sent, the statuses that come, in order, and whether the server then closes.
+    /// The bytes to send, the expected statuses in order, and whether the server then closes the connection.
     struct Case: Sendable, CustomTestStringConvertible {
         let section: String
         let rule: String
@@ -30,13 +30,13 @@ enum RFC9112 {
         Case("2.2", "empty lines between requests are ignored", get + "\r\n\r\n" + get, [200, 200]),
         Case(
             "2.2",
-            "a bare line feed may end a line, and is refused here",
+            "a bare line feed, which may end a line, is refused",
             "GET / HTTP/1.1\nHost: a\n\n",
             [400],
             closes: true
         ),
-        Case("2.2", "a bare line feed before a request line is taken for an empty line", "\n" + get, [200]),
-        Case("2.2", "a bare carriage return is not a line's end", "GET / HTTP/1.1\rHost: a\r\r", [], closes: false),
+        Case("2.2", "a bare line feed before a request line counts as an empty line", "\n" + get, [200]),
+        Case("2.2", "a bare carriage return does not end a line", "GET / HTTP/1.1\rHost: a\r\r", [], closes: false),
         Case(
             "2.2",
             "a bare carriage return within a line",
@@ -51,10 +51,16 @@ enum RFC9112 {
             [400],
             closes: true
         ),
-        Case("2.2", "what is no request line gets 400 and is closed", "hello there\r\n" + get, [400], closes: true),
+        Case(
+            "2.2",
+            "a malformed request line gets 400 and closes the connection",
+            "hello there\r\n" + get,
+            [400],
+            closes: true
+        ),
         Case(
             "2.3",
-            "a later minor version may be answered as 1.1, and is refused here",
+            "a later minor version, which may be treated as 1.1, is refused",
             "GET / HTTP/1.2\r\n\(host)\r\n",
             [400],
             closes: true
@@ -67,12 +73,12 @@ enum RFC9112 {
     static let requestLines: [Case] = [
         Case(
             "3",
-            "more than one space may part the words, and is refused here",
+            "more than one space between words, which may be accepted, is refused",
             "GET  / HTTP/1.1\r\n\(host)\r\n",
             [400],
             closes: true
         ),
-        Case("3", "a tab does not part the words", "GET\t/\tHTTP/1.1\r\n\(host)\r\n", [400], closes: true),
+        Case("3", "a tab does not separate words", "GET\t/\tHTTP/1.1\r\n\(host)\r\n", [400], closes: true),
         Case("3", "trailing white space", "GET / HTTP/1.1 \r\n\(host)\r\n", [400], closes: true),
         Case("3", "white space in the target", "GET /a b HTTP/1.1\r\n\(host)\r\n", [400], closes: true),
         Case(
@@ -84,24 +90,24 @@ enum RFC9112 {
         ),
         Case(
             "3",
-            "a request line of 8,000 bytes is taken",
+            "a request line of 8,000 bytes is accepted",
             "GET /\(String(repeating: "a", count: 7_985)) HTTP/1.1\r\n\(host)\r\n",
             [200]
         ),
         Case("3.1", "a method is a token", "GE(T / HTTP/1.1\r\n\(host)\r\n", [400], closes: true),
         Case(
             "3.1",
-            "a method that nobody knows is the handler's to refuse",
+            "an unknown method reaches the handler",
             "FROB / HTTP/1.1\r\n\(host)\r\n",
             [200]
         ),
         Case(
             "3.1",
-            "so is one that is long",
+            "a long unknown method reaches the handler",
             "\(String(repeating: "M", count: 4_000)) / HTTP/1.1\r\n\(host)\r\n",
             [200]
         ),
-        Case("3.1", "a method is case-sensitive: this one is another", "get / HTTP/1.1\r\n\(host)\r\n", [200]),
+        Case("3.1", "a method is case-sensitive: get is not GET", "get / HTTP/1.1\r\n\(host)\r\n", [200]),
         Case("3.2", "no Host on HTTP/1.1", "GET / HTTP/1.1\r\n\r\n", [400], closes: true),
         Case("3.2", "two Hosts", "GET / HTTP/1.1\r\n\(host)\(host)\r\n", [400], closes: true),
         Case(
@@ -117,7 +123,7 @@ enum RFC9112 {
         Case("3.2", "a list of Hosts", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", [400], closes: true),
         Case(
             "3.2",
-            "a Host with a port that is no number",
+            "a Host with a port that is not a number",
             "GET / HTTP/1.1\r\nHost: a:http\r\n\r\n",
             [400],
             closes: true
@@ -130,16 +136,16 @@ enum RFC9112 {
             [400],
             closes: true
         ),
-        Case("3.2", "an empty Host is one", "GET / HTTP/1.1\r\nHost:\r\n\r\n", [200]),
+        Case("3.2", "an empty Host is a Host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", [200]),
         Case("3.2", "a Host with a port", "GET / HTTP/1.1\r\nHost: a.example:8080\r\n\r\n", [200]),
         Case("3.2", "a Host with an IPv6 literal", "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", [200]),
         Case("3.2.1", "the origin form", "GET /a?b HTTP/1.1\r\n\(host)\r\n", [200]),
         Case("3.2.1", "an empty path", "GET ?b HTTP/1.1\r\n\(host)\r\n", [400], closes: true),
-        Case("3.2.2", "the absolute form is taken", "GET http://a/b HTTP/1.1\r\n\(host)\r\n", [200]),
+        Case("3.2.2", "the absolute form is accepted", "GET http://a/b HTTP/1.1\r\n\(host)\r\n", [200]),
         Case("3.2.2", "the absolute form without a path", "GET http://a HTTP/1.1\r\n\(host)\r\n", [200]),
         Case(
             "3.2.2",
-            "the absolute form of another host",
+            "the absolute form with another host",
             "GET http://b/ HTTP/1.1\r\n\(host)\r\n",
             [400],
             closes: true
@@ -153,14 +159,14 @@ enum RFC9112 {
         ),
         Case(
             "3.2.2",
-            "the absolute form of another scheme",
+            "the absolute form with another scheme",
             "GET ftp://a/ HTTP/1.1\r\n\(host)\r\n",
             [400],
             closes: true
         ),
         Case(
             "3.2.3",
-            "the authority form is CONNECT's, which is not served",
+            "the authority form belongs to CONNECT, which is not supported",
             "CONNECT a:80 HTTP/1.1\r\n\(host)\r\n",
             [400],
             closes: true
@@ -188,7 +194,7 @@ enum RFC9112 {
         ),
         Case(
             "5.2",
-            "a folded line may be refused, and is",
+            "a folded line, which may be refused, is refused",
             "GET / HTTP/1.1\r\n\(host)X: a\r\n b\r\n\r\n",
             [400],
             closes: true
@@ -237,7 +243,7 @@ enum RFC9112 {
         ),
         Case(
             "6.1",
-            "a transfer coding that is not known may get 501, and gets 400",
+            "an unknown transfer coding, which may get 501, gets 400",
             "POST / HTTP/1.1\r\n\(host)Transfer-Encoding: gzip\r\n\r\n",
             [400],
             closes: true
@@ -251,7 +257,7 @@ enum RFC9112 {
         ),
         Case(
             "6.1",
-            "chunked not at the end",
+            "chunked before another coding",
             "POST / HTTP/1.1\r\n\(host)Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + get,
             [400],
             closes: true
@@ -298,7 +304,13 @@ enum RFC9112 {
             [400],
             closes: true
         ),
-        Case("6.1", "nothing", "POST / HTTP/1.1\r\n\(host)Transfer-Encoding:\r\n\r\n" + get, [400], closes: true),
+        Case(
+            "6.1",
+            "no body and no length",
+            "POST / HTTP/1.1\r\n\(host)Transfer-Encoding:\r\n\r\n" + get,
+            [400],
+            closes: true
+        ),
         Case(
             "6.1",
             "another word",
@@ -387,14 +399,14 @@ enum RFC9112 {
         Case("6.2", "a length of 0", "POST / HTTP/1.1\r\n\(host)Content-Length: 0\r\n\r\n" + get, [200, 200]),
         Case(
             "6.3",
-            "two lengths that agree may be taken, and are refused here",
+            "two equal lengths, which may be accepted, are refused",
             "POST / HTTP/1.1\r\n\(host)Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc" + get,
             [400],
             closes: true
         ),
         Case(
             "6.3",
-            "two lengths that differ",
+            "two different lengths",
             "POST / HTTP/1.1\r\n\(host)Content-Length: 3\r\ncontent-length: 4\r\n\r\nabcd" + get,
             [400],
             closes: true
@@ -406,7 +418,7 @@ enum RFC9112 {
         Case("7.1", "no chunk at all", chunked + "0\r\n\r\n" + get, [200, 200]),
         Case(
             "7.1",
-            "chunks of every size's case",
+            "chunk sizes in upper and lower case",
             chunked + "a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n" + get,
             [200, 200]
         ),
@@ -432,17 +444,22 @@ enum RFC9112 {
             [400],
             closes: true
         ),
-        Case("7.1", "a size that is no number", chunked + "G\r\n" + get, [400], closes: true),
-        // The library takes bare line feeds between chunks and does not show them to its user.
-        Case("7.1", "a bare line feed after a size is taken", chunked + "3\nabc\r\n0\r\n\r\n" + get, [200, 200]),
-        Case("7.1", "a bare line feed after a chunk is taken", chunked + "3\r\nabc\n0\r\n\r\n" + get, [200, 200]),
+        Case("7.1", "a chunk size that is not a number", chunked + "G\r\n" + get, [400], closes: true),
+        // The library accepts bare line feeds between chunks and does not pass them on.
         Case(
             "7.1",
-            "so a carriage return before it may be the chunk's last byte",
+            "a bare line feed after a chunk size is accepted",
+            chunked + "3\nabc\r\n0\r\n\r\n" + get,
+            [200, 200]
+        ),
+        Case("7.1", "a bare line feed after a chunk is accepted", chunked + "3\r\nabc\n0\r\n\r\n" + get, [200, 200]),
+        Case(
+            "7.1",
+            "a carriage return before a bare line feed may be the chunk's last byte",
             chunked + "4\r\nabc\r\n0\r\n\r\n" + get,
             [200, 200]
         ),
-        Case("7.1", "without a last chunk it is not a request", chunked + "3\r\nabc\r\n", []),
+        Case("7.1", "a request without a last chunk is incomplete", chunked + "3\r\nabc\r\n", []),
         Case("7.1.1", "an extension is ignored", chunked + "3;a\r\nabc\r\n0;b=\"c\"\r\n\r\n" + get, [200, 200]),
         Case(
             "7.1.2",
@@ -452,7 +469,7 @@ enum RFC9112 {
         ),
         Case(
             "7.1.2",
-            "a length in a trailer means nothing",
+            "a length in a trailer has no effect",
             chunked + "0\r\nContent-Length: 40\r\n\r\n" + get,
             [200, 200]
         ),
@@ -470,13 +487,13 @@ enum RFC9112 {
         ),
         Case(
             "9.3.2",
-            "pipelined requests are answered in order",
+            "pipelined requests get their responses in order",
             get + "HEAD / HTTP/1.1\r\n\(host)\r\n" + get,
             [200, 200, 200]
         ),
         Case(
             "9.3.2",
-            "nothing behind a refused request is served",
+            "no request behind a refused one is served",
             get + "GET / HTTP/1.1\r\n\r\n" + get,
             [200, 400],
             closes: true
@@ -505,7 +522,7 @@ enum RFC9112 {
         ),
     ]
 
-    /// What RFC 9110 says of it.
+    /// Related rules of RFC 9110.
     static let semantics: [Case] = [
         Case(
             "9110 7.8",
@@ -515,7 +532,7 @@ enum RFC9112 {
         ),
         Case(
             "9110 9.3.8",
-            "TRACE is a method like any other, and shows nothing",
+            "TRACE reaches the handler like any other method",
             "TRACE / HTTP/1.1\r\n\(host)Cookie: secret\r\n\r\n",
             [200]
         ),

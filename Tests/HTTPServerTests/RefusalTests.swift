@@ -3,7 +3,7 @@ import Testing
 
 extension ServerTests {
     @Suite struct RefusalTests {
-        /// Each a request that is refused, and why.
+        /// Malformed requests, and the reason why each is refused.
         static let requests: [(reason: String, request: String)] = [
             (
                 "Content-Length and Transfer-Encoding",
@@ -11,7 +11,7 @@ extension ServerTests {
                     + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
             ),
             (
-                "the same the other way round",
+                "Transfer-Encoding and Content-Length",
                 "POST / HTTP/1.1\r\nHost: a\r\n"
                     + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
             ),
@@ -77,40 +77,40 @@ extension ServerTests {
             ("half an escaped dot segment", "GET /a/.%2e HTTP/1.1\r\nHost: a\r\n\r\n"),
             ("a dot segment behind an escaped slash", "GET /a%2F..%2Fb HTTP/1.1\r\nHost: a\r\n\r\n"),
             ("half a percent escape", "GET /a%4 HTTP/1.1\r\nHost: a\r\n\r\n"),
-            ("a percent escape that is none", "GET /a%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
-            ("a percent escape that is none in the query", "GET /?a=%g1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+            ("a malformed percent escape", "GET /a%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
+            ("a malformed percent escape in the query", "GET /?a=%g1 HTTP/1.1\r\nHost: a\r\n\r\n"),
             ("escapes that are not UTF-8", "GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n"),
             ("escapes that are not UTF-8 in the query", "GET /?%c3 HTTP/1.1\r\nHost: a\r\n\r\n"),
             ("no slash", "GET a HTTP/1.1\r\nHost: a\r\n\r\n"),
             ("an asterisk with GET", "GET * HTTP/1.1\r\nHost: a\r\n\r\n"),
             ("an absolute target of another host", "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"),
-            ("a method that is no token", "G(T / HTTP/1.1\r\nHost: a\r\n\r\n"),
+            ("a method that is not a token", "G(T / HTTP/1.1\r\nHost: a\r\n\r\n"),
         ]
 
         @Test(arguments: requests.map(\.reason))
-        func `a malformed request gets 400 and is closed before the handler sees it`(reason: String) throws {
+        func `a malformed request gets 400 and never reaches the handler`(reason: String) throws {
             let request = try #require(Self.requests.first { $0.reason == reason }).request
-            let server = try ServerThread { exchange, desk in
-                desk.waiting.append(exchange)
+            let server = try ServerThread { exchange, fixture in
+                fixture.waiting.append(exchange)
                 exchange.respond(.make("handled"))
             }
             let client = try Client(server)
             try client.send(request)
-            let answer = try client.answer()
-            #expect(answer.status == 400)
-            #expect(answer.headers["connection"] == "close")
+            let response = try client.response()
+            #expect(response.status == 400)
+            #expect(response.headers["connection"] == "close")
             #expect(try client.isClosed())
-            #expect(try server.perform { _, desk in desk.waiting.count } == 0)
+            #expect(try server.perform { _, fixture in fixture.waiting.count } == 0)
             try server.stop()
         }
 
-        @Test func `a refusal is worded by the configuration`() throws {
+        @Test func `the configuration makes the response to a refused request`() throws {
             var configuration = HTTPServerConfiguration()
             configuration.problem = { status, detail in .make("\(status): \(detail)", status: status) }
             let server = try ServerThread(configuration)
             let client = try Client(server)
             try client.get("/%")
-            #expect(try client.answer().body == "400: The target has a malformed percent escape.")
+            #expect(try client.response().body == "400: The request target contains a malformed percent escape.")
             try server.stop()
         }
 
@@ -118,17 +118,17 @@ extension ServerTests {
             let server = try ServerThread()
             let client = try Client(server)
             try client.get("/" + String(repeating: "a", count: 8 << 10))
-            #expect(try client.answer().status == 414)
+            #expect(try client.response().status == 414)
             try server.stop()
         }
 
-        /// The second is over what MHD has memory for.
+        /// The second size exceeds MHD's memory for a connection.
         @Test(arguments: [16 << 10, 20_000])
         func `headers over the limit get 431`(bytes: Int) throws {
             let server = try ServerThread()
             let client = try Client(server)
             try client.get("/", headers: "X-A: \(String(repeating: "a", count: bytes))\r\n")
-            #expect(try client.answer().status == 431)
+            #expect(try client.response().status == 431)
             try server.stop()
         }
 
@@ -137,44 +137,44 @@ extension ServerTests {
             let server = try ServerThread()
             let client = try Client(server)
             try client.get("/", headers: String(repeating: "a: b\r\n", count: others))
-            #expect(try client.answer().status == status)
+            #expect(try client.response().status == status)
             try server.stop()
         }
 
-        @Test func `headers just under the limit are taken`() throws {
+        @Test func `headers just under the limit are accepted`() throws {
             let server = try ServerThread()
             let client = try Client(server)
             try client.get("/", headers: "X-A: \(String(repeating: "a", count: (16 << 10) - 100))\r\n")
-            #expect(try client.answer().status == 200)
+            #expect(try client.response().status == 200)
             try server.stop()
         }
 
-        @Test func `four thousand query items are taken`() throws {
+        @Test func `four thousand query items are accepted`() throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make("\(exchange.request.query.count)")) }
             let client = try Client(server)
             try client.get("/?" + String(repeating: "a&", count: 4_000))
-            #expect(try client.answer().body == "4000")
+            #expect(try client.response().body == "4000")
             try server.stop()
         }
 
         @Test(arguments: ["http://a/x", "HTTP://A/x", "http://a/x?y"])
-        func `an absolute target of the same host is taken`(target: String) throws {
+        func `an absolute target with the same host is accepted`(target: String) throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make(exchange.request.path)) }
             let client = try Client(server)
             try client.send("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n")
-            #expect(try client.answer().body == "/x")
+            #expect(try client.response().body == "/x")
             try server.stop()
         }
 
-        @Test func `OPTIONS may ask about the server as a whole`() throws {
+        @Test func `OPTIONS may address the server as a whole`() throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make(exchange.request.path)) }
             let client = try Client(server)
             try client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
-            #expect(try client.answer().body == "*")
+            #expect(try client.response().body == "*")
             try server.stop()
         }
 
-        @Test func `many headers, with and without white space, in pieces, are no fault`() throws {
+        @Test func `many header fields, with and without white space, in pieces, are accepted`() throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make("\(exchange.request.headers.count)"))
             }
             let client = try Client(server)
@@ -187,7 +187,7 @@ extension ServerTests {
                 try client.send(String(field.dropFirst(5)))
             }
             try client.send("Cookie: a=b; c=d\r\n\r\n")
-            #expect(try client.answer().body == "100")
+            #expect(try client.response().body == "100")
             try server.stop()
         }
     }

@@ -37,22 +37,22 @@ import Testing
         #expect(try match("PUT", "/blobs/md5:ab") == .notFound)
     }
 
-    @Test func `a rest takes all that is left`() throws {
+    @Test func `a last parameter takes the rest of the path`() throws {
         let expected = RouteMatch.matched("artifact", parameters: ["id": "7", "path": "out/a b"])
         #expect(try match("GET", "/runs/7/artifacts/out/a%20b") == expected)
         #expect(try match("GET", "/runs/7/artifacts/") == .notFound)
     }
 
-    @Test func `the more literal pattern counts, wherever it stands in the table`() throws {
+    @Test func `the more literal pattern wins, at any position in the table`() throws {
         #expect(try match("GET", "/runs/search") == .matched("search", parameters: [:]))
         #expect(try match("DELETE", "/runs/search") == .matched("delete", parameters: ["id": "search"]))
     }
 
-    @Test func `HEAD goes where GET goes`() throws {
+    @Test func `HEAD uses the route of GET`() throws {
         #expect(try match("HEAD", "/runs/7") == .matched("read", parameters: ["id": "7"]))
     }
 
-    @Test func `another method is told what is allowed`() throws {
+    @Test func `another method gets the list of allowed methods`() throws {
         #expect(try match("PATCH", "/runs") == .methodNotAllowed(allow: ["GET", "HEAD", "OPTIONS", "POST"]))
         #expect(try match("HEAD", "/runs/7/cancel") == .methodNotAllowed(allow: ["OPTIONS", "POST"]))
         #expect(try match("OPTIONS", "/runs/7") == .methodNotAllowed(allow: ["DELETE", "GET", "HEAD", "OPTIONS"]))

@@ -5,29 +5,34 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// What a test's handler keeps between its calls, on the server's thread.
-final class Desk {
+/// The root of all test suites with sockets.
+///
+/// Its tests run one after the other, because some count this process's descriptors.
+@Suite(.serialized) struct ServerTests {}
+
+/// Objects that a test's handler keeps between its calls, on the server's thread.
+final class HandlerFixture {
     var waiting: [Exchange] = []
     var streams: [ResponseStream] = []
     var prepared: PreparedResponse?
 }
 
-/// A real server on a thread of its own, driven by an epoll loop as its owner drives it.
+/// A real server on its own thread, driven by an epoll loop as in production.
 final class ServerThread: Sendable {
-    typealias Handler = @Sendable (Exchange, Desk) -> Void
-    typealias Bodies = @Sendable (Exchange, Desk) -> BodyDecision
-    private typealias Work = @Sendable (HTTPServer, Desk) -> Bool
+    typealias Handler = @Sendable (Exchange, HandlerFixture) -> Void
+    typealias Bodies = @Sendable (Exchange, HandlerFixture) -> BodyDecision
+    private typealias Work = @Sendable (HTTPDaemon, HandlerFixture) -> Bool
 
-    /// How long any wait of a test may take before it fails.
-    static let patience = DispatchTimeInterval.seconds(20)
+    /// The time after which a test fails because an event has not happened.
+    static let timeout = DispatchTimeInterval.seconds(20)
 
     let port: UInt16
     let address: String
     private let shared: Shared
 
-    /// What both threads see.
+    /// The state that both threads share.
     private final class Shared: Sendable {
-        /// Done after each run() of the server, until it returns true.
+        /// Closures to call after each run() of the server, until they return true.
         let work = Mutex<[Work]>([])
         let isOver = Mutex(false)
         let wakeUp = eventfd(0, Int32(EFD_CLOEXEC))
@@ -44,16 +49,16 @@ final class ServerThread: Sendable {
         let started = DispatchSemaphore(value: 0)
         let outcome = Mutex<Result<(UInt16, String), HTTPServerError>?>(nil)
         startThread {
-            let desk = Desk()
+            let fixture = HandlerFixture()
             do throws(HTTPServerError) {
-                let server = try HTTPServer(
+                let server = try HTTPDaemon(
                     configuration: configuration,
-                    bodies: { bodies($0, desk) },
-                    handler: { handler($0, desk) }
+                    bodies: { bodies($0, fixture) },
+                    handler: { handler($0, fixture) }
                 )
                 outcome.withLock { $0 = .success((server.port, server.address)) }
                 started.signal()
-                Self.loop(server, desk, shared)
+                Self.loop(server, fixture, shared)
             } catch {
                 outcome.withLock { $0 = .failure(error) }
                 started.signal()
@@ -67,43 +72,46 @@ final class ServerThread: Sendable {
         (port, address) = try result.get()
     }
 
-    /// Runs `body` on the server's thread.
-    func perform<T: Sendable>(_ body: @escaping @Sendable (HTTPServer, Desk) -> T) throws -> T {
+    /// Runs `body` on the server's thread and returns its result.
+    func perform<T: Sendable>(_ body: @escaping @Sendable (HTTPDaemon, HandlerFixture) -> T) throws -> T {
         let result = Mutex<T?>(nil)
         let box = Box(result: { value in result.withLock { $0 = value } })
-        try wait { server, desk in
-            box.result(body(server, desk))
+        try wait { server, fixture in
+            box.result(body(server, fixture))
             return true
         }
         return try #require(result.withLock { $0 })
     }
 
-    /// Waits until a condition is true after some run() of the server.
-    func wait(until condition: @escaping @Sendable (HTTPServer, Desk) -> Bool) throws {
+    /// Waits until a condition is true after a run() of the server.
+    func wait(until condition: @escaping @Sendable (HTTPDaemon, HandlerFixture) -> Bool) throws {
         let done = DispatchSemaphore(value: 0)
         shared.work.withLock {
-            $0.append { server, desk in
-                guard condition(server, desk) else { return false }
+            $0.append { server, fixture in
+                guard condition(server, fixture) else { return false }
                 done.signal()
                 return true
             }
         }
         eventfd_write(shared.wakeUp, 1)
-        try #require(done.wait(timeout: .now() + Self.patience) == .success, "waited in vain")
+        try #require(done.wait(timeout: .now() + Self.timeout) == .success, "the condition did not become true in time")
     }
 
     /// Stops the server and its thread.
     func stop() throws {
         shared.isOver.withLock { $0 = true }
         eventfd_write(shared.wakeUp, 1)
-        try #require(shared.ended.wait(timeout: .now() + Self.patience) == .success, "the thread did not end")
+        try #require(
+            shared.ended.wait(timeout: .now() + Self.timeout) == .success,
+            "the server's thread did not end in time"
+        )
     }
 
     private struct Box<T>: Sendable {
         let result: @Sendable (T) -> Void
     }
 
-    private static func loop(_ server: HTTPServer, _ desk: Desk, _ shared: Shared) {
+    private static func loop(_ server: HTTPDaemon, _ fixture: HandlerFixture, _ shared: Shared) {
         let poll = epoll_create1(Int32(EPOLL_CLOEXEC))
         defer { close(poll) }
         for descriptor in [server.descriptor, shared.wakeUp] {
@@ -123,12 +131,12 @@ final class ServerThread: Sendable {
                 defer { list = [] }
                 return list
             }
-            let undone = work.filter { !$0(server, desk) }
-            shared.work.withLock { $0 = undone + $0 }
+            let unfinished = work.filter { !$0(server, fixture) }
+            shared.work.withLock { $0 = unfinished + $0 }
         }
         server.stop()
-        desk.waiting = []
-        desk.streams = []
+        fixture.waiting = []
+        fixture.streams = []
     }
 }
 
@@ -139,7 +147,7 @@ private func startThread(_ body: @escaping @Sendable () -> Void) {
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
     var thread = pthread_t()
-    // SAFETY: the retain is given back by the thread, which starts exactly once.
+    // SAFETY: the thread, which starts exactly once, releases the object.
     let start = Unmanaged.passRetained(Start(body)).toOpaque()
     let error = pthread_create(
         &thread,
@@ -151,7 +159,7 @@ private func startThread(_ body: @escaping @Sendable () -> Void) {
         },
         start
     )
-    precondition(error == 0, "no thread")
+    precondition(error == 0, "pthread_create failed with error \(error)")
     pthread_detach(thread)
 }
 
@@ -167,4 +175,13 @@ extension HTTPServerConfiguration {
         configuration.maximumBodyBytes = maximumBodyBytes
         return configuration
     }
+}
+
+/// The records of a server's completed requests, in the order of their completion.
+final class CompletionRecorder: Sendable {
+    private let requests = Mutex<[CompletedRequest]>([])
+
+    var all: [CompletedRequest] { requests.withLock { $0 } }
+
+    func add(_ request: CompletedRequest) { requests.withLock { $0.append(request) } }
 }

@@ -1,4 +1,4 @@
-import Digests
+import System
 import Testing
 
 @testable import Identity
@@ -7,7 +7,7 @@ import Testing
     static let digest = String(repeating: "0f", count: 32)
     static let other = String(repeating: "a1", count: 32)
 
-    @Test func `a file is read as it is written`() throws {
+    @Test func `a file is read as it was written`() throws {
         let entries = [
             TokenFile.Entry(
                 Principal(
@@ -22,7 +22,7 @@ import Testing
         #expect(try TokenFile(TokenFile(entries: entries).text).entries == entries)
     }
 
-    @Test func `a file without principals is one`() throws {
+    @Test func `a file without principals is valid`() throws {
         #expect(try TokenFile(TokenFile().text).entries.isEmpty)
         #expect(try TokenFile(Array(#"{"principals": []}"#.utf8)).entries.isEmpty)
     }
@@ -32,7 +32,7 @@ import Testing
         ("[]", "must be an object, not array"),
         ("{}", "/principals: must be an array"),
         (#"{"principals": [], "principals": []}"#, "more than once"),
-        (#"{"principals": [], "tokens": []}"#, "/tokens: is not known"),
+        (#"{"principals": [], "tokens": []}"#, "/tokens: is not a known member"),
         (#"{"principals": [1]}"#, "/principals/0: must be an object, not number"),
         (#"{"principals": [{"name": "a b", "roles": ["run"], "sha256": []}]}"#, "/principals/0/name: must be"),
         (#"{"principals": [{"name": "", "roles": ["run"], "sha256": []}]}"#, "/principals/0/name: must be"),
@@ -47,31 +47,31 @@ import Testing
         ),
         (
             #"{"principals": [{"name": "a", "roles": ["run"], "sha256": [], "token": "x"}]}"#,
-            "/principals/0/token: is not known"
+            "/principals/0/token: is not a known member"
         ),
         (
             """
             {"principals": [{"name": "a", "roles": ["run"], "sha256": []}, {"name": "a", "roles": ["run"], "sha256": []}]}
             """,
-            "/principals/1/name: another principal has this name"
+            "/principals/1/name: must be unique; another principal has this name"
         ),
         (
             """
             {"principals": [{"name": "a", "roles": ["run"], "sha256": ["\(digest)"]},
              {"name": "b", "roles": ["run"], "sha256": ["\(digest)"]}]}
             """,
-            "/principals/1/sha256: a token is there twice"
+            "/principals/1/sha256: contains a digest that occurs twice"
         ),
     ]
 
     @Test(arguments: faults.indices)
-    func `what is wrong with a file is said with its place`(index: Int) {
+    func `an error names the fault and its position`(index: Int) {
         let (text, detail) = Self.faults[index]
         let error = #expect(throws: TokenFileError.self) { try TokenFile(Array(text.utf8)) }
         #expect(error?.description.contains(detail) == true, "\(String(describing: error))")
     }
 
-    @Test func `all that is wrong is said at once`() {
+    @Test func `an error lists every fault`() {
         let text = #"{"principals": [{"name": "", "roles": ["x"], "sha256": ["0"], "runsPerMinute": 0.5}]}"#
         let error = #expect(throws: TokenFileError.self) { try TokenFile(Array(text.utf8)) }
         #expect(error?.description.split(separator: ";").count == 4)

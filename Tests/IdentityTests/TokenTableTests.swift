@@ -1,10 +1,10 @@
-import Digests
+import System
 import Testing
 
 @testable import Identity
 
 @Suite struct TokenTableTests {
-    @Test func `a token is its principal's and nobody else's`() {
+    @Test func `a token identifies its principal and no other`() {
         let tokens = (0..<5).map { _ in Token() }
         let table = TokenTable(
             tokens.enumerated().map { index, token in
@@ -30,13 +30,13 @@ import Testing
         #expect(table.principals == [principal])
     }
 
-    @Test func `no two tokens are the same, and each has 256 random bits`() {
+    @Test func `tokens are unique and have 256 random bits`() {
         let tokens = Set((0..<1000).map { _ in Token().text })
         #expect(tokens.count == 1000)
         #expect(tokens.allSatisfy { $0.hasPrefix("sandglass_") && $0.count == 10 + 64 })
     }
 
-    @Test func `an admin may do everything and others what they are`() {
+    @Test func `an admin has every role and other principals have their own`() {
         for role in Role.allCases {
             #expect(Principal(name: "a", roles: [.admin]).may(role))
             #expect(Principal(name: "r", roles: [.run]).may(role) == (role == .run))

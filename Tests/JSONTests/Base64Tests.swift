@@ -21,7 +21,7 @@ import Testing
         #expect(Base64.decode(Array(encoded.utf8)) == Array(plain.utf8))
     }
 
-    @Test func `every byte survives at every length`() {
+    @Test func `bytes of every length survive encoding and decoding`() {
         for length in 0..<300 {
             let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ length) }
             var text: [UInt8] = []
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `both characters outside letters and digits are known`() {
+    @Test func `plus and slash are decoded`() {
         #expect(Base64.decode("+/+/") == [0xFB, 0xFF, 0xBF])
     }
 
@@ -39,12 +39,12 @@ import Testing
         "=Zg=", "Zg==Zg==",
         "Zm8=Zm9v", "Zm9v====", "Zm9-", "Zm9_", "Zm9*", "Zm9v*m9v", "Z*9vZm9v", "Zé==", "Zg=A", "Zm\09",
     ])
-    func `anything but the exact encoding is refused`(text: String) {
+    func `any text except the exact encoding is refused`(text: String) {
         #expect(Base64.decode(text) == nil)
     }
 
     @Test(arguments: ["Zh==", "Zv==", "Zm9=", "//==", "///="])
-    func `bits that encode nothing must be zero`(text: String) {
+    func `unused bits must be zero`(text: String) {
         #expect(Base64.decode(text) == nil)
     }
 }

@@ -1,12 +1,12 @@
 import JSON
 import Testing
 
-/// Texts that no parser may take for JSON (RFC 8259).
+/// Texts that are not JSON (RFC 8259).
 @Suite struct InvalidTextTests {
     @Test(arguments: [
         "[1,]", "{\"a\":1,}", "[1,\n]", "[,]", "{,}", "[,1]", "{,\"a\":1}", "[1,,2]", "{\"a\":1,,\"b\":2}",
     ])
-    func `a trailing or lonely comma is refused`(text: String) {
+    func `a superfluous comma is refused`(text: String) {
         #expect(faults(text).count == 1)
     }
 
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: ["1 2", "{} {}", "[]]", "{}}", "\"a\"b", "null,", "true false", "[]\u{0}", "1\u{0}", "{}#"])
-    func `anything after the value is refused`(text: String) {
+    func `further text after the value is refused`(text: String) {
         #expect(faults(text).count == 1)
     }
 
@@ -31,13 +31,13 @@ import Testing
         "1e1.5",
         "NaN", "-NaN", "Infinity", "-Infinity", "inf", "1 000", "１",
     ])
-    func `a number in another spelling is refused`(text: String) {
+    func `a malformed number is refused`(text: String) {
         #expect(faults(text).count == 1)
         #expect(faults("[\(text)]").count == 1)
     }
 
     @Test(arguments: ["nul", "nulll", "True", "NULL", "tru", "fals", "falsey", "undefined", "n", "t", "f"])
-    func `a word that is not one of the three is refused`(text: String) {
+    func `any word except true, false and null is refused`(text: String) {
         #expect(faults(text).count == 1)
     }
 
@@ -46,12 +46,12 @@ import Testing
         "{\"a\":1",
         "{null:1}", "[\"a\":1]", "{\"a\",1}", "{\"a\":1]", "{\"a\"::1}", "[[]", "{[]:1}", ":", ",", "{\"a\":1 \"b\":2}",
     ])
-    func `broken structure is refused`(text: String) {
+    func `a broken structure is refused`(text: String) {
         #expect(faults(text).count == 1)
     }
 
     @Test(arguments: ["\"", "\"a", "\"\\", "\"\\\"", "'a'", "\"a\\", "\"\\u12", "`a`"])
-    func `a string that does not end is refused`(text: String) {
+    func `an unterminated string is refused`(text: String) {
         #expect(faults(text).count == 1)
     }
 
@@ -65,13 +65,13 @@ import Testing
         #"\a"#, #"\x41"#, #"\'"#, #"\0"#, #"\U0041"#, #"\u"#, #"\u004"#, #"\u00G0"#, #"\u+041"#, #"\u 041"#, #"\é"#,
         #"\v"#,
     ])
-    func `another escape is refused`(escape: String) {
+    func `an unknown or incomplete escape is refused`(escape: String) {
         #expect(faults(#"["\#(escape)"]"#).count == 1)
         #expect(faults(#"["\#(escape)0000"]"#).count == (escape == #"\u004"# || escape == #"\u"# ? 0 : 1))
     }
 
     @Test(arguments: ["\u{A0}1", "\u{0B}1", "\u{0C}1", "\u{2028}1", "1\u{3000}", "\u{0}1", "\u{1F}1"])
-    func `other white space than RFC 8259's four is refused`(text: String) {
+    func `white space outside RFC 8259 is refused`(text: String) {
         #expect(faults(text).count == 1)
     }
 
@@ -83,14 +83,14 @@ import Testing
             [0xF5, 0x80, 0x80, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80],
         ] as [[UInt8]]
     )
-    func `bytes that are not UTF-8 are refused at their offset`(bytes: [UInt8]) {
+    func `bytes that are not UTF-8 are refused with their offset`(bytes: [UInt8]) {
         #expect(faults(string(bytes)).map(\.detail) == ["the text is not valid UTF-8, at byte 2"])
         let escaped = faults(string(Array(#"a\nbü"#.utf8) + bytes))
         #expect(escaped.map(\.detail) == ["the text is not valid UTF-8, at byte 8"])
         #expect(faults(Array("{\"".utf8) + bytes + Array("\":1}".utf8)).count == 1)
     }
 
-    @Test func `a character cut in two by an escape is refused`() {
+    @Test func `a character that is split by an escape is refused`() {
         #expect(faults(string([0xC3] + Array(#"\n"#.utf8) + [0xA9])).count == 1)
     }
 

@@ -45,13 +45,13 @@ import Testing
         ("/", "/"), ("\u{7F}", "\u{7F}"), ("\u{2028}\u{2029}", "\u{2028}\u{2029}"), ("é😀", "é😀"),
         ("eight by\"tes", #"eight by\"tes"#), ("1234567\n", #"1234567\n"#), ("\n12345678", #"\n12345678"#),
     ])
-    func `only what must be escaped is escaped`(string: String, expected: String) {
+    func `only characters that need an escape are escaped`(string: String, expected: String) {
         #expect(written { $0.value(string) } == "\"\(expected)\"")
         #expect(written { $0.value(utf8: Array(string.utf8)) } == "\"\(expected)\"")
         #expect(written { writer in writer.object { $0.member(string, 1) } } == "{\"\(expected)\":1}")
     }
 
-    @Test func `bytes become a string from any collection`() {
+    @Test func `bytes of any collection become a string`() {
         let bytes = Array("xa\"bx".utf8)
         let text = written { writer in
             writer.array { writer in
@@ -66,7 +66,7 @@ import Testing
         #expect(text == #"["xa\"bx","a\"b","xa\"bx","xa\"bx","a\"b","YSJi"]"#)
     }
 
-    @Test func `a member's string may come from bytes`() {
+    @Test func `a member may be written from bytes`() {
         let text = written { writer in
             writer.object { writer in
                 writer.member("text", utf8: Array("é\n".utf8))
@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test(arguments: [Double.infinity, -.infinity, .nan, .signalingNaN])
-    func `a double that is no number is null`(double: Double) {
+    func `infinity and NaN become null`(double: Double) {
         #expect(written { $0.value(double) } == "null")
     }
 
@@ -97,7 +97,7 @@ import Testing
         #expect(written { $0.value(Int64.min) } == "-9223372036854775808")
     }
 
-    @Test func `an error in a closure is passed on`() {
+    @Test func `an error in a closure is rethrown`() {
         struct Failure: Error {}
         #expect(throws: Failure.self) {
             var writer = JSONWriter()
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func `a type may say how it is written`() {
+    @Test func `a type may define its JSON`() {
         struct Limit: JSONWritable {
             func write(to writer: inout JSONWriter) {
                 writer.object { $0.member("processes", 64) }
@@ -114,7 +114,7 @@ import Testing
         #expect(written { writer in writer.array { $0.element(Limit()) } } == #"[{"processes":64}]"#)
     }
 
-    @Test func `two values for one place end the program`() async {
+    @Test func `a second value ends the program`() async {
         await #expect(processExitsWith: .failure) {
             var writer = JSONWriter()
             writer.value(1)

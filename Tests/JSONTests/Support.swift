@@ -1,6 +1,6 @@
 import JSON
 
-/// SplitMix64: a test that failed with a seed fails with it again.
+/// SplitMix64, so that a test that failed with a seed fails again with the same seed.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -21,7 +21,7 @@ func parse(_ text: String) throws(JSONParseError) -> JSONValue {
     try JSONParser.parse(Array(text.utf8))
 }
 
-/// The faults of a text, or none if it was accepted.
+/// Returns the faults of a text; none if it was accepted.
 func faults(_ text: [UInt8]) -> [JSONFault] {
     do throws(JSONParseError) {
         _ = try JSONParser.parse(text)
@@ -35,7 +35,7 @@ func faults(_ text: String) -> [JSONFault] {
     faults(Array(text.utf8))
 }
 
-/// `["…"]` around bytes that need not be text.
+/// Returns the bytes enclosed in `["` and `"]`; they need not be UTF-8.
 func string(_ bytes: [UInt8]) -> [UInt8] {
     Array("[\"".utf8) + bytes + Array("\"]".utf8)
 }

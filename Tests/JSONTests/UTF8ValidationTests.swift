@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct UTF8ValidationTests {
     @Test(arguments: ["", "a", "é", "€", "😀", "\0", "\u{D7FF}\u{E000}\u{10FFFF}"])
-    func `text is valid`(text: String) {
+    func `UTF-8 is valid`(text: String) {
         let bytes = Array(text.utf8)
         #expect(UTF8Validation.isValid(bytes))
         #expect(UTF8Validation.isValid(bytes[...]))
@@ -16,16 +16,16 @@ import Testing
             [0x61, 0xE2, 0x82],
         ] as [[UInt8]]
     )
-    func `anything else is not`(bytes: [UInt8]) {
+    func `other bytes are invalid`(bytes: [UInt8]) {
         #expect(!UTF8Validation.isValid(bytes))
         #expect(!bytes.withUnsafeBytes { UTF8Validation.isValid($0) })
     }
 
-    @Test func `no memory is valid text`() {
+    @Test func `an empty buffer is valid`() {
         #expect(UTF8Validation.isValid(UnsafeRawBufferPointer(start: nil, count: 0)))
     }
 
-    @Test func `a cut anywhere in a text falls back to the character before it`() {
+    @Test func `a cut within a character falls back to the character before it`() {
         let text = "aé€😀\u{10FFFF}\u{D7FF}z"
         let bytes = Array(text.utf8)
         var boundaries: Set<Int> = [0]

@@ -1,12 +1,12 @@
 import JSON
 import Testing
 
-/// Texts that RFC 8259 leaves to the implementation, and what this one decides.
+/// Texts whose treatment RFC 8259 leaves to the implementation.
 @Suite struct UndefinedTextTests {
     @Test(arguments: [
         #"{"a":1,"a":1}"#, #"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, #"{"😀":1,"\ud83d\ude00":2}"#, #"{"":1,"":2}"#,
     ])
-    func `a duplicate name is refused however it is spelt`(text: String) {
+    func `a duplicate name is refused in any spelling`(text: String) {
         #expect(faults(text).count == 1)
     }
 
@@ -15,7 +15,7 @@ import Testing
         #"\uDFFFx"#,
         #"\ud83d\"#,
     ])
-    func `half a surrogate pair is refused`(escape: String) {
+    func `an unpaired surrogate is refused`(escape: String) {
         #expect(faults(#"["\#(escape)"]"#).count == 1)
         #expect(faults(#"{"\#(escape)":1}"#).count == 1)
     }
@@ -26,7 +26,7 @@ import Testing
         #expect(try parse(#"{"\u0000":null}"#) == .object(object))
     }
 
-    @Test func `names that differ behind a NUL are different names`() {
+    @Test func `names that differ after a NUL are different names`() {
         #expect(faults(#"{"a\u0000b":1,"a\u0000c":2,"a":3}"#).isEmpty)
     }
 
@@ -35,7 +35,7 @@ import Testing
         #expect(faults(text).isEmpty)
     }
 
-    @Test func `a byte order mark is refused by name`() {
+    @Test func `a byte order mark is refused with an error of its own`() {
         #expect(faults([0xEF, 0xBB, 0xBF, 0x31]).map(\.detail) == ["a byte order mark is not allowed, at byte 0"])
     }
 

@@ -1,18 +1,18 @@
 import JSON
 import Testing
 
-/// Texts that every parser has to accept (RFC 8259).
+/// Texts that every parser must accept (RFC 8259).
 @Suite struct ValidTextTests {
     @Test(arguments: [
         ("null", JSONValue.null), ("true", .bool(true)), ("false", .bool(false)), ("\"\"", .string("")),
         ("[]", .array([])), ("{}", .object(JSONObject())), ("7", .make(7)),
     ])
-    func `any kind of value may be the whole text`(text: String, value: JSONValue) throws {
+    func `a value of any type may be the whole text`(text: String, value: JSONValue) throws {
         #expect(try parse(text) == value)
     }
 
     @Test(arguments: [" [1] ", "\t[1]\n", "[ 1\r\n]", "[\n\n1\t ]"])
-    func `white space may stand around every token`(text: String) throws {
+    func `white space is accepted around every token`(text: String) throws {
         #expect(try parse(text) == .array([.make(1)]))
     }
 
@@ -29,7 +29,7 @@ import Testing
         (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{08}\u{0C}\n\r\t"), (#""\u0041\u00e9\u20AC""#, "Aé€"),
         (#""\ud83d\ude00""#, "😀"), (#""\uDBFF\uDFFF""#, "\u{10FFFF}"), (#""a\/b""#, "a/b"), (#""\\u0041""#, "\\u0041"),
     ])
-    func `escapes stand for their characters`(text: String, expected: String) throws {
+    func `escapes are decoded`(text: String, expected: String) throws {
         #expect(try parse(text) == .string(expected))
     }
 
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test(arguments: 0...40)
-    func `a string ends at its quotation mark at any alignment`(length: Int) throws {
+    func `a string of any length and alignment ends at its quotation mark`(length: Int) throws {
         let plain = String(repeating: "x", count: length)
         let text = #"["\#(plain)","\#(plain)\n\#(plain)ü","ü\#(plain)"]"#
         let value = try parse(text)
@@ -59,7 +59,7 @@ import Testing
         #expect(faults(#"{"a": {"a": {}}, "b": [{"a": 1}, {"a": 2}]}"#).isEmpty)
     }
 
-    @Test func `names that are only canonically equivalent are different names`() throws {
+    @Test func `canonically equivalent names are different names`() throws {
         guard case .object(let object) = try parse("{\"\u{E9}\": 1, \"e\u{301}\": 2}") else {
             return #expect(Bool(false))
         }
@@ -70,7 +70,7 @@ import Testing
     @Test(arguments: [
         ("null", "null"), ("true", "boolean"), ("0", "number"), ("\"\"", "string"), ("[]", "array"), ("{}", "object"),
     ])
-    func `a value's type has a name for faults`(text: String, name: String) throws {
+    func `each type of value has a name for faults`(text: String, name: String) throws {
         #expect(try parse(text).typeName == name)
     }
 }

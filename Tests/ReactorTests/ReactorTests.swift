@@ -19,16 +19,16 @@ import Testing
     @Test func `a job from a thread without tasks wakes the loop`() async {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                Task { @Reactor in continuation.resume() }
+                Task { @ReactorActor in continuation.resume() }
             }
         }
     }
 
-    @Test @Reactor func `jobs of one thread run in order`() async {
+    @Test @ReactorActor func `jobs of one thread run in order`() async {
         var order: [Int] = []
         await withCheckedContinuation { continuation in
             for index in 0..<100 {
-                Task { @Reactor in
+                Task { @ReactorActor in
                     order.append(index)
                     if index == 99 { continuation.resume() }
                 }
@@ -37,28 +37,28 @@ import Testing
         #expect(order == Array(0..<100))
     }
 
-    @Test @Reactor func `the thread has a name`() {
-        #expect(ScratchFolder.contents(of: "/proc/thread-self/comm") == Array("reactor\n".utf8))
+    @Test @ReactorActor func `the thread has a name`() {
+        #expect(ScratchDirectory.contents(of: "/proc/thread-self/comm") == Array("reactor\n".utf8))
     }
 
-    @Test @Reactor func `on its thread, isolation can be assumed`() {
-        func callback() -> Int { Reactor.assumeIsolated { 42 } }
+    @Test @ReactorActor func `isolation can be assumed on the reactor's thread`() {
+        func callback() -> Int { ReactorActor.assumeIsolated { 42 } }
         #expect(callback() == 42)
     }
 
-    @Test @Reactor func `what an assumed operation throws is thrown on`() {
+    @Test @ReactorActor func `an error of an assumed operation is rethrown`() {
         struct Oops: Error {}
-        #expect(throws: Oops.self) { try Reactor.assumeIsolated { throw Oops() } }
+        #expect(throws: Oops.self) { try ReactorActor.assumeIsolated { throw Oops() } }
     }
 
-    @Test func `off its thread, assuming isolation stops the program`() async {
+    @Test func `assuming isolation on another thread stops the program`() async {
         await #expect(processExitsWith: .failure) {
-            Reactor.assumeIsolated {}
+            ReactorActor.assumeIsolated {}
         }
     }
 }
 
-@Reactor
+@ReactorActor
 private final class Counter {
     var value = 0
     var threads: Set<pthread_t> = []

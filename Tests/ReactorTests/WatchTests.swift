@@ -1,16 +1,17 @@
 import Glibc
 import Reactor
+import System
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) @Reactor struct WatchTests {
-    @Test func `a watch tells when there is something to read, again and again`() async throws {
+@Suite(.timeLimit(.minutes(1))) @ReactorActor struct WatchTests {
+    @Test func `a watch reports every time that there is something to read`() async throws {
         let pipe = try TestPipe(nonBlocking: .reading)
         var parts: [[UInt8]] = []
         var watch: Watch?
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             do {
-                watch = try Reactor.watch(pipe.reading, for: .readable) { _ in
+                watch = try ReactorActor.watch(pipe.reading, for: .readable) { _ in
                     if let part = pipe.read() { parts.append(part) }
                     if parts.count == 2 { return continuation.resume() }
                     pipe.write("second")
@@ -38,7 +39,7 @@ import Testing
         #expect(batch.calls == 1)
     }
 
-    @Test func `an event is not told to a new watch of the same descriptor`() async throws {
+    @Test func `an event is not reported to a new watch of the same descriptor number`() async throws {
         let pipes = try [TestPipe(nonBlocking: .reading), TestPipe(nonBlocking: .reading)]
         let empty = try TestPipe(nonBlocking: .reading)
         let (batch, fresh) = (Batch(), Batch())
@@ -46,7 +47,7 @@ import Testing
             try batch.watch(pipe.reading) {
                 batch.calls += 1
                 batch.cancelAll()
-                // The other's number now belongs to a pipe that is empty.
+                // The descriptor's number now belongs to an empty pipe.
                 dup2(empty.reading, other.reading)
                 try? fresh.watch(other.reading) { fresh.calls += 1 }
             }
@@ -59,12 +60,12 @@ import Testing
         fresh.cancelAll()
     }
 
-    @Test func `a hang-up is told without being asked for`() async throws {
+    @Test func `a hang-up is reported to a watch that did not request it`() async throws {
         let pipe = try TestPipe(nonBlocking: .reading)
         var watch: Watch?
         let told: Interest = try await withCheckedThrowingContinuation { continuation in
             do {
-                watch = try Reactor.watch(pipe.reading, for: .readable) { told in
+                watch = try ReactorActor.watch(pipe.reading, for: .readable) { told in
                     watch?.cancel()
                     continuation.resume(returning: told)
                 }
@@ -76,11 +77,11 @@ import Testing
         #expect(!told.isDisjoint(with: .hangUp))
     }
 
-    @Test func `a watch can wait for something else`() async throws {
+    @Test func `a watch can change its interest`() async throws {
         let pipe = try TestPipe(nonBlocking: .writing)
         var calls = 0
         var watch: Watch?
-        watch = try Reactor.watch(pipe.writing, for: .writable) { told in
+        watch = try ReactorActor.watch(pipe.writing, for: .writable) { told in
             #expect(told.contains(.writable))
             calls += 1
             watch?.change(to: .readable)
@@ -98,25 +99,27 @@ import Testing
         #expect(calls == 2)
     }
 
-    @Test func `what cannot be watched is an error with the kernel's answer`() throws {
-        let folder = try ScratchFolder()
-        let file = open(try folder.makeFile("regular", "text"), O_RDONLY | O_CLOEXEC)
+    @Test func `a descriptor that cannot be watched is an error with the kernel's reason`() throws {
+        let directory = try ScratchDirectory()
+        let file = open(try directory.makeFile("regular", "text"), O_RDONLY | O_CLOEXEC)
         defer { close(file) }
         #expect(throws: SystemError("epoll_ctl", number: EPERM)) {
-            _ = try Reactor.watch(file, for: .readable) { _ in }
+            _ = try ReactorActor.watch(file, for: .readable) { _ in }
         }
         #expect(throws: SystemError("epoll_ctl", number: EBADF)) {
-            _ = try Reactor.watch(-1, for: .readable) { _ in }
+            _ = try ReactorActor.watch(-1, for: .readable) { _ in }
         }
     }
 
-    /// Returns once everything that is ready now has been told: a job of this thread runs before the loop looks for
-    /// events, a pipe that is written to now is in the next batch, and a job of its handler comes after that batch.
+    /// Returns after the events that are ready now have been reported.
+    ///
+    /// A job of this thread runs before the loop looks for events. A pipe that is written to now is therefore in the
+    /// next batch, and a job of its handler runs after that batch.
     private func afterNextBatch() async {
         guard let pipe = try? TestPipe(nonBlocking: .reading) else { return }
         var watch: Watch?
         await withCheckedContinuation { continuation in
-            watch = try? Reactor.watch(pipe.reading, for: .readable) { _ in
+            watch = try? ReactorActor.watch(pipe.reading, for: .readable) { _ in
                 watch?.cancel()
                 continuation.resume()
             }
@@ -126,14 +129,14 @@ import Testing
     }
 }
 
-/// Watches of one test, and how often their handlers were called.
-@Reactor
+/// The watches of one test with a count of the calls of their handlers.
+@ReactorActor
 private final class Batch {
     var watches: [Watch] = []
     var calls = 0
 
-    func watch(_ descriptor: Int32, handler: @escaping @Reactor () -> Void) throws(SystemError) {
-        watches.append(try Reactor.watch(descriptor, for: .readable) { _ in handler() })
+    func watch(_ descriptor: Int32, handler: @escaping @ReactorActor () -> Void) throws(SystemError) {
+        watches.append(try ReactorActor.watch(descriptor, for: .readable) { _ in handler() })
     }
 
     func cancelAll() {

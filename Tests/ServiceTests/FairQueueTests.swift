@@ -14,15 +14,15 @@ struct FairQueueTests {
         return Array(sequence(state: ()) { _ in queue.popFirst { _ in true } })
     }
 
-    @Test func `one owner's come first in, first out`() {
+    @Test func `the elements of one owner are first in, first out`() {
         #expect(all(queue([("a", 1), ("a", 2), ("a", 3)])) == [1, 2, 3])
     }
 
-    @Test func `owners take turns, however much one of them has`() {
+    @Test func `owners take turns, however many elements one of them has`() {
         #expect(all(queue([("a", 1), ("a", 2), ("a", 3), ("b", 10), ("c", 20), ("b", 11)])) == [1, 10, 20, 2, 11, 3])
     }
 
-    @Test func `whoever may have none now does not hold up the others`() {
+    @Test func `an owner that is not eligible does not delay the others`() {
         var queue = queue([("a", 1), ("b", 10), ("a", 2)])
         #expect(queue.popFirst { $0 != "a" } == 10)
         #expect(queue.popFirst { $0 != "a" } == nil)
@@ -30,7 +30,7 @@ struct FairQueueTests {
         #expect(all(queue) == [1, 2])
     }
 
-    @Test func `one can be taken out of its place`() {
+    @Test func `an element can be removed from any position`() {
         var queue = queue([("a", 1), ("a", 2), ("b", 10)])
         #expect(queue.remove(of: "a") { $0 == 2 } == 2)
         #expect(queue.remove(of: "a") { $0 == 2 } == nil)
@@ -39,7 +39,7 @@ struct FairQueueTests {
         #expect(queue.count == 1 && all(queue) == [1])
     }
 
-    @Test func `all can be taken at once`() {
+    @Test func `all elements can be removed at once`() {
         var queue = queue([("a", 1), ("b", 10)])
         #expect(queue.removeAll().sorted() == [1, 10])
         #expect(queue.isEmpty)

@@ -8,39 +8,39 @@ import Testing
 @testable import Store
 
 @Suite(.needsSandbox, .timeLimit(.minutes(2))) struct ReadinessCheckTests {
-    @Reactor
-    private func verdict(_ check: ReadinessCheck) async -> [ReadinessFault] {
+    @ReactorActor
+    private func faults(_ check: ReadinessCheck) async -> [ReadinessFault] {
         await withCheckedContinuation { continuation in check.check { continuation.resume(returning: $0) } }
     }
 
-    @Test func `a thousand who ask at once share one try, and it leaves nothing`() async throws {
+    @Test func `a thousand concurrent checks share one test, which leaves nothing behind`() async throws {
         try await withLauncher { launcher in
             let store = try RunStore(DataDirectory(temporaryIn: "/tmp"))
             defer { store.close() }
             store.start()
             let check = ReadinessCheck(launcher: launcher, store: store)
-            var verdicts: [[ReadinessFault]] = []
-            for _ in 0..<1000 { check.check { verdicts.append($0) } }
-            #expect(launcher.livingSlots == 1)
-            #expect(await verdict(check) == [])
-            #expect(verdicts == Array(repeating: [], count: 1000))
-            // What was found out lasts for a while: nothing is tried, so there is an answer at once.
+            var results: [[ReadinessFault]] = []
+            for _ in 0..<1000 { check.check { results.append($0) } }
+            #expect(launcher.liveSlots == 1)
+            #expect(await faults(check) == [])
+            #expect(results == Array(repeating: [], count: 1000))
+            // The last result is reused without a test, so the completion is called immediately.
             var later: [ReadinessFault]?
             check.check { later = $0 }
             #expect(later == [])
-            while launcher.livingSlots > 0 { await Task.yield() }
+            while launcher.liveSlots > 0 { await Task.yield() }
         }
     }
 
-    @Test func `a store that does not answer is told of, and so is a launcher that has ended`() async throws {
+    @Test func `a store that does not respond and a launcher that has ended are reported`() async throws {
         try await withLauncher { launcher in
-            // Its thread is not started.
+            // The store's thread is not started.
             let store = try RunStore(DataDirectory(temporaryIn: "/tmp"))
             defer { store.close() }
             let check = ReadinessCheck(launcher: launcher, store: store)
-            #expect(await verdict(check) == [.storeIsSilent])
+            #expect(await faults(check) == [.storeIsSilent])
             launcher.stop()
-            let faults = await verdict(check)
+            let faults = await faults(check)
             #expect(faults.count == 2)
             #expect(faults.contains(.launcher(SetupFailure(step: .launcher, number: EPIPE))))
         }

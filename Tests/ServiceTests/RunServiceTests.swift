@@ -1,5 +1,5 @@
 import Reactor
-import Runs
+import RunModel
 import Sandbox
 import Service
 import Store
@@ -7,9 +7,9 @@ import TestSupport
 import Testing
 
 @Suite(.needsSandbox, .timeLimit(.minutes(2))) struct RunServiceTests {
-    @Test func `a run is accepted, run and remembered`() async throws {
+    @Test func `an accepted run is executed and its end is readable`() async throws {
         try await withService { fixture in
-            let run = try fixture.service.submit(.script("echo out; echo err >&2; exit 3"))
+            let run = try fixture.submit(.script("echo out; echo err >&2; exit 3"))
             #expect(run.state == .running)
             let end = try #require(await fixture.end(of: run.id))
             #expect(end.state == .finished)
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `what nobody submitted is not known`() async throws {
+    @Test func `a run that was never submitted is unknown`() async throws {
         try await withService { fixture in
             var ids = RunIDGenerator()
             let id = ids.next(now: .now)
@@ -34,7 +34,7 @@ import Testing
     @Test func `runs are started in the order of their submission`() async throws {
         try await withService(concurrency: 1) { fixture in
             var order: [RunID] = []
-            let runs = try (0..<6).map { _ in try fixture.service.submit(.script("exit 0")) }
+            let runs = try (0..<6).map { _ in try fixture.submit(.script("exit 0")) }
             #expect(runs.map(\.state) == [.running] + [RunState](repeating: .queued, count: 5))
             #expect(runs.map(\.id) == runs.map(\.id).sorted())
             for run in runs {
@@ -45,12 +45,12 @@ import Testing
         }
     }
 
-    @Test func `no more run at once than may, and never fewer while some wait`() async throws {
+    @Test func `the concurrency limit is kept, and fully used while runs are queued`() async throws {
         try await withService(concurrency: 3) { fixture in
             let runs = try (0..<9).map { _ in
-                try fixture.service.submit(.script("exec sleep 1000", timeout: .milliseconds(30)))
+                try fixture.submit(.script("exec sleep 1000", timeout: .milliseconds(30)))
             }
-            @Reactor func states() -> [RunState] { runs.compactMap { fixture.service.run($0.id)?.state } }
+            @ReactorActor func states() -> [RunState] { runs.compactMap { fixture.service.run($0.id)?.state } }
             #expect(states().filter { $0 == .running }.count == 3)
             var running: [Int] = []
             for run in runs {
@@ -65,31 +65,31 @@ import Testing
                 let waiting = rest.contains(.queued)
                 #expect(rest.filter { $0 == .running }.count == 3 || !waiting)
             }
-            // Told between the end of one and the start of the next.
+            // The completion is called between the end of one run and the start of the next one.
             #expect(running.allSatisfy { $0 <= 2 })
             #expect(running.count == 9)
         }
     }
 
-    @Test func `a run beyond the queue's limit is refused, and a place that becomes free is given away`() async throws {
+    @Test func `a run beyond the queue limit is rejected until another run leaves the queue`() async throws {
         try await withService(concurrency: 1, queueLimit: 2) { fixture in
-            let running = try fixture.service.submit(.script("exec sleep 1000", timeout: .milliseconds(100)))
-            for _ in 0..<2 { _ = try fixture.service.submit(.script("exec sleep 1000")) }
-            #expect(throws: SubmissionError.queueFull(waiting: 2)) { try fixture.service.submit(.script("exit 0")) }
+            let running = try fixture.submit(.script("exec sleep 1000", timeout: .milliseconds(100)))
+            for _ in 0..<2 { _ = try fixture.submit(.script("exec sleep 1000")) }
+            #expect(throws: SubmissionError.queueFull(waiting: 2)) { try fixture.submit(.script("exit 0")) }
             _ = await fixture.end(of: running.id)
-            #expect(try fixture.service.submit(.script("exit 0")).state == .queued)
+            #expect(try fixture.submit(.script("exit 0")).state == .queued)
         }
     }
 
-    @Test func `a service that may not queue takes what it can start at once`() async throws {
+    @Test func `a service without a queue accepts a run that it can start immediately`() async throws {
         try await withService(concurrency: 1, queueLimit: 0) { fixture in
-            _ = try fixture.service.submit(.script("exit 0"))
+            _ = try fixture.submit(.script("exit 0"))
         }
     }
 
-    @Test func `output is seen while its run goes on`() async throws {
+    @Test func `the output of a running run is readable`() async throws {
         try await withService { fixture in
-            let run = try fixture.service.submit(.script("echo early; exec sleep 1000"))
+            let run = try fixture.submit(.script("echo early; exec sleep 1000"))
             await fixture.firstOutput(of: run.id)
             let now = try #require(fixture.service.run(run.id))
             #expect(now.state == .running)
@@ -97,22 +97,22 @@ import Testing
         }
     }
 
-    @Test func `large output is kept in a file`() async throws {
+    @Test func `large output is stored in a file`() async throws {
         try await withService { fixture in
-            let run = try fixture.service.submit(.script("head -c 100000 /dev/zero"))
+            let run = try fixture.submit(.script("head -c 100000 /dev/zero"))
             let end = try #require(await fixture.end(of: run.id))
             guard case .file(let path, 100_000) = end.standardOutput.content else {
                 Issue.record("not in a file")
                 return
             }
-            #expect(ScratchFolder.contents(of: path) == [UInt8](repeating: 0, count: 100_000))
+            #expect(ScratchDirectory.contents(of: path) == [UInt8](repeating: 0, count: 100_000))
         }
     }
 
-    @Test func `a run's input is its command's alone`() async throws {
+    @Test func `a run's input is not stored with the run`() async throws {
         try await withService { fixture in
             let specification = RunSpecification(command: ["cat"], standardInput: .bytes(Array("secret".utf8)))
-            let run = try fixture.service.submit(specification)
+            let run = try fixture.submit(specification)
             let end = try #require(await fixture.end(of: run.id))
             #expect(end.standardOutput.content == .bytes(Array("secret".utf8)))
             #expect(end.specification.standardInput == [])
@@ -121,8 +121,8 @@ import Testing
 
     @Test func `a command that cannot be started is a finished run`() async throws {
         try await withService(concurrency: 1) { fixture in
-            let run = try fixture.service.submit(RunSpecification(command: ["/no/such/program"]))
-            let next = try fixture.service.submit(.script("exit 0"))
+            let run = try fixture.submit(RunSpecification(command: ["/no/such/program"]))
+            let next = try fixture.submit(.script("exit 0"))
             let end = try #require(await fixture.end(of: run.id))
             #expect(end.result?.outcome.name == "start_failed")
             #expect(end.startedAt == nil)
@@ -131,26 +131,26 @@ import Testing
         }
     }
 
-    @Test func `a service that has lost its launcher accepts nothing, and what ran has failed`() async throws {
+    @Test func `a service without its launcher accepts no runs, and its running runs fail`() async throws {
         try await withService { fixture in
-            let run = try fixture.service.submit(.script("exec sleep 1000"))
+            let run = try fixture.submit(.script("exec sleep 1000"))
             fixture.launcher.stop()
             #expect(fixture.service.run(run.id)?.result?.outcome.name == "internal_error")
-            #expect(throws: SubmissionError.notAccepting) { try fixture.service.submit(.script("exit 0")) }
+            #expect(throws: SubmissionError.notAccepting) { try fixture.submit(.script("exit 0")) }
         }
     }
 
-    @Test func `runs that are forgotten are not known any more`() async throws {
+    @Test func `deleted old runs are unknown`() async throws {
         try await withService(concurrency: 1, retention: Retention(runs: 2)) { fixture in
-            let runs = try (0..<4).map { _ in try fixture.service.submit(.script("exit 0")) }
+            let runs = try (0..<4).map { _ in try fixture.submit(.script("exit 0")) }
             _ = await fixture.end(of: runs[3].id)
             var known: [Bool] = []
-            // The store forgets them when it has remembered the last.
+            // The store deletes the oldest runs after it has written the last one.
             repeat {
-                // What is at hand is found at once: the reactor has to hear of the rest.
+                // A run in memory is found without suspension, so the reactor must get a turn to process deletions.
                 await Task.yield()
                 known = []
-                for run in runs { known.append(try await fixture.find(run.id) != nil) }
+                for run in runs { known.append(try await fixture.service.find(run.id) != nil) }
             } while known.first == true || known[1]
             #expect(known == [false, false, true, true])
         }

@@ -1,26 +1,26 @@
 internal import Glibc
 
 /// The children of this process.
-public enum ChildProcesses {
-    /// Whether there is one, running or dead and not yet waited for.
-    public static var exist: Bool {
+package enum ChildProcesses {
+    /// True if there is a child, running or dead and not yet waited for.
+    package static var exist: Bool {
         var information = siginfo_t()
         return waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) == 0
     }
 
-    /// Waits until a child is dead, and leaves it to be waited for.
-    public static func awaitDeath(of pid: Int32) {
+    /// Waits until a child is dead, without reaping it.
+    package static func awaitDeath(of pid: Int32) {
         var information = siginfo_t()
         while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
     }
 
-    /// All processes below one, whichever have started them.
-    public static func below(_ pid: Int32) -> [Int32] {
+    /// Returns all descendants of a process.
+    package static func below(_ pid: Int32) -> [Int32] {
         var found: [Int32] = []
-        guard let folder = opendir("/proc") else { return [] }
-        defer { closedir(folder) }
+        guard let directory = opendir("/proc") else { return [] }
+        defer { closedir(directory) }
         var parents: [Int32: Int32] = [:]
-        while let entry = readdir(folder) {
+        while let entry = readdir(directory) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
@@ -38,8 +38,8 @@ public enum ChildProcesses {
         return found
     }
 
-    /// What a process calls itself.
-    public static func name(of pid: Int32) -> String? {
+    /// Returns the name of a process (proc(5), comm).
+    package static func name(of pid: Int32) -> String? {
         text("/proc/\(pid)/comm").map { String($0.dropLast()) }
     }
 

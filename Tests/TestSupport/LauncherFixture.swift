@@ -1,11 +1,11 @@
 internal import Glibc
 internal import Reactor
-public import Sandbox
+package import Sandbox
 
-/// Whether this host lets this user build sandboxes.
+/// Returns true if this host lets this user build sandboxes.
 ///
-/// Root has no excuse: then the tests run, and fail if it does not.
-public func sandboxIsAvailable() async -> Bool { await availability.value }
+/// It is always true for root, so that the tests run and fail where root cannot build one.
+package func sandboxIsAvailable() async -> Bool { await availability.value }
 
 private let availability = Task {
     if geteuid() == 0 { return true }
@@ -17,27 +17,27 @@ private let availability = Task {
     }
 }
 
-/// Calls a test with a launcher of its own, which is stopped afterwards.
-public func withLauncher<Result: Sendable>(
+/// Calls `body` with a launcher of its own and stops the launcher afterwards.
+package func withLauncher<Result: Sendable>(
     slots: Int = 4,
-    _ body: @escaping @Reactor (Launcher) async throws -> Result
+    _ body: @escaping @ReactorActor (Launcher) async throws -> Result
 ) async throws -> Result {
     try await withLauncher(policy: .host(slots: slots, scratchBytes: 16 << 20), body)
 }
 
-/// Calls a test with a launcher of its own, which is stopped afterwards.
-public func withLauncher<Result: Sendable>(
+/// Calls `body` with a launcher of its own and stops the launcher afterwards.
+package func withLauncher<Result: Sendable>(
     policy: SandboxPolicy,
-    _ body: @escaping @Reactor (Launcher) async throws -> Result
+    _ body: @escaping @ReactorActor (Launcher) async throws -> Result
 ) async throws -> Result {
     let process = try LauncherProcess(policy)
     return try await adopt(process, body)
 }
 
-@Reactor
+@ReactorActor
 private func adopt<Result: Sendable>(
     _ process: consuming LauncherProcess,
-    _ body: @Reactor (Launcher) async throws -> Result
+    _ body: @ReactorActor (Launcher) async throws -> Result
 ) async throws -> Result {
     let launcher = try Launcher(process)
     defer { launcher.stop() }

@@ -1,40 +1,40 @@
-/// Prometheus' text format of version 0.0.4, read as strictly as its description allows, and by promtool's rules.
+/// A strict reader of Prometheus' text format, version 0.0.4, that also applies promtool's rules.
 ///
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>, <https://prometheus.io/docs/practices/naming/>
-public struct MetricsText {
-    /// What is wrong with a line.
-    public struct Fault: Error, CustomStringConvertible {
-        /// What, and where.
-        public let description: String
+package struct MetricsText {
+    /// A fault in a line.
+    package struct Fault: Error, CustomStringConvertible {
+        /// The fault and the line.
+        package let description: String
     }
 
-    /// A line with a value.
-    public struct Sample {
-        /// The family's name, of a histogram with what it is of it.
-        public let name: String
-        /// What tells it from the others of its name.
-        public let labels: [String: String]
+    /// A sample: a line with a value.
+    package struct Sample {
+        /// The family's name, with the suffix of a histogram's part.
+        package let name: String
+        /// The labels.
+        package let labels: [String: String]
         /// The value.
-        public let value: Double
+        package let value: Double
     }
 
-    /// What stands below one TYPE line.
-    public struct Family {
+    /// A family: the lines below one TYPE line.
+    package struct Family {
         /// Its name.
-        public let name: String
+        package let name: String
         /// Its type: `counter`, `gauge` or `histogram`.
-        public let kind: String
-        /// Its help text, as it stands there.
-        public let help: String?
-        /// Its lines.
-        public var samples: [Sample] = []
+        package let kind: String
+        /// Its help text, still escaped.
+        package let help: String?
+        /// Its samples.
+        package var samples: [Sample] = []
     }
 
-    /// All of them, in their order.
-    public private(set) var families: [Family] = []
+    /// All families in their order.
+    package private(set) var families: [Family] = []
 
-    /// Reads a whole answer.
-    public init(_ text: String) throws(Fault) {
+    /// Reads a whole response.
+    package init(_ text: String) throws(Fault) {
         guard text.isEmpty || text.hasSuffix("\n") else { throw Fault(description: "the last line has no end") }
         var help: (name: String, text: String)?
         for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
@@ -60,16 +60,16 @@ public struct MetricsText {
         guard families.map(\.name) == families.map(\.name).sorted() else { throw Fault(description: "not in order") }
     }
 
-    /// A value; `nil` if there is no such line.
-    public func value(_ name: String, _ labels: [String: String] = [:]) -> Double? {
+    /// Returns the value of a sample, or `nil` if there is none.
+    package func value(_ name: String, _ labels: [String: String] = [:]) -> Double? {
         for family in families {
             for sample in family.samples where sample.name == name && sample.labels == labels { return sample.value }
         }
         return nil
     }
 
-    /// The values of one family by one of its labels.
-    public func values(_ name: String, by label: String) -> [String: Double] {
+    /// Returns the values of a family by one of its labels.
+    package func values(_ name: String, by label: String) -> [String: Double] {
         let samples = families.first { $0.name == name }?.samples ?? []
         return Dictionary(samples.map { ($0.labels[label] ?? "", $0.value) }, uniquingKeysWith: +)
     }

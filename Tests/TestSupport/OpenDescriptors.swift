@@ -1,12 +1,11 @@
 internal import Glibc
 
-/// The descriptors of this process.
+/// The open descriptors of this process.
 ///
-/// Others of its threads open and close them too: compare them in an exit test, whose
-/// process has nothing else to do.
-public enum OpenDescriptors {
-    /// Each open descriptor and what it refers to.
-    public static func list() -> [Int32: String] {
+/// Other threads open and close descriptors too. Compare them only in an exit test, whose process does nothing else.
+package enum OpenDescriptors {
+    /// Returns each open descriptor and the file behind it.
+    package static func list() -> [Int32: String] {
         guard let stream = opendir("/proc/self/fd") else { return [:] }
         defer { closedir(stream) }
         var open: [Int32: String] = [:]

@@ -1,14 +1,14 @@
-/// SplitMix64: a test that failed with a seed fails with it again.
-public struct SeededGenerator: RandomNumberGenerator {
+/// SplitMix64: a seeded generator, so that a failure can be repeated with its seed.
+package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
-    /// The generator of a seed.
-    public init(seed: UInt64) {
+    /// Creates the generator of a seed.
+    package init(seed: UInt64) {
         state = seed
     }
 
-    /// The next 64 bits.
-    public mutating func next() -> UInt64 {
+    /// Returns the next 64 bits.
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9

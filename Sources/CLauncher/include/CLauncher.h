@@ -1,29 +1,30 @@
-// The launcher: the one privileged process of Sandglass, and the slots that it makes.
+// The launcher is the one privileged process of Sandglass. This library holds the launcher and the slots that the
+// launcher makes.
 //
 //   server ──requests──▶ launcher ──clone3──▶ slot (pid 1 of its namespaces) ──vfork, exec──▶ command
-//      └────────────────control socket, one a slot───────▶┘
+//      └────────────control socket, one per slot───────────▶┘
 //
-// Everything in this library runs between clone and exec, or in a process that was forked from one with
-// threads. So all of it is async-signal-safe: system calls only, no malloc, no stdio, no locks. The server
-// prepares all data before (`struct sandglass_plan`, `struct sandglass_command`), and a failure comes back as
-// numbers: which step, which item of the plan, which errno.
+// All code in this library runs between clone and exec, or in a process that was forked from a threaded process.
+// Therefore all of it is async-signal-safe: system calls only, no malloc, no stdio, no locks. The server prepares all
+// data beforehand (`struct sandglass_plan`, `struct sandglass_command`). A failure is reported as three numbers: the
+// step, the index of the plan item, and errno.
 #pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
 
-// What was being done when it failed. The order is the order in which things happen.
+// The step that failed. The values are in the order in which the steps run.
 enum sandglass_step {
     SANDGLASS_STEP_NONE = 0,
-    // The launcher, once.
+    // Steps of the launcher, which run once.
     SANDGLASS_STEP_LAUNCHER_PROCESS,
     SANDGLASS_STEP_LAUNCHER_USER_NAMESPACE,
     SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE,
     SANDGLASS_STEP_ROOT,
     SANDGLASS_STEP_ROOT_ENTRY,
     SANDGLASS_STEP_PIVOT_ROOT,
-    SANDGLASS_STEP_IMAGE, // also a slot's
-    // A slot.
+    SANDGLASS_STEP_IMAGE, // also a step of a slot
+    // Steps of a slot.
     SANDGLASS_STEP_CONTROL_GROUP,
     SANDGLASS_STEP_NETWORK,
     SANDGLASS_STEP_CLONE,
@@ -38,7 +39,7 @@ enum sandglass_step {
     SANDGLASS_STEP_LANDLOCK,
     SANDGLASS_STEP_SIGNALS,
     SANDGLASS_STEP_SYSTEM_CALL_FILTER,
-    // A command.
+    // Steps of a command.
     SANDGLASS_STEP_REQUEST,
     SANDGLASS_STEP_FILES,
     SANDGLASS_STEP_FORK,
@@ -49,221 +50,230 @@ enum sandglass_step {
 };
 
 struct sandglass_failure {
-    uint32_t step;   // enum sandglass_step; SANDGLASS_STEP_NONE: nothing failed
-    int32_t index;   // which item of the plan, or -1
-    int32_t error;   // errno(3)
+    uint32_t step; // enum sandglass_step; SANDGLASS_STEP_NONE if nothing failed
+    int32_t index; // index of the plan item, or -1
+    int32_t error; // errno(3)
 };
 
 // One entry of the file system that commands see.
 enum sandglass_entry_kind {
-    SANDGLASS_ENTRY_DIRECTORY,     // an empty one
-    SANDGLASS_ENTRY_BIND,          // a folder of the host with all below it, read-only, no set-uid, no devices
-    SANDGLASS_ENTRY_BIND_FILE,     // a file of the host, the same way
-    SANDGLASS_ENTRY_DEVICE_FOLDER, // a folder in which devices are, on a file system of its own
-    SANDGLASS_ENTRY_DEVICE,        // a device node of the host, in such a folder
-    SANDGLASS_ENTRY_FILE,          // a small file with these contents
-    SANDGLASS_ENTRY_SYMBOLIC_LINK, // source is where it points
+    SANDGLASS_ENTRY_DIRECTORY,        // an empty directory
+    SANDGLASS_ENTRY_BIND,             // a host directory with its contents: read-only, nosuid, nodev
+    SANDGLASS_ENTRY_BIND_FILE,        // a host file, with the same restrictions
+    SANDGLASS_ENTRY_DEVICE_DIRECTORY, // a directory for device nodes, on a file system of its own
+    SANDGLASS_ENTRY_DEVICE,           // a device node of the host, inside a device directory
+    SANDGLASS_ENTRY_FILE,             // a small file with the given contents
+    SANDGLASS_ENTRY_SYMBOLIC_LINK,    // a link to `source`
 };
 
 struct sandglass_entry {
     uint32_t kind;
     uint32_t mode;
-    const char *source;   // canonical host path, or a link's text; NULL where the kind has none
-    const char *target;   // absolute path inside; its parent stands earlier in the plan
-    const void *contents; // of a file
+    const char *source;   // canonical host path, or a link's target; NULL if the kind needs none
+    const char *target;   // absolute path inside the sandbox; its parent comes earlier in the plan
+    const void *contents; // contents of a SANDGLASS_ENTRY_FILE
     size_t length;
 };
 
-// Another file system that commands may see instead.
+// An alternative root file system for commands.
 struct sandglass_image {
     const struct sandglass_entry *entries;
     uint32_t entry_count;
 };
 
-// What a run's /proc does not show: each costs a slot some ten microseconds.
+// A path that a run's /proc hides. Each mask costs a slot about 10 microseconds.
 struct sandglass_mask {
     const char *path;
-    uint32_t is_folder;
+    uint32_t is_directory;
 };
 
-// The folders in which the launcher makes control groups, one group for each slot number that is in use. Made and locked by
-// the server, for the launcher alone.
+// The directories in which the launcher makes control groups, one group per slot number in use. The server creates
+// and locks these directories for the launcher alone.
 enum sandglass_controller {
     SANDGLASS_CONTROLLER_MEMORY,
     SANDGLASS_CONTROLLER_PIDS,
-    SANDGLASS_CONTROLLER_CPU, // cpuacct; in version 2 there are cpu.stat's times without a controller
+    SANDGLASS_CONTROLLER_CPU, // cpuacct; version 2 has the times in cpu.stat without a controller
     SANDGLASS_CONTROLLERS,
 };
-struct sandglass_cgroups {
-    uint32_t version;                       // 1 or 2 (cgroups(7)); 0: there are none
-    int32_t folders[SANDGLASS_CONTROLLERS]; // descriptors, the same one for controllers that share a folder; -1: missing
-    const char *name;                       // of each folder in the one above it
+struct sandglass_cgroup_tree {
+    uint32_t version; // 1 or 2 (cgroups(7)); 0: no control groups
+    // descriptors; controllers may share a directory and its descriptor; -1: missing
+    int32_t directories[SANDGLASS_CONTROLLERS];
+    const char *name; // name of each directory in its parent
 };
 
-// Walls that a kernel may lack.
-enum sandglass_wall {
-    SANDGLASS_WALL_SYSTEM_CALL_FILTER = 1, // seccomp(2)
-    SANDGLASS_WALL_LANDLOCK = 2,           // landlock(7)
+// Protections that a kernel may lack.
+enum sandglass_protection {
+    SANDGLASS_PROTECTION_SYSTEM_CALL_FILTER = 1, // seccomp(2)
+    SANDGLASS_PROTECTION_LANDLOCK = 2,           // landlock(7)
 };
 
 struct sandglass_filter {
-    const void *instructions; // struct sock_filter, one behind the other
-    uint32_t length;          // how many of them
+    const void *instructions; // array of struct sock_filter
+    uint32_t length;          // number of instructions
 };
 
-// All that the launcher needs to know, once. It must stay where it is until the launcher runs: the launcher
-// is forked, not exec'd, and reads it in place.
+// The launcher's configuration, read once. The plan must stay in memory until the launcher runs, because the launcher
+// is forked without exec and reads the plan in place.
 struct sandglass_plan {
     const struct sandglass_entry *entries;
     uint32_t entry_count;
     uint32_t image_count;
     const struct sandglass_image *images;
-    uint32_t allows_host_network; // for a slot that asks for it
+    uint32_t allows_host_network; // for slots that request it
     uint32_t mask_count;
     const struct sandglass_mask *masks;
-    uint32_t proc_is_writable; // 0, but where a test looks at what stands behind
-    uint32_t slots;           // slot numbers are below this
-    uint32_t first_host_user; // slot n runs as host uid and gid first_host_user + n; 0: as the launcher's own
-    int32_t users_claim;      // a descriptor that keeps these users from others while it is open, or -1
-    uint32_t user;            // the uid and gid that the command sees
+    uint32_t proc_is_writable; // 1 only for probes of the protections behind the mount
+    uint32_t slots;            // number of slots; slot numbers are below this
+    uint32_t first_host_user;  // slot n has the host uid and gid first_host_user + n; 0: slots have the launcher's
+    int32_t users_claim;       // a descriptor that reserves these users while it is open, or -1
+    uint32_t user;             // the uid and gid that the command sees
     const char *host_name;
-    uint64_t scratch_inodes;  // files and folders in a run's writable file system
-    uint32_t processors;      // that commands may use at once
-    struct sandglass_cgroups cgroups;
-    int32_t supervisor_nice;  // nice value of a slot that is set up, where it may be set
+    uint64_t scratch_inodes; // maximum number of files and directories in a run's writable file system
+    uint32_t processors;     // number of processors that commands may use at once
+    struct sandglass_cgroup_tree cgroups;
+    int32_t supervisor_nice; // nice value of a slot after set-up, if the launcher may change it
     int32_t command_nice;
-    uint32_t walls;           // enum sandglass_wall, added up: those to build where the kernel has them
-    uint32_t required_walls;  // of these, the ones without which the launcher gives up
-    // Programs for seccomp(2): the launcher's, which all that it starts has too, and what a slot adds to it.
+    // bit set of enum sandglass_protection: protections to use where the kernel has them
+    uint32_t protections;
+    uint32_t required_protections; // subset of these without which the launcher refuses to start
+    // Programs for seccomp(2): the launcher's, which all its descendants inherit, and the program that each slot
+    // adds.
     struct sandglass_filter filter;
     struct sandglass_filter slot_filter;
-    const void *memory;       // what the pointers point to but those to entries, which are needed once
+    const void *memory; // memory that the pointers refer to, except the entries, which are needed only once
     size_t memory_length;
-    char *command_line;       // this process's own arguments, which are wiped: slots would show them
+    char *command_line; // this process's own arguments, wiped because every slot would show them
     size_t command_line_length;
 };
 
 enum { SANDGLASS_MAXIMUM_SLOTS = 8192, SANDGLASS_MAXIMUM_IMAGES = 64 };
 
-// What has to be known of a slot before it is made, because it needs privilege.
+// Properties of a slot that must be known before it is made, because they need privilege.
 struct sandglass_slot_kind {
-    uint64_t scratch_bytes;   // size of its one writable file system
-    uint32_t image;           // 0: the host's view; n: the plan's image n - 1
-    uint32_t shares_network;  // the launcher's, which is the host's; 0: it has one of its own, with nothing in it
+    uint64_t scratch_bytes;  // size of the slot's one writable file system
+    uint32_t image;          // 0: the host's view; n: the plan's image n - 1
+    uint32_t shares_network; // 1: the launcher's network, which is the host's; 0: an empty network of its own
 };
 
-// server → launcher, on its SOCK_SEQPACKET socket. The server closing the socket ends the launcher and
-// every slot.
+// Messages from server to launcher, on the launcher's SOCK_SEQPACKET socket. When the server closes the socket, the
+// launcher and every slot end.
 enum sandglass_launcher_request_kind {
     SANDGLASS_LAUNCHER_SPAWN = 1, // carries one descriptor: the slot's end of its control socket
-    SANDGLASS_LAUNCHER_KILL,      // SIGKILL to the slot, and so to all that it runs
+    SANDGLASS_LAUNCHER_KILL,      // sends SIGKILL to the slot, which kills all its processes
 };
 struct sandglass_launcher_request {
     uint32_t kind;
     uint32_t slot;
-    struct sandglass_slot_kind slot_kind; // SPAWN
+    struct sandglass_slot_kind slot_kind; // for SPAWN
 };
 
-// What a run has used, of what getrusage(2) and the slot's control group count.
+// The resource usage of a run, from getrusage(2) and the slot's control group.
 struct sandglass_usage {
     uint64_t user_microseconds;
     uint64_t system_microseconds;
-    uint64_t peak_bytes; // memory: of the group; without one the resident set of the largest process
+    uint64_t peak_bytes; // peak memory of the group; without a group, the resident set of the largest process
     uint64_t oom_kills;  // processes that the OOM killer ended because of the run's own limit
 };
 
-// launcher → server.
+// Messages from launcher to server.
 enum sandglass_launcher_report_kind {
-    SANDGLASS_LAUNCHER_READY = 1, // once; with a failure when the launcher could not set itself up, or (`cgroups` is 0
-                                  // then although the plan has folders) could not use its control groups
-    SANDGLASS_LAUNCHER_GONE,      // the slot and every process in it are gone and reaped
+    // Sent once. Carries a failure if the launcher could not set itself up or could not use its control groups. In the
+    // second case `cgroups` is 0 although the plan has directories.
+    SANDGLASS_LAUNCHER_READY = 1,
+    SANDGLASS_LAUNCHER_GONE, // the slot and all its processes have exited and are reaped
 };
 struct sandglass_launcher_report {
     uint32_t kind;
     uint32_t slot;
     struct sandglass_failure failure;
-    uint32_t cgroups;             // READY: the version in use, 0: none
-    uint32_t walls;               // READY: enum sandglass_wall, those that every slot will have
-    struct sandglass_usage usage; // GONE, of a slot that was killed and so could not tell itself
+    uint32_t cgroups;             // READY: the version in use; 0: none
+    uint32_t protections;         // READY: bit set of enum sandglass_protection, valid for every slot
+    struct sandglass_usage usage; // GONE: usage of a slot that was killed before it could report
 };
 
-// server → slot, on the slot's own SOCK_SEQPACKET socket. The server closing it ends the slot.
+// Messages from server to slot, on the slot's own SOCK_SEQPACKET socket. When the server closes the socket, the slot
+// ends.
 enum sandglass_slot_request_kind {
-    SANDGLASS_SLOT_START = 1, // carries stdin, stdout, stderr; and a memfd that holds the command, where the packet does not
-    SANDGLASS_SLOT_TERMINATE, // SIGTERM to everything in the slot
-    SANDGLASS_SLOT_KILL,      // SIGKILL to everything in the slot
-    SANDGLASS_SLOT_BLOBS,     // carries up to SANDGLASS_BLOBS_AT_ONCE descriptors of what files are made of, after START
-    SANDGLASS_SLOT_OPEN,      // after ENDED, where the command had `keeps_files`: a struct sandglass_open_request
+    // carries stdin, stdout, stderr, and a memfd with the command if the packet does not hold it
+    SANDGLASS_SLOT_START = 1,
+    SANDGLASS_SLOT_TERMINATE, // sends SIGTERM to every process in the slot
+    SANDGLASS_SLOT_KILL,      // sends SIGKILL to every process in the slot
+    SANDGLASS_SLOT_BLOBS,     // after START: carries up to SANDGLASS_BLOBS_AT_ONCE descriptors of input blobs
+    SANDGLASS_SLOT_OPEN,      // after ENDED, if the command set `keeps_files`: a struct sandglass_open_request
 };
 enum { SANDGLASS_BLOBS_AT_ONCE = 64 };
 struct sandglass_slot_request {
     uint32_t kind;
 };
-// The packet ends where the command does; a memfd holds one that is longer or has files.
+// The packet ends with the command. A memfd holds a command that is longer or that has files.
 enum { SANDGLASS_START_BYTES = 4096 };
 struct sandglass_start_request {
     uint32_t kind;
-    uint32_t length; // of the command; 0: there is a memfd
+    uint32_t length; // length of the command; 0: the command is in the memfd
     _Alignas(8) char command[SANDGLASS_START_BYTES];
 };
 
-// Opens something of what the run has left, for reading. It comes with the descriptor of the folder that it is in, or with none:
-// then it is /box itself. Nothing is followed: the name has no slash, and a symbolic link is refused.
+// Opens one of the run's output files or directories for reading. The request carries the descriptor of the parent
+// directory. Without a descriptor it opens /box itself. The name must contain no slash, and symbolic links are
+// refused.
 struct sandglass_open_request {
     uint32_t kind;
-    char name[256]; // NAME_MAX and its end
+    char name[256]; // NAME_MAX and the terminator
 };
-// The answer, which carries the descriptor unless there is an error.
+// The reply, which carries the descriptor unless `error` is set.
 struct sandglass_open_reply {
     int32_t error; // errno(3), or 0
 };
 
-// A command starts with this. Behind it stand the files' records, then NUL-terminated strings: the working directory, PATH's
-// value, the arguments, the environment, the files' paths below /box; then the contents of files that are no blobs.
+// The header of a command. The file records follow it. NUL-terminated strings come next: the working directory, the
+// value of PATH, the arguments, the environment, and the files' paths below /box. The contents of files that are not
+// blobs come last.
 struct sandglass_command {
     uint32_t argument_count; // at least 1
     uint32_t environment_count;
-    uint64_t open_files;       // RLIMIT_NOFILE
-    uint64_t processes;        // at once, threads included
-    uint64_t memory_bytes;     // of the run together
-    uint64_t cpu_nanoseconds;  // of the run together
-    uint64_t file_bytes;       // RLIMIT_FSIZE
-    uint32_t file_count;       // to be made before it starts
-    uint32_t blob_count;       // descriptors that follow for them
-    uint32_t keeps_files;      // when it has ended, the slot opens what is in /box until the server closes its socket
-    uint64_t text_bytes;       // where the contents begin
+    uint64_t open_files;      // RLIMIT_NOFILE
+    uint64_t processes;       // maximum at once, including threads
+    uint64_t memory_bytes;    // of the run as a whole
+    uint64_t cpu_nanoseconds; // of the run as a whole
+    uint64_t file_bytes;      // RLIMIT_FSIZE
+    uint32_t file_count;      // files to create before the command starts
+    uint32_t blob_count;      // descriptors that follow for these files
+    // after the command's end, the slot opens files in /box until the server closes the socket
+    uint32_t keeps_files;
+    uint64_t text_bytes; // offset of the file contents
 };
 
-// A file to be made: parent folders come with it, and nothing is at its path yet.
+// A file to create. Missing parent directories are created too. Nothing exists at the path yet.
 struct sandglass_file {
     uint64_t offset; // in the command, or in the blob
     uint64_t length;
-    int32_t blob;    // which of the descriptors that follow, or -1: the command's memfd
-    uint32_t mode;   // its permissions
+    int32_t blob;  // index among the descriptors that follow, or -1 for the command's memfd
+    uint32_t mode; // its permission bits
 };
 
-// slot → server.
+// Messages from slot to server.
 enum sandglass_slot_report_kind {
     SANDGLASS_SLOT_STARTED = 1, // started_nanoseconds is set
-    SANDGLASS_SLOT_FAILED,      // the command never started: failure is set
-    SANDGLASS_SLOT_ENDED,       // the command has ended and everything that it left behind is gone
+    SANDGLASS_SLOT_FAILED,      // the command never started; failure is set
+    SANDGLASS_SLOT_ENDED,       // the command has ended and all its remaining processes are gone
 };
-// What the slot had done to the command before the command's end was recorded.
-enum sandglass_slot_act {
-    SANDGLASS_ACT_TERMINATED = 1,
-    SANDGLASS_ACT_KILLED = 2,
-    SANDGLASS_ACT_CPU_LIMIT = 4, // SIGKILL, from the slot or from RLIMIT_CPU: it had used up its processor time
+// The signals that the slot sent to the command before the command's end was recorded.
+enum sandglass_signal_sent {
+    SANDGLASS_SENT_TERMINATE = 1,
+    SANDGLASS_SENT_KILL = 2,
+    SANDGLASS_SENT_CPU_LIMIT_KILL = 4, // SIGKILL from the slot or from RLIMIT_CPU: the CPU time limit was reached
 };
 struct sandglass_slot_report {
     uint32_t kind;
     struct sandglass_failure failure;
-    int32_t wait_status; // wait(2)
-    uint32_t acts;       // enum sandglass_slot_act, added up
-    uint64_t started_nanoseconds; // CLOCK_MONOTONIC, when execve was called
-    uint64_t ended_nanoseconds;   // CLOCK_MONOTONIC, when the end was read
-    struct sandglass_usage usage; // oom_kills: before any act
+    int32_t wait_status;          // wait(2)
+    uint32_t signals_sent;        // bit set of enum sandglass_signal_sent
+    uint64_t started_nanoseconds; // CLOCK_MONOTONIC at the call of execve
+    uint64_t ended_nanoseconds;   // CLOCK_MONOTONIC when the exit was read
+    struct sandglass_usage usage; // oom_kills: counted before the slot sent any signal
 };
 
-// Forks the launcher. Returns its pid and stores the server's end of its socket (non-blocking, close-on-exec),
-// or returns -1 with errno set. The launcher's first report says whether it is ready.
+// Forks the launcher. Returns its pid and stores the server's end of its socket (non-blocking, close-on-exec).
+// Returns -1 with errno set on failure. The launcher's first report tells whether it is ready.
 pid_t sandglass_launcher_start(const struct sandglass_plan *plan, int *socket_out);

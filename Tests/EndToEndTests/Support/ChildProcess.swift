@@ -1,28 +1,24 @@
 import CLinux
 import Glibc
+import System
 
-/// A program that a test has started, with pipes to its standard streams.
+/// A program that a test started, with pipes at its standard streams.
 ///
-/// It is killed and reaped when it is let go.
+/// The process is killed and reaped when the object is deallocated. Functions throw `SystemError` if a system call fails or
+/// if the process does not end in time (ETIME).
 final class ChildProcess {
-    /// How a process ended (wait(2)).
+    /// The end of a process (wait(2)).
     enum End: Hashable {
         case exited(Int32)
         case signaled(Int32)
     }
 
-    /// Where its standard input comes from.
+    /// The source of the standard input.
     enum Input {
         /// /dev/null.
         case none
-        /// ``input``, which the test writes to and closes.
+        /// A pipe: the test writes to ``ChildProcess/input`` and closes it.
         case pipe
-    }
-
-    /// A system call failed, or the process did not end in time.
-    struct Trouble: Error {
-        let what: String
-        let number: Int32
     }
 
     let pid: pid_t
@@ -31,7 +27,9 @@ final class ChildProcess {
     private var error: Int32 = -1
     private var end: End?
 
-    /// Starts it; the first argument is a path, or a name that is looked up in this process's PATH.
+    /// Starts a program.
+    ///
+    /// The first argument is a path, or a name that is looked up in this process's PATH.
     init(_ arguments: [String], environment: [String: String] = [:], input: Input = .none) throws {
         let (childInput, parentInput) =
             input == .pipe ? try Self.makePipe(SANDGLASS_PIPE_WRITE_END) : (open("/dev/null", O_RDONLY | O_CLOEXEC), -1)
@@ -59,28 +57,32 @@ final class ChildProcess {
 
     func send(signal: Int32) { kill(pid, signal) }
 
+    // MARK: Streams
+
     func closeInput() { Self.close(&input) }
 
-    /// Closes this side of its standard output, as `head` does when it has enough.
+    /// Closes this side of the standard output, as `head` does after its last line.
     func closeOutput() { Self.close(&output) }
 
-    /// How many bytes of its output nobody has read yet (FIONREAD, pipe(7)).
+    /// The number of output bytes that wait in the pipe (FIONREAD, pipe(7)).
     var unreadOutputBytes: Int {
         var count: Int32 = 0
         return ioctl(output, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
     }
 
-    /// Reads a line of its diagnostics; `nil` at their end.
+    /// Reads a line of the standard error; returns `nil` at its end.
     func readErrorLine() throws -> String? {
         try Self.readLine(from: error)
     }
 
-    /// Reads a line of its output; `nil` at its end.
+    /// Reads a line of the standard output; returns `nil` at its end.
     func readOutputLine() throws -> String? {
         try Self.readLine(from: output)
     }
 
-    /// Waits for its end, without reading what it writes.
+    // MARK: The end
+
+    /// Waits at most `seconds` for the end of the process without reading its output.
     func wait(atMost seconds: Double = 60) throws -> End {
         if let end { return end }
         var status: Int32 = 0
@@ -89,24 +91,26 @@ final class ChildProcess {
             ended = waitpid(pid, &status, WNOHANG)
             return ended != 0
         }
-        guard inTime, ended == pid else { throw Trouble(what: "wait for \(pid)", number: ended < 0 ? errno : ETIME) }
+        guard inTime, ended == pid else { throw SystemError("wait for \(pid)", number: ended < 0 ? errno : ETIME) }
         let number = status & 0x7F
         let end: End = number == 0 ? .exited((status >> 8) & 0xFF) : .signaled(number)
         self.end = end
         return end
     }
 
-    /// Writes to its input what it takes, reads its streams to their ends, and waits for its own.
+    /// Writes the input, reads both streams to their ends, and waits for the end of the process.
+    ///
+    /// Input that the process does not read is discarded.
     func finish(input bytes: [UInt8] = []) throws -> Finished {
-        var left = bytes[...]
+        var remaining = bytes[...]
         var collected: [Int32: [UInt8]] = [output: [], error: []]
         var open = [output, error].filter { $0 >= 0 }
         while !open.isEmpty {
-            if left.isEmpty { closeInput() }
+            if remaining.isEmpty { closeInput() }
             var polled = open.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             polled.append(pollfd(fd: input, events: Int16(POLLOUT), revents: 0))
-            guard poll(&polled, nfds_t(polled.count), 60_000) > 0 else { throw Trouble(what: "poll", number: ETIME) }
-            if input >= 0, polled[polled.count - 1].revents != 0 { writeSome(&left) }
+            guard poll(&polled, nfds_t(polled.count), 60_000) > 0 else { throw SystemError("poll", number: ETIME) }
+            if input >= 0, polled[polled.count - 1].revents != 0 { writeSome(&remaining) }
             for ready in polled.dropLast() where ready.revents != 0 {
                 let part = Self.readSome(ready.fd)
                 if part.isEmpty { open.removeAll { $0 == ready.fd } }
@@ -116,7 +120,7 @@ final class ChildProcess {
         return Finished(end: try wait(), output: collected[output] ?? [], error: collected[error] ?? [])
     }
 
-    /// A reader that has gone shows as EPIPE in this process, too.
+    /// True once SIGPIPE is ignored: a write to a closed pipe then fails with EPIPE.
     private static let brokenPipesAreIgnored: Bool = {
         signal(SIGPIPE, SIG_IGN)
         return true
@@ -125,7 +129,7 @@ final class ChildProcess {
     private func writeSome(_ bytes: inout ArraySlice<UInt8>) {
         guard Self.brokenPipesAreIgnored else { return }
         let count = bytes.withUnsafeBytes { write(input, $0.baseAddress, $0.count) }
-        // A reader that has gone ends the input.
+        // A closed pipe ends the input.
         bytes = count < 0 && errno != EAGAIN ? [] : bytes.dropFirst(max(count, 0))
     }
 
@@ -139,7 +143,7 @@ final class ChildProcess {
         var line: [UInt8] = []
         while true {
             var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&polled, 1, 60_000) > 0 else { throw Trouble(what: "poll", number: ETIME) }
+            guard poll(&polled, 1, 60_000) > 0 else { throw SystemError("poll", number: ETIME) }
             var byte: UInt8 = 0
             guard read(descriptor, &byte, 1) == 1 else {
                 return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
@@ -149,16 +153,18 @@ final class ChildProcess {
         }
     }
 
-    private static func makePipe(_ own: sandglass_pipe_end) throws -> (read: Int32, write: Int32) {
-        var ends: [Int32] = [-1, -1]
-        guard sandglass_pipe(&ends, own) == 0 else { throw Trouble(what: "pipe2", number: errno) }
-        return (ends[0], ends[1])
-    }
-
     private static func close(_ descriptor: inout Int32) {
         guard descriptor >= 0 else { return }
         Glibc.close(descriptor)
         descriptor = -1
+    }
+
+    // MARK: The start
+
+    private static func makePipe(_ own: sandglass_pipe_end) throws -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [-1, -1]
+        guard sandglass_pipe(&ends, own) == 0 else { throw SystemError("pipe2") }
+        return (ends[0], ends[1])
     }
 
     private static func spawn(
@@ -189,19 +195,21 @@ final class ChildProcess {
         defer { for text in argv + envp { free(text) } }
         var pid: pid_t = 0
         let number = posix_spawnp(&pid, arguments[0], &actions, &attributes, &argv, &envp)
-        guard number == 0 else { throw Trouble(what: "start \(arguments)", number: number) }
+        guard number == 0 else { throw SystemError("start \(arguments)", number: number) }
         return pid
     }
 }
 
 extension ChildProcess {
-    /// A process that is over, with all that it wrote.
+    /// A process that has ended, with its output.
     struct Finished {
         let end: End
         let output: [UInt8]
         let error: [UInt8]
 
+        /// The standard output as text.
         var text: String { String(decoding: output, as: UTF8.self) }
+        /// The standard error as text.
         var diagnostics: String { String(decoding: error, as: UTF8.self) }
     }
 }

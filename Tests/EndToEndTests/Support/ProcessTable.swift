@@ -1,21 +1,26 @@
 import Foundation
 import Glibc
+import Synchronization
 
-/// A process as /proc shows it; one that has ended but was not reaped is still there.
+/// A process as /proc shows it.
+///
+/// A dead process has an entry until its parent reaps it.
 struct ProcessEntry: Hashable {
     let pid: pid_t
     let parent: pid_t
-    /// When it started, in clock ticks since the boot: with the pid it names one process for ever.
+    /// The start in clock ticks since boot.
+    ///
+    /// Together with the pid it identifies one process for ever.
     let startTime: UInt64
     let name: String
     let state: Character
 }
 
-/// What /proc says (proc(5)).
+/// The processes of this machine (proc(5)).
 enum ProcessTable {
     static func all() -> [ProcessEntry] { pids().compactMap(entry) }
 
-    /// The processes below a process: its children, theirs, and so on.
+    /// Returns the children of a process, their children, and so on.
     static func descendants(of pid: pid_t) -> [ProcessEntry] {
         let children = Dictionary(grouping: all(), by: \.parent)
         var found: [ProcessEntry] = []
@@ -28,35 +33,29 @@ enum ProcessTable {
         return found
     }
 
-    /// The processes that have a ``Marker`` in their arguments; one that has ended has no arguments.
+    /// Returns the processes that have a ``Marker`` in their arguments.
+    ///
+    /// A dead process has no arguments.
     static func running(_ marker: String) -> [pid_t] {
         let wanted = Array(marker.utf8)
         return pids().filter { (contents("/proc/\($0)/cmdline") ?? []).firstRange(of: wanted) != nil }
     }
 
-    /// Whether this very process, and not a later one of its pid, is still there.
-    static func isThere(_ process: ProcessEntry) -> Bool { entry(process.pid)?.startTime == process.startTime }
+    /// Returns true while this process exists, dead or alive, and not merely a later process with its pid.
+    static func exists(_ process: ProcessEntry) -> Bool { entry(process.pid)?.startTime == process.startTime }
 
-    /// Whether it still runs; an orphan that has ended waits for the machine's init to reap it, and not all do at once.
+    /// Returns true while this process runs.
+    ///
+    /// A dead orphan waits for the machine's init, which may reap it late.
     static func isAlive(_ process: ProcessEntry) -> Bool {
         guard let now = entry(process.pid), now.startTime == process.startTime else { return false }
         return now.state != "Z" && now.state != "X"
     }
 
-    /// What a descriptor of a process refers to.
-    static func target(ofDescriptor number: Int, of pid: pid_t) -> String? {
-        link("/proc/\(pid)/fd/\(number)")
-    }
-
-    /// Where a symbolic link of /proc leads.
-    static func link(_ path: String) -> String? {
-        try? FileManager.default.destinationOfSymbolicLink(atPath: path)
-    }
-
     static func entry(_ pid: pid_t) -> ProcessEntry? {
         guard let stat = contents("/proc/\(pid)/stat") else { return nil }
         let text = String(decoding: stat, as: UTF8.self)
-        // The name stands in parentheses and may hold anything.
+        // The name is in parentheses and may contain any character.
         guard let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: close)...].split(separator: " ")
         guard fields.count > 19, let parent = pid_t(fields[1]), let startTime = UInt64(fields[19]) else { return nil }
@@ -69,38 +68,52 @@ enum ProcessTable {
         )
     }
 
-    /// A field of `/proc/PID/status` that is in kB, in bytes.
+    private static func pids() -> [pid_t] {
+        (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
+    }
+
+    // MARK: The resources of a process
+
+    /// Returns a memory figure of `/proc/PID/status` in bytes.
     static func memory(_ field: String, of pid: pid_t) -> Int? {
         let lines = String(decoding: contents("/proc/\(pid)/status") ?? [], as: UTF8.self).split(separator: "\n")
         let words = lines.first { $0.hasPrefix(field + ":") }?.split { " \t".contains($0) } ?? []
         return words.count == 3 ? Int(words[1]).map { $0 * 1024 } : nil
     }
 
-    /// What a process has open.
+    /// Returns the numbers of the open descriptors.
     static func descriptors(of pid: pid_t) throws -> Set<String> {
         Set(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd"))
     }
 
-    /// How many of them are sockets.
+    /// Returns the number of open sockets.
     static func sockets(of pid: pid_t) throws -> Int {
         try descriptors(of: pid).count { name in
             Int(name).flatMap { target(ofDescriptor: $0, of: pid) }?.hasPrefix("socket:") == true
         }
     }
 
-    static func mounts(of pid: pid_t) -> Int { lines("/proc/\(pid)/mountinfo") }
+    /// Returns the file behind a descriptor.
+    static func target(ofDescriptor number: Int, of pid: pid_t) -> String? {
+        link("/proc/\(pid)/fd/\(number)")
+    }
 
-    /// Every folder of every cgroup hierarchy.
+    /// Returns the number of mounts that a process sees.
+    static func mounts(of pid: pid_t) -> Int {
+        (contents("/proc/\(pid)/mountinfo") ?? []).count { $0 == UInt8(ascii: "\n") }
+    }
+
+    /// Returns the control groups of a server, in every hierarchy.
     static func cgroups(of server: pid_t) -> Set<String> {
         allCgroups().filter { $0.contains("/sandglass-\(server)-") }
     }
 
     private static func allCgroups() -> Set<String> {
-        // Not FileManager's enumerator: it does not go into other file systems.
+        // FileManager's enumerator does not enter other file systems.
         var found: Set<String> = []
         var next = ["/sys/fs/cgroup"]
-        while let folder = next.popLast() {
-            guard let stream = opendir(folder) else { continue }
+        while let directory = next.popLast() {
+            guard let stream = opendir(directory) else { continue }
             defer { closedir(stream) }
             while let entry = readdir(stream) {
                 guard entry.pointee.d_type == DT_DIR else { continue }
@@ -108,16 +121,21 @@ enum ProcessTable {
                     String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
                 }
                 guard name != ".", name != ".." else { continue }
-                found.insert(folder + "/" + name)
-                next.append(folder + "/" + name)
+                found.insert(directory + "/" + name)
+                next.append(directory + "/" + name)
             }
         }
         return found
     }
 
-    static func lines(_ path: String) -> Int { (contents(path) ?? []).count { $0 == UInt8(ascii: "\n") } }
+    // MARK: Files
 
-    /// The bytes of a file of /proc, which has no size; `nil` if it cannot be read.
+    /// Returns the target of a symbolic link.
+    static func link(_ path: String) -> String? {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: path)
+    }
+
+    /// Reads a file of /proc, whose size is not known before; returns `nil` if it cannot be read.
     static func contents(_ path: String) -> [UInt8]? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -131,8 +149,39 @@ enum ProcessTable {
             bytes += part
         }
     }
+}
 
-    private static func pids() -> [pid_t] {
-        (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
+/// Texts that no other process on this machine has in its arguments.
+enum Marker {
+    private static let counter = Atomic<Int>(0)
+
+    /// Returns the duration of a sleep that only one test uses: some ten minutes, in seconds.
+    static func nap() -> String { "600.\(1_000_000 + Int(getpid()))\(100 + next())" }
+
+    /// Returns a word.
+    static func word() -> String { "e2e-\(getpid())-\(next())-mark" }
+
+    private static func next() -> Int { counter.add(1, ordering: .relaxed).newValue }
+}
+
+/// Polls a condition that nothing reports, such as the end of a foreign process.
+///
+/// - Parameters:
+///   - seconds: A bound against hanging, far above the expected time.
+///   - condition: The awaited condition.
+/// - Returns: True if the condition became true in time.
+func eventually(within seconds: Double = 30, _ condition: () throws -> Bool) rethrows -> Bool {
+    let end = monotonicSeconds() + seconds
+    while true {
+        if try condition() { return true }
+        guard monotonicSeconds() < end else { return false }
+        usleep(1_000)
     }
+}
+
+/// Returns the time of CLOCK_MONOTONIC in seconds.
+func monotonicSeconds() -> Double {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
 }

@@ -1,0 +1,29 @@
+// Network namespaces, kept for one slot number each.
+//
+// Making a network namespace takes longer than all other namespaces together, and destroying one takes even longer.
+// Therefore a slot's namespace is kept for the next slot of the same number. The next slot is made only after the
+// last process of the previous one is reaped. Nothing of a run stays in the namespace. Sockets end with their
+// processes, lo is down so that no packet was ever sent, and no run has had a capability over it. Only its counters
+// (/proc/net/snmp) remain.
+#pragma once
+
+#include "../descriptors.h"
+
+// Returns whether namespaces are kept. The launcher of an ordinary user cannot return to a network that it has left. If
+// runs may use the host's network, such a launcher stays in it and each slot makes its own namespace.
+static inline bool sandglass_network_is_kept(const struct sandglass_plan *plan) {
+    return !plan->allows_host_network || plan->first_host_user != 0;
+}
+
+// Moves the launcher, which slots are cloned from, into the namespace of a slot number. Makes a new namespace if
+// `*network` is 0, and stores the new descriptor plus one there. Returns 0, or -1 with errno.
+int sandglass_network_enter(int *network);
+// Closes the namespace of a slot number.
+void sandglass_network_leave(int *network);
+
+// Keeps a descriptor of the host's network for runs that use it. Called in the launcher while it is in that network,
+// because opening it needs root's privilege over it. Returns 0, or -1 with errno.
+int sandglass_network_keep_host(void);
+
+// Enters the host's network or a new one in a slot, as its kind requires. Returns 0, or -1 with errno.
+int sandglass_network_choose(const struct sandglass_plan *plan, const struct sandglass_slot_kind *kind);

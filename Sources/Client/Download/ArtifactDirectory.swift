@@ -1,0 +1,151 @@
+internal import Glibc
+package import RunAPI
+package import RunModel
+internal import System
+
+/// The local directory for a run's artifacts.
+///
+/// The server is not trusted with this machine's files. A path that leads out of the directory or through a symbolic
+/// link is refused. Existing files are never written to: each artifact is downloaded to a temporary file in the same
+/// directory, verified, and then renamed.
+package final class ArtifactDirectory {
+    private let path: String
+    private let globs: [Glob]
+    private let client: APIClient
+    private let directory: Descriptor
+    private let mask: mode_t
+
+    /// Opens the directory, and creates it if needed.
+    ///
+    /// - Parameters:
+    ///   - path: The path of the directory.
+    ///   - globs: The artifact patterns of the run. Other artifacts are refused.
+    ///   - client: The client of the server.
+    /// - Throws: `local` if the directory cannot be created or opened.
+    package init(_ path: String, for globs: [Glob], _ client: APIClient) throws(ClientError) {
+        (self.path, self.globs, self.client) = (path, globs, client)
+        if mkdir(path, 0o777) != 0, errno != EEXIST { throw .local("\(path): \(SystemError.meaning(of: errno))") }
+        let raw = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard raw >= 0 else { throw .local("\(path): \(SystemError.meaning(of: errno))") }
+        directory = Descriptor(owning: raw)
+        mask = umask(0)
+        umask(mask)
+    }
+
+    /// Downloads an artifact.
+    ///
+    /// - Parameters:
+    ///   - artifact: The artifact.
+    ///   - run: The run that it belongs to.
+    /// - Throws: `invalidResponse` if the path leads elsewhere or the content does not match the digest. `local` if the
+    ///   file cannot be written. Also the errors of the download.
+    package func fetch(_ artifact: ReceivedArtifact, of run: RunID) throws(ClientError) {
+        let parts = try Self.parts(of: artifact.path)
+        // A path below the directory may have a special meaning: `.git/hooks/pre-commit`.
+        guard GlobPosition(globs).matchesFile(at: parts) else {
+            throw .invalidResponse(
+                "The server sent an artifact '\(artifact.path)', which was not asked for. It was not downloaded."
+            )
+        }
+        let parent = try openParent(parts.dropLast(), of: artifact.path)
+        guard let name = parts.last else { return }
+        let temporary = ".sandglass-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
+        let file = openat(parent.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw failure(artifact.path) }
+        let content = Descriptor(owning: file)
+        var isRenamed = false
+        defer { if !isRenamed { unlinkat(parent.raw, temporary, 0) } }
+        let target = "/runs/\(run)/artifacts/" + parts.map { PercentCoding.encode($0) }.joined(separator: "/")
+        try download(target, artifact, into: content.raw)
+        guard fchmod(content.raw, (artifact.isExecutable ? 0o777 : 0o666) & ~mask) == 0,
+            renameat(parent.raw, temporary, parent.raw, name) == 0
+        else { throw failure(artifact.path) }
+        isRenamed = true
+    }
+
+    private func download(_ target: String, _ artifact: ReceivedArtifact, into file: Int32) throws(ClientError) {
+        var policy = RetryPolicy()
+        var hasLogged = false
+        while true {
+            do throws(ClientError) {
+                guard ftruncate(file, 0) == 0, lseek(file, 0, SEEK_SET) == 0 else { throw failure(artifact.path) }
+                return try downloadOnce(target, artifact, into: file)
+            } catch {
+                try client.pause(after: error, &policy, &hasLogged)
+            }
+        }
+    }
+
+    private func downloadOnce(_ target: String, _ artifact: ReceivedArtifact, into file: Int32) throws(ClientError) {
+        var (hasher, count) = (SHA256Hasher(), 0)
+        _ = try client.sendOnce(
+            OutgoingRequest(target: target, isStreamed: true),
+            receive: { part throws(ClientError) in
+                count += part.count
+                guard count <= artifact.bytes else { throw Self.mismatch(artifact) }
+                hasher.update(part)
+                do throws(SystemError) {
+                    try FileIO.writeAll(part, to: file)
+                } catch {
+                    throw failure(artifact.path)
+                }
+            }
+        )
+        guard count == artifact.bytes, hasher.finish() == artifact.digest else { throw Self.mismatch(artifact) }
+    }
+
+    /// Splits a path into its names, and refuses one that does not lead below a directory.
+    static func parts(of path: String) throws(ClientError) -> [String] {
+        let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let areNames = parts.allSatisfy { part in
+            !part.isEmpty && !part.contains(0) && !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8)
+        }
+        guard areNames else {
+            throw .invalidResponse(
+                "The server sent an artifact '\(path)', which is not a path below a directory. It was not downloaded."
+            )
+        }
+        return parts.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Opens the parent directory of a file without following links, and creates directories if needed.
+    private func openParent(_ names: ArraySlice<String>, of path: String) throws(ClientError) -> Descriptor {
+        let raw = dup(directory.raw)
+        guard raw >= 0 else { throw failure(path) }
+        var parent = Descriptor(owning: raw)
+        for name in names {
+            if mkdirat(parent.raw, name, 0o777) != 0, errno != EEXIST { throw failure(path) }
+            let next = openat(parent.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard next >= 0 else {
+                let number = errno
+                if number == ELOOP || number == ENOTDIR {
+                    throw .local(
+                        "\(self.path)/\(path): '\(name)' is not a directory (symbolic links are not followed)."
+                    )
+                }
+                throw failure(path, number)
+            }
+            parent = Descriptor(owning: next)
+        }
+        return parent
+    }
+
+    private func failure(_ path: String, _ number: Int32 = errno) -> ClientError {
+        .local("\(self.path)/\(path): \(SystemError.meaning(of: number))")
+    }
+
+    private static func mismatch(_ artifact: ReceivedArtifact) -> ClientError {
+        .invalidResponse(
+            "The content of the artifact \(artifact.path) does not match its size and digest. It was not saved."
+        )
+    }
+}
+
+extension GlobPosition {
+    /// Returns whether one of the patterns matches a file at the path with these parts.
+    func matchesFile(at parts: [String]) -> Bool {
+        var position = self
+        for directory in parts.dropLast() { position = position.match(Array(directory.unicodeScalars)).below }
+        return parts.last.map { !position.match(Array($0.unicodeScalars)).globs.isEmpty } ?? false
+    }
+}

@@ -1,0 +1,137 @@
+package import RunAPI
+package import RunModel
+
+/// A reader of a run's events until the run ends, over as many connections as needed.
+///
+/// The follower counts the received bytes of each stream. After a lost connection it makes a new one and continues
+/// after the last complete event (`Last-Event-ID`). Each event has its offset in the stream, so that lost or repeated
+/// bytes are detected.
+package struct EventFollower {
+    /// The maximum length of an event in bytes.
+    ///
+    /// A server stores no longer part of a stream as one piece.
+    private static let maximumEventBytes = 64 << 20
+    /// Three times the interval of 15 seconds at which a server sends something.
+    private static let idleTimeout: Duration = .seconds(45)
+
+    private let client: APIClient
+    private let id: RunID
+    private var counts: [OutputStream: Int] = [:]
+    private var lastEvent: String?
+    private var finishedRun: ReceivedRun?
+    /// The number of bytes of each stream to read; `nil` for all until the run ends.
+    private var targets: [OutputStream: Int]?
+    private var policy = RetryPolicy()
+
+    /// - Parameters:
+    ///   - client: The client of the server.
+    ///   - id: The run.
+    package init(_ client: APIClient, _ id: RunID) { (self.client, self.id) = (client, id) }
+
+    /// Follows the run until it ends.
+    ///
+    /// - Parameter take: Called with each part of a stream. The part counts as received when the closure returns.
+    /// - Returns: The finished run, without its output.
+    /// - Throws: An error that is not transient, or has persisted for a minute, and the errors of the closure.
+    package mutating func follow(
+        _ take: (OutputStream, [UInt8]) throws(ClientError) -> Void
+    ) throws(ClientError) -> ReceivedRun {
+        try read(take)
+        guard let finishedRun else { throw .invalidResponse("The server did not report the end of the run.") }
+        return finishedRun
+    }
+
+    /// Returns the truncated streams: those to which the command wrote more than `outputBytes`.
+    ///
+    /// - Parameter run: The finished run.
+    /// - Returns: The streams, with the number of stored bytes.
+    /// - Throws: If the request for the run fails.
+    package func truncatedStreams(_ run: ReceivedRun) throws(ClientError) -> [(stream: OutputStream, stored: Int)] {
+        // A stream that is shorter than the limit is complete. No request is needed then.
+        guard let limit = run.outputLimit, counts.values.contains(where: { $0 >= limit }) || limit == 0 else {
+            return []
+        }
+        let complete = try client.run(id)
+        return OutputStream.allCases.filter(complete.isTruncated).map { ($0, counts[$0, default: 0]) }
+    }
+
+    /// Reads the output that exists now, without waiting for more.
+    ///
+    /// - Parameter take: Called with each part of a stream. The part counts as received when the closure returns.
+    /// - Throws: The same errors as ``follow(_:)``.
+    package mutating func catchUp(
+        _ take: (OutputStream, [UInt8]) throws(ClientError) -> Void
+    ) throws(ClientError) {
+        // Only the events have the order of both streams, but those of an unfinished run do not end. So fetch the
+        // lengths first.
+        var targets: [OutputStream: Int] = [:]
+        for stream in OutputStream.allCases { targets[stream] = try client.storedBytes(id, stream) }
+        self.targets = targets
+        try read(take)
+    }
+
+    private var hasReachedTargets: Bool {
+        targets?.allSatisfy { counts[$0.key, default: 0] >= $0.value } ?? false
+    }
+
+    private mutating func read(
+        _ take: (OutputStream, [UInt8]) throws(ClientError) -> Void
+    ) throws(ClientError) {
+        var hasLogged = false
+        while finishedRun == nil, !hasReachedTargets {
+            do throws(ClientError) {
+                try connect(take)
+                guard finishedRun == nil else { return }
+                throw .disconnected("The event stream ended before the run did")
+            } catch {
+                // All events have arrived, so the state of the connection does not matter.
+                if finishedRun != nil || hasReachedTargets { return }
+                try client.pause(after: error, &policy, &hasLogged)
+            }
+        }
+    }
+
+    private mutating func connect(
+        _ take: (OutputStream, [UInt8]) throws(ClientError) -> Void
+    ) throws(ClientError) {
+        var request = OutgoingRequest(target: "/runs/\(id)/events", headers: ["Accept: application/x-ndjson"])
+        request.idleTimeout = Self.idleTimeout
+        request.isStreamed = true
+        if let lastEvent { request.headers.append("Last-Event-ID: \(lastEvent)") }
+        var lines = LineBuffer(maximumBytes: Self.maximumEventBytes)
+        _ = try client.sendOnce(
+            request,
+            receive: { part throws(ClientError) in
+                try lines.append(part) { line throws(ClientError) in try self.take(line, take) }
+            }
+        )
+    }
+
+    private mutating func take(
+        _ line: [UInt8],
+        _ take: (OutputStream, [UInt8]) throws(ClientError) -> Void
+    ) throws(ClientError) {
+        guard !line.isEmpty else {
+            // An empty line is a keep-alive: the connection works.
+            return policy.recordSuccess()
+        }
+        switch try RunEvent(line: line) {
+        case .output(let stream, let bytes, let offset, let id)?:
+            let count = counts[stream, default: 0]
+            guard offset == count else {
+                throw .invalidResponse(
+                    "The server continued at byte \(offset) of \(stream.rawValue), but \(count) bytes have arrived."
+                )
+            }
+            try take(stream, bytes)
+            counts[stream] = count + bytes.count
+            lastEvent = id
+            policy.recordSuccess()
+            if hasReachedTargets { throw .disconnected("All requested output has arrived") }
+        case .end(let run)?:
+            guard run.id == id else { throw .invalidResponse("The server reported the end of another run.") }
+            finishedRun = run
+        case .state?, nil: break
+        }
+    }
+}

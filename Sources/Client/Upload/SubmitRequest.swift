@@ -1,0 +1,163 @@
+internal import JSON
+package import RunAPI
+package import RunModel
+internal import System
+
+/// The content of a request to create a run (`POST /runs`), with local files.
+package struct SubmitRequest: Sendable {
+    /// The program and its arguments.
+    package var command: [String]
+    /// The files to upload.
+    package var files: [FileArgument] = []
+    /// The path of the standard input; `-` for this program's own, `nil` for none.
+    package var standardInput: String?
+    /// The patterns of the artifacts to keep.
+    package var artifacts: [Glob] = []
+    /// Additional environment variables; the last value of a name counts.
+    package var environment: [(name: String, value: String)] = []
+    /// The labels; the last value of a name counts.
+    package var labels: [(name: String, value: String)] = []
+    /// An absolute path inside the sandbox.
+    package var workingDirectory: String?
+    /// The name of one of the server's images.
+    package var image: String?
+    /// `none` or `host`.
+    package var network: String?
+    /// True if the server may return the result of an identical earlier run.
+    package var usesCache = false
+    /// `timeoutSeconds`.
+    package var timeoutSeconds: Double?
+    /// `graceSeconds`.
+    package var graceSeconds: Double?
+    /// `limits.cpuSeconds`.
+    package var cpuSeconds: Double?
+    /// The limits that are whole numbers, by their names in the API.
+    package var limits: [(name: String, value: Int)] = []
+
+    /// Creates a request with the server's defaults.
+    package init(command: [String]) { self.command = command }
+
+    /// Uploads the files that the server does not have yet, and creates the run.
+    ///
+    /// - Parameters:
+    ///   - client: The client of the server.
+    ///   - progress: Called with the name of a file, its sent bytes and its size.
+    /// - Returns: The created run.
+    /// - Throws: If a file cannot be read, a request fails or is refused, or a signal stops the client.
+    package func submit(
+        to client: APIClient,
+        progress: @escaping (_ source: String, _ sent: Int, _ of: Int) -> Void = { _, _, _ in }
+    ) throws(ClientError) -> ReceivedRun {
+        var uploader = BlobUploader(client, progress: progress)
+        var entries: [(path: String, file: LocalFile)] = []
+        for argument in files {
+            for (path, source) in try LocalDirectory.files(of: argument) {
+                entries.append((path, try LocalFile(source, signals: client.signals)))
+            }
+        }
+        let input = try standardInput.map { path throws(ClientError) in
+            try LocalFile(path, mayBePipe: true, signals: client.signals)
+        }
+        // Every fault of a file must be found before anything is sent.
+        var seen: Set<[UInt8]> = []
+        for entry in entries where !seen.insert(Array(entry.path.utf8)).inserted {
+            throw .invalidArgument("More than one --file has the path \(entry.path). Remove all but one.")
+        }
+        for entry in entries { try uploader.upload(entry.file) }
+        if let input { try uploader.upload(input) }
+        return try client.create(body(entries, input))
+    }
+
+    func body(_ files: [(path: String, file: LocalFile)], _ input: LocalFile?) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { body in
+            body.member("command") { $0.array { for word in command { $0.element(word) } } }
+            if !environment.isEmpty { Self.write(environment, "env", to: &body) }
+            if let workingDirectory { body.member("workingDirectory", workingDirectory) }
+            if let input { body.member("stdin") { $0.object { $0.member("blob", input.blob) } } }
+            if !files.isEmpty {
+                body.member("files") { list in
+                    list.object { list in
+                        for (path, file) in files {
+                            list.member(path) { content in
+                                content.object { content in
+                                    content.member("blob", file.blob)
+                                    if file.isExecutable { content.member("executable", true) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            if !artifacts.isEmpty {
+                body.member("artifacts") { $0.array { for glob in artifacts { $0.element(glob.text) } } }
+            }
+            if let timeoutSeconds { body.member("timeoutSeconds", timeoutSeconds) }
+            if let graceSeconds { body.member("graceSeconds", graceSeconds) }
+            if cpuSeconds != nil || !limits.isEmpty {
+                body.member("limits") { object in
+                    object.object { object in
+                        if let cpuSeconds { object.member("cpuSeconds", cpuSeconds) }
+                        for (name, value) in limits { object.member(name, value) }
+                    }
+                }
+            }
+            if let network { body.member("network", network) }
+            if let image { body.member("image", image) }
+            if usesCache { body.member("cache", true) }
+            if !labels.isEmpty { Self.write(labels, "labels", to: &body) }
+        }
+        return writer.bytes
+    }
+
+    /// Writes an object.
+    ///
+    /// The last value of a name counts, at the position of the first.
+    private static func write(_ pairs: [(name: String, value: String)], _ name: String, to body: inout JSONWriter) {
+        var values: [[UInt8]: String] = [:]
+        for pair in pairs { values[Array(pair.name.utf8)] = pair.value }
+        body.member(name) { object in
+            object.object { object in
+                for pair in pairs {
+                    if let value = values.removeValue(forKey: Array(pair.name.utf8)) { object.member(pair.name, value) }
+                }
+            }
+        }
+    }
+}
+
+/// An uploader of file contents that the server does not have yet.
+private struct BlobUploader {
+    typealias Progress = (_ source: String, _ sent: Int, _ of: Int) -> Void
+
+    private let client: APIClient
+    private let progress: Progress
+    private var uploaded: Set<SHA256Digest> = []
+
+    init(_ client: APIClient, progress: @escaping Progress) { (self.client, self.progress) = (client, progress) }
+
+    /// Makes sure that the server has the content of a file.
+    ///
+    /// Equal contents are uploaded once.
+    mutating func upload(_ file: LocalFile) throws(ClientError) {
+        guard !uploaded.contains(file.digest) else { return }
+        let target = "/blobs/\(file.blob)"
+        // HEAD counts as a use of the blob: the server does not delete it before the run is created.
+        let response = try client.send(OutgoingRequest(method: "HEAD", target: target), expecting: [404])
+        if response.status == 404 { try put(file, target) }
+        uploaded.insert(file.digest)
+    }
+
+    private func put(_ file: LocalFile, _ target: String) throws(ClientError) {
+        let response = try file.withContent { descriptor throws(ClientError) in
+            try client.send(
+                OutgoingRequest(method: "PUT", target: target, body: .file(descriptor, count: file.bytes)),
+                expecting: [422],
+                progress: { sent throws(ClientError) in progress(file.source, sent, file.bytes) }
+            )
+        }
+        guard response.status != 422 else {
+            throw .local("\(file.source): The file changed while it was sent. Retry when it no longer changes.")
+        }
+    }
+}

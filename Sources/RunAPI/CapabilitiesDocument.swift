@@ -1,0 +1,179 @@
+package import JSON
+package import RunModel
+
+/// The capabilities of a server, as plain values.
+package struct Capabilities: Sendable {
+    /// The isolation that the host provides.
+    package struct Isolation: Sendable {
+        /// The kernel's release.
+        package let kernel: String
+        /// A Boolean value indicating whether a filter restricts system calls.
+        package let filtersSystemCalls: Bool
+        /// The ABI version of Landlock; `nil` where it is missing.
+        package let landlockABI: Int?
+        /// The control groups; `nil` where there are none.
+        package let cgroups: ControlGroups?
+        /// A Boolean value indicating whether each run has a host user of its own, and not the service's.
+        package let hasOwnHostUsers: Bool
+
+        package init(
+            kernel: String,
+            filtersSystemCalls: Bool,
+            landlockABI: Int?,
+            cgroups: ControlGroups?,
+            hasOwnHostUsers: Bool
+        ) {
+            self.kernel = kernel
+            self.filtersSystemCalls = filtersSystemCalls
+            self.landlockABI = landlockABI
+            self.cgroups = cgroups
+            self.hasOwnHostUsers = hasOwnHostUsers
+        }
+    }
+
+    /// The control groups of a host.
+    package struct ControlGroups: Sendable {
+        /// The version of the hierarchy: 1 or 2.
+        package let version: Int
+        /// The names of the limits that they enforce, such as `memory`.
+        package let limits: [String]
+
+        package init(version: Int, limits: [String]) {
+            (self.version, self.limits) = (version, limits)
+        }
+    }
+
+    /// The version of the service.
+    package let version: String
+    /// The receipt of a run that shares nothing with the host; `nil` where no run can be started.
+    package let enforcement: Enforcement?
+    /// The isolation that the host provides.
+    package let isolation: Isolation
+    /// The protections and limits that the host lacks.
+    package let gaps: [GapDocument]
+    /// The names of the root file systems from which a run may choose.
+    package let images: [String]
+
+    package init(
+        version: String,
+        enforcement: Enforcement?,
+        isolation: Isolation,
+        gaps: [GapDocument],
+        images: [String]
+    ) {
+        self.version = version
+        self.enforcement = enforcement
+        self.isolation = isolation
+        self.gaps = gaps
+        self.images = images
+    }
+}
+
+/// A feature that a host lacks: an entry of `gaps` in the capabilities and in the host report.
+package struct GapDocument: JSONWritable, Sendable {
+    /// The names of the missing features; several if they are missing for one reason.
+    package let features: [String]
+    /// The condition of the host that causes the gap.
+    package let problem: String
+    /// The consequence: the limits and protections that are not enforced.
+    package let cost: String
+    /// The remedy.
+    package let remedy: String
+
+    package init(features: [String], problem: String, cost: String, remedy: String) {
+        self.features = features
+        self.problem = problem
+        self.cost = cost
+        self.remedy = remedy
+    }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.object { document in
+            document.member("features", features)
+            document.member("what", problem)
+            document.member("cost", cost)
+            document.member("remedy", remedy)
+        }
+    }
+}
+
+/// The response document of `GET /capabilities`.
+package struct CapabilitiesDocument {
+    let capabilities: Capabilities
+    let maxima: RequestLimits
+    private let maximumBodyBytes: Int
+
+    /// - Parameters:
+    ///   - capabilities: the capabilities of the server.
+    ///   - maxima: the maxima and defaults for requested runs.
+    ///   - maximumBodyBytes: the maximum size of a request body in bytes.
+    package init(capabilities: Capabilities, maxima: RequestLimits, maximumBodyBytes: Int) {
+        (self.capabilities, self.maxima, self.maximumBodyBytes) = (capabilities, maxima, maximumBodyBytes)
+    }
+
+    /// Renders the document as JSON text with a final line feed.
+    package func render() -> [UInt8] {
+        var writer = JSONWriter(capacity: 4096)
+        writer.object { document in
+            document.member("version", capabilities.version)
+            document.member("enforcement") { $0.value(capabilities.enforcement.map(EnforcementDocument.init)) }
+            // The contract's name of the host's isolation. Clients read it, so it stays.
+            document.member("walls") { $0.object { write(capabilities.isolation, to: &$0) } }
+            document.member("gaps") { gaps in
+                gaps.array { elements in
+                    for gap in capabilities.gaps { elements.value(gap) }
+                }
+            }
+            document.member("defaults") { $0.object { writeDefaults(to: &$0) } }
+            document.member("maxima") { $0.object { writeMaxima(to: &$0) } }
+            document.member("images", capabilities.images)
+            document.member("networks", maxima.networks.map(\.rawValue))
+        }
+        return writer.bytes + [UInt8(ascii: "\n")]
+    }
+
+    private func write(_ isolation: Capabilities.Isolation, to document: inout JSONWriter) {
+        document.member("kernel", isolation.kernel)
+        document.member("namespaces", ["user", "pid", "mount", "ipc", "uts", "cgroup", "network"])
+        document.member("seccomp", isolation.filtersSystemCalls)
+        document.member("landlock") { member in
+            guard let abi = isolation.landlockABI else { return member.value(String?.none) }
+            member.object { $0.member("abi", abi) }
+        }
+        document.member("cgroups") { member in
+            guard let cgroups = isolation.cgroups else { return member.value(String?.none) }
+            member.object { member in
+                member.member("version", cgroups.version)
+                member.member("limits", cgroups.limits)
+            }
+        }
+        document.member("hostUsers", isolation.hasOwnHostUsers ? "each_its_own" : "own")
+    }
+
+    private func writeDefaults(to document: inout JSONWriter) {
+        // The default that follows from the timeout may exceed the maximum, as in the decoder of requests.
+        var limits = maxima.defaults
+        limits.cpu = min(limits.cpu, maxima.maxima.cpu)
+        limits.write(Limits.table.filter(\.isRunMember), to: &document)
+        document.member("graceSeconds", 0)
+        document.member("limits") { $0.object { limits.write(Limits.memberTable, to: &$0) } }
+    }
+
+    private func writeMaxima(to document: inout JSONWriter) {
+        maxima.maxima.write(Limits.table.filter(\.isRunMember), to: &document)
+        document.member("graceSeconds", maxima.grace.inSeconds)
+        document.member("waitSeconds", maxima.wait.inSeconds)
+        document.member("bodyBytes", maximumBodyBytes)
+        document.member("commandElements", maxima.commandElements)
+        document.member("limits") { $0.object { maxima.maxima.write(Limits.memberTable, to: &$0) } }
+    }
+}
+
+extension JSONWriter {
+    /// Writes a member that is an array of strings.
+    mutating func member(_ name: String, _ texts: [String]) {
+        member(name) { member in
+            member.array { elements in for text in texts { elements.element(text) } }
+        }
+    }
+}

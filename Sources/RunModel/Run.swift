@@ -1,0 +1,140 @@
+/// A run from its creation until long after its end.
+///
+/// A value type: a copy keeps the state that it was copied with.
+package struct Run: Sendable, Hashable {
+    /// The outcome of a run and the details that are known only at its end.
+    package struct Result: Sendable, Hashable {
+        /// The outcome.
+        package let outcome: Outcome
+        /// The resources that the run used; `nil` when its command never started.
+        package let usage: Usage?
+        /// The time at which the run finished.
+        package let finishedAt: Timestamp
+        /// The files of the run that were kept, and those that were not.
+        package let artifacts: CollectedArtifacts
+
+        package init(
+            outcome: Outcome,
+            usage: Usage?,
+            finishedAt: Timestamp,
+            artifacts: CollectedArtifacts = .none
+        ) {
+            self.outcome = outcome
+            self.usage = usage
+            self.finishedAt = finishedAt
+            self.artifacts = artifacts
+        }
+    }
+
+    /// The name of the run.
+    package let id: RunID
+    /// The request: the command and its limits.
+    package let specification: RunSpecification
+    /// The mechanisms that enforce the limits of this run.
+    package let enforcement: Enforcement
+    /// The time at which the run was accepted.
+    package let createdAt: Timestamp
+    /// The time at which the command was started; `nil` before, and when it never started.
+    package private(set) var startedAt: Timestamp?
+    /// The current state.
+    package private(set) var state: RunState
+    /// The result; `nil` until the run is finished.
+    package private(set) var result: Result?
+    /// The kept part of the bytes that the command has written to descriptor 1 so far.
+    package var standardOutput = CapturedOutput.empty
+    /// The kept part of the bytes that the command has written to descriptor 2 so far.
+    package var standardError = CapturedOutput.empty
+
+    /// Creates a new, queued run.
+    package init(id: RunID, specification: RunSpecification, enforcement: Enforcement, createdAt: Timestamp) {
+        self.id = id
+        self.specification = specification
+        self.enforcement = enforcement
+        self.createdAt = createdAt
+        state = .queued
+    }
+
+    /// Restores a run in any state, as the store recorded it.
+    package init(
+        id: RunID,
+        specification: RunSpecification,
+        enforcement: Enforcement,
+        createdAt: Timestamp,
+        startedAt: Timestamp?,
+        state: RunState,
+        result: Result?
+    ) {
+        self.id = id
+        self.specification = specification
+        self.enforcement = enforcement
+        self.createdAt = createdAt
+        self.startedAt = startedAt
+        self.state = state
+        self.result = result
+    }
+
+    /// Moves the run from the queue to `running`.
+    package mutating func becomeRunning() {
+        precondition(state == .queued, "a run may leave its queue only once")
+        state = .running
+    }
+
+    /// Records the start of the command.
+    package mutating func commandStarted(at time: Timestamp) {
+        precondition(state == .running && startedAt == nil, "a command may start only once")
+        startedAt = time
+    }
+
+    /// Finishes the run.
+    ///
+    /// A run finishes once: the first outcome is the only one.
+    package mutating func finish(_ result: Result) {
+        precondition(state != .finished, "a run may finish only once")
+        state = .finished
+        self.result = result
+    }
+}
+
+/// The state of a run.
+///
+/// No other states will be added: a client polls until `finished`.
+package enum RunState: String, Sendable, Hashable, CaseIterable {
+    /// The run waits for a free slot.
+    case queued
+    /// The slot is being set up, or the command is running or being ended.
+    case running
+    /// The run has an outcome.
+    case finished
+}
+
+/// The resources that a run used.
+package struct Usage: Sendable, Hashable {
+    /// The time from the command's exec to its end, by CLOCK_MONOTONIC.
+    package let wall: Duration
+    /// The processor time of all processes in user mode; `nil` when the kernel's record was lost.
+    package let user: Duration?
+    /// The processor time of all processes in the kernel; `nil` when the kernel's record was lost.
+    package let system: Duration?
+    /// The peak memory in bytes.
+    ///
+    /// With a control group this is the most that the group was charged for at any time. That includes the slot's own
+    /// process (some 200 KiB) and the run's files. Without a control group it is the largest resident set of one
+    /// process (getrusage(2), ru_maxrss).
+    package let peakMemoryBytes: Int?
+    /// The time from acceptance until the run left the queue; `nil` where there is no queue.
+    package var queued: Duration?
+
+    package init(
+        wall: Duration,
+        user: Duration?,
+        system: Duration?,
+        peakMemoryBytes: Int?,
+        queued: Duration? = nil
+    ) {
+        self.queued = queued
+        self.wall = wall
+        self.user = user
+        self.system = system
+        self.peakMemoryBytes = peakMemoryBytes
+    }
+}

@@ -1,0 +1,119 @@
+internal import Glibc
+
+/// The service's own directories in the host's cgroup hierarchies, in which the launcher creates a group for each slot.
+///
+/// A directory is locked (flock(2)) while its launcher lives. A directory without a lock was left by a service that was
+/// killed.
+struct CgroupTree: Sendable {
+    /// The prefix of the directories' names.
+    static let prefix = "sandglass-"
+    /// The time that killed processes may take to leave their groups, in milliseconds.
+    private static let exitTimeoutMilliseconds = 2000
+    /// The timeout for the groups of a service that was killed, whose processes have usually exited long ago.
+    private static let abandonedTimeoutMilliseconds = 500
+
+    let version: CgroupVersion
+    /// The name of each directory.
+    let name: String
+    /// The directories, each with an open and locked descriptor.
+    private(set) var directories: [(path: String, descriptor: Int32)] = []
+    private var directoryIndexes: [CgroupSupport.Controller: Int] = [:]
+    /// The group that this process moved from into the tree, if it had to (version 2).
+    var origin: String?
+
+    init(version: CgroupVersion, name: String) {
+        self.version = version
+        self.name = name
+    }
+
+    var controllers: Set<CgroupSupport.Controller> { Set(directoryIndexes.keys) }
+
+    func descriptor(_ controller: CgroupSupport.Controller) -> Int32? {
+        directoryIndexes[controller].map { directories[$0].descriptor }
+    }
+
+    /// Creates and locks the directory in a group, unless the tree has it already, and uses it for some controllers.
+    ///
+    /// - Parameters:
+    ///   - controllers: the controllers of the group's hierarchy.
+    ///   - parent: the path of the group.
+    /// - Returns: whether the directory could be created; if not, `errno` is set.
+    mutating func add(_ controllers: [CgroupSupport.Controller], in parent: String) -> Bool {
+        let path = parent + "/" + name
+        if let known = directories.firstIndex(where: { $0.path == path }) {
+            for controller in controllers { directoryIndexes[controller] = known }
+            return true
+        }
+        guard mkdir(path, 0o755) == 0 else { return false }
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        var status = stat()
+        // Another service that is starting may have removed the directory as abandoned before it was locked.
+        guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0, lstat(path, &status) == 0 else {
+            let error = errno
+            if descriptor >= 0 { Glibc.close(descriptor) }
+            rmdir(path)
+            errno = error
+            return false
+        }
+        directories.append((path, descriptor))
+        for controller in controllers { directoryIndexes[controller] = directories.count - 1 }
+        return true
+    }
+
+    /// Closes this process's descriptors.
+    func close() {
+        for directory in directories { Glibc.close(directory.descriptor) }
+    }
+
+    /// Removes the directories, with the groups that a killed launcher has left in them.
+    func remove() {
+        if let origin { moveBack(to: origin) }
+        for directory in directories { Self.remove(directory.path, timeoutMilliseconds: Self.exitTimeoutMilliseconds) }
+    }
+
+    /// Moves this process back into the group that it came from, and revokes the delegated controllers.
+    private func moveBack(to origin: String) {
+        for directory in directories { for group in Self.groups(in: directory.path) { rmdir(group) } }
+        // The lower group first: a group cannot revoke a controller that its child delegates further.
+        for group in directories.map(\.path) + [origin] {
+            for name in ["pids", "memory"] { _ = Self.write("-" + name, to: group + "/cgroup.subtree_control") }
+        }
+        _ = Self.write("0", to: origin + "/cgroup.procs")
+    }
+
+    /// Removes the directories in a group that were left by services that were killed together with their launchers.
+    static func removeAbandoned(in parent: String) {
+        for name in HostFile.names(in: parent) where name.hasPrefix(prefix) {
+            let path = parent + "/" + name
+            let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+            guard descriptor >= 0 else { continue }
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
+                remove(path, timeoutMilliseconds: abandonedTimeoutMilliseconds)
+            }
+            Glibc.close(descriptor)
+        }
+    }
+
+    /// Removes a directory and its groups.
+    ///
+    /// Version 1 does not report when a group has become empty. So the removal is tried every 5 ms until the timeout.
+    private static func remove(_ path: String, timeoutMilliseconds: Int) {
+        for _ in 0..<max(timeoutMilliseconds / 5, 1) {
+            for group in groups(in: path) { rmdir(group) }
+            if rmdir(path) == 0 || errno == ENOENT { return }
+            usleep(5000)
+        }
+    }
+
+    private static func groups(in path: String) -> [String] {
+        HostFile.names(in: path).filter { $0.hasPrefix("slot-") || $0 == "service" }.map { path + "/" + $0 }
+    }
+
+    /// Writes a text to a file of a group and returns whether the kernel accepted it.
+    static func write(_ text: String, to path: String) -> Bool {
+        let file = open(path, O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { Glibc.close(file) }
+        return text.withCString { Glibc.write(file, $0, strlen($0)) } >= 0
+    }
+}

@@ -1,0 +1,182 @@
+internal import Glibc
+
+/// The built-in file system: the programs of this host and the files that they need, and nothing that reveals more of
+/// the host.
+enum HostView {
+    /// Directories of programs and libraries.
+    ///
+    /// On a merged-/usr system all but the first are symbolic links.
+    private static let systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
+
+    /// Directories of /etc that hold no secrets and that programs read.
+    private static let configurationDirectories = [
+        "/etc/alternatives", "/etc/fonts", "/etc/perl", "/etc/pki/ca-trust", "/etc/pki/tls/certs", "/etc/ssl/certs",
+    ]
+    private static let configurationDirectoryPrefixes = ["java-", "python3"]
+
+    /// Files of /etc that are shown as they are when the service starts.
+    ///
+    /// They are copied: a bound file would keep its old contents after a package manager has replaced it.
+    private static let configurationFiles = [
+        "/etc/bash.bashrc", "/etc/debian_version", "/etc/gai.conf", "/etc/host.conf", "/etc/inputrc",
+        "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/locale.alias", "/etc/localtime", "/etc/lsb-release",
+        "/etc/magic", "/etc/mime.types", "/etc/os-release", "/etc/protocols", "/etc/rpc", "/etc/services",
+        "/etc/shells", "/etc/ssl/openssl.cnf", "/etc/timezone",
+    ]
+    private static let maximumCopyBytes = 2 << 20
+
+    private static let devices = ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"]
+
+    /// Builds the view.
+    ///
+    /// - Parameters:
+    ///   - user: the uid and gid that commands see.
+    ///   - hostName: the host name that commands see.
+    ///   - configuration: the operator's additions.
+    /// - Returns: the entries, each after its parent directory.
+    static func entries(
+        user: UInt32,
+        hostName: String,
+        configuration: SandboxConfiguration = SandboxConfiguration()
+    ) -> [SandboxEntry] {
+        withParents(
+            systemEntries() + configurationEntries(user: user, hostName: hostName)
+                + (configuration.allowsHostNetwork ? nameServerEntries() : []) + deviceEntries() + runEntries()
+                + configuration.exposed.map(\.entry)
+        )
+    }
+
+    /// Returns the resolver's configuration, which a command with a network needs to look up names.
+    private static func nameServerEntries() -> [SandboxEntry] {
+        let path = "/etc/resolv.conf"
+        return HostFile.contents(of: path, atMost: maximumCopyBytes).map { [.file(path, contents: $0)] } ?? []
+    }
+
+    private static func systemEntries() -> [SandboxEntry] {
+        systemDirectories.compactMap { path in
+            switch HostFile.kind(of: path) {
+            case .directory: .bind(host: path, at: path)
+            case .symbolicLink(let target): .symbolicLink(path, to: target)
+            case .file, .other, nil: nil
+            }
+        }
+    }
+
+    private static func configurationEntries(user: UInt32, hostName: String) -> [SandboxEntry] {
+        var entries = [
+            ("/etc/group", "root:x:0:\nbox:x:\(user):\nnogroup:x:65534:\n"),
+            ("/etc/hostname", "\(hostName)\n"),
+            ("/etc/hosts", "127.0.0.1 localhost \(hostName)\n::1 localhost\n"),
+            (
+                "/etc/nsswitch.conf",
+                "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"
+            ),
+            (
+                "/etc/passwd",
+                """
+                root:x:0:0:root:/:/usr/sbin/nologin
+                box:x:\(user):\(user):box:/box:/bin/sh
+                nobody:x:65534:65534:nobody:/:/usr/sbin/nologin
+
+                """
+            ),
+        ].map { SandboxEntry.file($0.0, contents: Array($0.1.utf8)) }
+        entries += configurationFiles.compactMap { path in
+            HostFile.contents(of: path, atMost: maximumCopyBytes).map { .file(path, contents: $0) }
+        }
+        let prefixed = HostFile.names(in: "/etc").filter { name in
+            configurationDirectoryPrefixes.contains { name.hasPrefix($0) }
+        }
+        entries += (configurationDirectories + prefixed.map { "/etc/" + $0 }).compactMap { path -> (String, String)? in
+            // The launcher follows no links while it builds the new root, so it needs the canonical path.
+            HostFile.canonicalPath(of: path).flatMap { host in
+                if case .directory = HostFile.kind(of: host) { (host, path) } else { nil }
+            }
+        }.flatMap { host, path in
+            // A mount costs every run microseconds. A copy costs the start of the service less than one per file.
+            DirectoryCopy(of: host, at: path)?.entries ?? [.bind(host: host, at: path)]
+        }
+        return entries
+    }
+
+    /// Returns `/dev` and its entries, which images have too.
+    static func deviceEntries() -> [SandboxEntry] {
+        [.deviceDirectory("/dev"), .directory("/dev/shm"), .directory("/dev/mqueue")]
+            + devices.filter { HostFile.kind(of: $0) != nil }.map { .device($0) }
+            + [
+                .symbolicLink("/dev/fd", to: "/proc/self/fd"),
+                .symbolicLink("/dev/stdin", to: "/proc/self/fd/0"),
+                .symbolicLink("/dev/stdout", to: "/proc/self/fd/1"),
+                .symbolicLink("/dev/stderr", to: "/proc/self/fd/2"),
+            ]
+    }
+
+    /// Returns the mount points of each run, and directories that programs expect.
+    private static func runEntries() -> [SandboxEntry] {
+        [
+            .directory("/proc"), .directory("/tmp"), .directory("/box"), .directory("/run"), .directory("/var"),
+            .symbolicLink("/var/run", to: "/run"), .symbolicLink("/var/tmp", to: "/tmp"),
+        ]
+    }
+
+    /// Returns the entries with every missing parent directory inserted before its first child.
+    private static func withParents(_ entries: [SandboxEntry]) -> [SandboxEntry] {
+        var paths: Set<String> = []
+        var result: [SandboxEntry] = []
+        for entry in entries {
+            var parent = ""
+            for component in entry.path.split(separator: "/").dropLast() {
+                parent += "/" + component
+                if paths.insert(parent).inserted { result.append(.directory(parent)) }
+            }
+            paths.insert(entry.path)
+            result.append(entry)
+        }
+        return result
+    }
+}
+
+/// A copy of a small directory of the host, made when the service starts.
+///
+/// The copy leaves out entries that not every user may read, and all but directories, files and symbolic links.
+struct DirectoryCopy {
+    /// The maximum number of directories, files and links together.
+    private static let maximumEntries = 2000
+    /// The maximum size of all files together, in bytes.
+    private static let maximumBytes = 2 << 20
+
+    /// The directory and everything in it, parents first.
+    private(set) var entries: [SandboxEntry] = []
+    private var bytes = 0
+
+    /// Copies a directory, or returns `nil` if it exceeds a maximum or cannot be read in full.
+    ///
+    /// - Parameters:
+    ///   - host: the path of the directory on the host.
+    ///   - path: its path inside the sandbox.
+    init?(of host: String, at path: String) {
+        guard add(host, at: path) else { return nil }
+    }
+
+    private mutating func add(_ host: String, at path: String) -> Bool {
+        var status = stat()
+        guard entries.count < Self.maximumEntries, lstat(host, &status) == 0 else { return false }
+        switch HostFile.kind(of: host) {
+        case .symbolicLink(let target):
+            entries.append(.symbolicLink(path, to: target))
+        case .directory:
+            guard status.st_mode & 0o5 == 0o5 else { return true }
+            entries.append(.directory(path))
+            return HostFile.names(in: host).allSatisfy {
+                add(host + "/" + $0, at: path + "/" + $0)
+            }
+        case .file:
+            guard status.st_mode & 0o4 != 0 else { return true }
+            guard let contents = HostFile.contents(of: host, atMost: Self.maximumBytes - bytes) else { return false }
+            bytes += contents.count
+            entries.append(.file(path, contents: contents, isExecutable: status.st_mode & 0o1 != 0))
+        case .other, nil: break
+        }
+        return true
+    }
+}

@@ -1,0 +1,152 @@
+internal import CLinux
+internal import CSeccomp
+internal import Glibc
+internal import Reactor
+internal import System
+
+/// ``SystemCallPolicy`` as a program of the kernel's packet filter machine (seccomp(2)).
+///
+/// A ``SystemCallIndex`` handles the calls whose number alone decides. libseccomp compiles the rules about arguments.
+/// It has no rule for "allowed, except with these arguments", so it compiles two programs, which ``chain(_:_:)`` joins.
+/// The first handles the arguments that are refused, the second those that are allowed.
+enum SystemCallFilter {
+    /// The program of the launcher, which all slots inherit, as `struct sock_filter` instructions.
+    ///
+    /// It is compiled once. A failure tells why it could not be compiled.
+    static let program: Result<[UInt64], SetupFailure> = Result { () throws(SetupFailure) in
+        let exceptions = try program(defaultAction: .allow) { context throws(SetupFailure) in
+            for rule in SystemCallPolicy.refusedWith { try add(rule.call, rule.action, rule.tests, to: context) }
+        }
+        let conditional = Set((SystemCallPolicy.refusedWith + SystemCallPolicy.allowedWith).map(\.call))
+        let allowed = try program(defaultAction: SystemCallPolicy.defaultAction) { context throws(SetupFailure) in
+            for call in SystemCallPolicy.allowed where conditional.contains(call) { try add(call, .allow, to: context) }
+            for rule in SystemCallPolicy.allowedWith { try add(rule.call, rule.action, rule.tests, to: context) }
+        }
+        let index = Self.index { name in
+            if conditional.contains(name) { return .undecided }
+            return SystemCallPolicy.setUp.contains(name) ? .action(code(.allow)) : nil
+        }
+        return index.program + chain(exceptions, allowed)
+    }
+
+    /// The program that each slot adds to the launcher's: it denies the calls of ``SystemCallPolicy/setUp``.
+    static let slotProgram =
+        index { SystemCallPolicy.setUp.contains($0) ? nil : .action(code(.allow)) }.program + [allow]
+
+    /// Returns the number of a system call on this processor, or `nil` if it has no such call.
+    static func number(of call: String) -> Int32? {
+        let number = seccomp_syscall_resolve_name(call)
+        if number >= 0 { return number }
+        // A negative number means that only other processors have a call of this name.
+        return number == sandglass_seccomp_no_such_call ? SystemCallPolicy.newerNumbers[call] : nil
+    }
+
+    /// Returns the index of the policy's actions by number.
+    ///
+    /// - Parameter exception: returns the leaf that replaces the policy's action for a call, or `nil` to keep that
+    ///   action. It is also called with an empty name, which stands for all calls that are in no list.
+    /// - Returns: an index of all numbers.
+    private static func index(exception: (String) -> SystemCallIndex.Leaf?) -> SystemCallIndex {
+        var leaves: [UInt32: SystemCallIndex.Leaf] = [:]
+        func set(_ calls: some Sequence<String>, _ action: SystemCallAction) {
+            for call in calls {
+                if let number = number(of: call) { leaves[UInt32(number)] = exception(call) ?? .action(code(action)) }
+            }
+        }
+        let conditional = (SystemCallPolicy.allowedWith + SystemCallPolicy.refusedWith).map(\.call)
+        set(SystemCallPolicy.setUp.union(conditional), SystemCallPolicy.defaultAction)
+        set(SystemCallPolicy.allowed, .allow)
+        set(SystemCallPolicy.refused, .refuse(EPERM))
+        set(SystemCallPolicy.pretended, .pretend)
+        let defaultLeaf = exception("") ?? .action(code(SystemCallPolicy.defaultAction))
+        return SystemCallIndex(architecture: seccomp_arch_native()) { leaves[$0] ?? defaultLeaf }
+    }
+
+    // MARK: libseccomp
+
+    private static func program(
+        defaultAction: SystemCallAction,
+        _ addRules: (scmp_filter_ctx) throws(SetupFailure) -> Void
+    ) throws(SetupFailure) -> [UInt64] {
+        // Level 3 means that the kernel can kill a whole process, as all supported kernels can. Without it, libseccomp
+        // would find the level with calls that a container may forbid.
+        seccomp_api_set(3)
+        guard let context = seccomp_init(code(defaultAction)) else { throw failure(-ENOMEM) }
+        defer { seccomp_release(context) }
+        // Calls of another ABI have other numbers, to which the lists do not apply.
+        try check(seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, sandglass_seccomp_kill_process))
+        // 2 selects a binary tree by number.
+        try check(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2))
+        try addRules(context)
+        return try export(context)
+    }
+
+    private static func add(
+        _ call: String,
+        _ action: SystemCallAction,
+        _ tests: [ArgumentTest] = [],
+        to context: scmp_filter_ctx
+    ) throws(SetupFailure) {
+        guard let number = number(of: call) else { return }
+        let comparisons = tests.map(comparison)
+        try check(
+            seccomp_rule_add_exact_array(context, code(action), number, UInt32(comparisons.count), comparisons)
+        )
+    }
+
+    /// Returns an action as a filter returns it to the kernel.
+    private static func code(_ action: SystemCallAction) -> UInt32 {
+        switch action {
+        case .allow: sandglass_seccomp_allow
+        case .refuse(let number): sandglass_seccomp_return_errno(UInt16(number))
+        case .pretend: sandglass_seccomp_return_errno(0)
+        }
+    }
+
+    private static func comparison(_ test: ArgumentTest) -> scmp_arg_cmp {
+        switch test {
+        case .equals(let argument, let value):
+            scmp_arg_cmp(arg: argument, op: SCMP_CMP_MASKED_EQ, datum_a: UInt64(UInt32.max), datum_b: UInt64(value))
+        case .bits(let argument, let mask, let value):
+            scmp_arg_cmp(arg: argument, op: SCMP_CMP_MASKED_EQ, datum_a: UInt64(mask), datum_b: UInt64(value))
+        case .differs(let argument, let value):
+            scmp_arg_cmp(arg: argument, op: SCMP_CMP_NE, datum_a: value, datum_b: 0)
+        case .exceeds(let argument, let value):
+            scmp_arg_cmp(arg: argument, op: SCMP_CMP_GT, datum_a: value, datum_b: 0)
+        }
+    }
+
+    private static func export(_ context: scmp_filter_ctx) throws(SetupFailure) -> [UInt64] {
+        let memory = sandglass_memfd("filter")
+        guard memory >= 0 else { throw failure(-errno) }
+        let file = Descriptor(owning: memory)
+        try check(seccomp_export_bpf(context, file.raw))
+        var program = [UInt64](repeating: 0, count: Int(lseek(file.raw, 0, SEEK_END)) / MemoryLayout<UInt64>.size)
+        let count = program.withUnsafeMutableBytes { bytes in pread(file.raw, bytes.baseAddress, bytes.count, 0) }
+        guard count > 0, count == program.count * MemoryLayout<UInt64>.size else { throw failure(-EIO) }
+        return program
+    }
+
+    private static func check(_ result: Int32) throws(SetupFailure) {
+        if result < 0 { throw failure(result) }
+    }
+
+    private static func failure(_ result: Int32) -> SetupFailure {
+        SetupFailure(step: .systemCallFilter, number: -result)
+    }
+
+    // MARK: Instructions
+
+    /// `BPF_RET | BPF_K` with SECCOMP_RET_ALLOW, as a little-endian `struct sock_filter`.
+    private static let allow: UInt64 = 0x7FFF_0000_0000_0006
+    /// `BPF_JMP | BPF_JA` of distance 0.
+    private static let jump: UInt64 = 0x0000_0000_0000_0005
+
+    /// Joins two programs into one that allows a call if both do: where the first returns "allow", the second begins.
+    private static func chain(_ first: [UInt64], _ second: [UInt64]) -> [UInt64] {
+        first.enumerated().map { index, instruction in
+            // A jump's distance counts from the next instruction.
+            instruction == allow ? jump | UInt64(first.count - index - 1) << 32 : instruction
+        } + second
+    }
+}

@@ -1,0 +1,141 @@
+internal import Glibc
+
+/// The action for a system call whose arguments pass some tests.
+struct ArgumentRule: Sendable, Hashable {
+    /// The name of the system call.
+    let call: String
+    /// The tests, all of which must be true; each is about a different argument.
+    let tests: [ArgumentTest]
+    /// The action when all tests are true.
+    let action: SystemCallAction
+
+    init(_ call: String, _ tests: ArgumentTest..., action: SystemCallAction) {
+        self.call = call
+        self.tests = tests
+        self.action = action
+    }
+}
+
+/// A test of one argument of a system call.
+///
+/// A filter sees each argument as the 64 bits of a register. The kernel takes an `int` from the lower half, and the
+/// caller chooses the upper half. So a test of such an argument must compare the lower half only. In any other test,
+/// garbage in the upper half may only cause more refusals.
+enum ArgumentTest: Sendable, Hashable {
+    /// The lower 32 bits equal a value.
+    case equals(argument: UInt32, UInt32)
+    /// The bits in the mask equal a value.
+    case bits(argument: UInt32, mask: UInt32, UInt32)
+    /// All 64 bits differ from a value. Only for pointers, and for rules that refuse.
+    case differs(argument: UInt32, UInt64)
+    /// All 64 bits, taken as unsigned, exceed a value. Only for rules that refuse.
+    case exceeds(argument: UInt32, UInt64)
+}
+
+extension SystemCallPolicy {
+    /// Calls that are allowed only with these arguments.
+    static let allowedWith = socketProtocols + personalities
+
+    /// Calls that are refused with these arguments, although ``allowed`` or ``allowedWith`` has them.
+    static let refusedWith = namespaces + socketFamilies + terminals + devices + hugePages + supervisor + listeners
+
+    // MARK: Allowed
+
+    private static let socketFamilyNumbers = [AF_UNIX, AF_INET, AF_INET6].map(UInt32.init)
+
+    /// The protocols that every kernel has, for the families that are not refused.
+    ///
+    /// A request for another protocol (SCTP, MPTCP, L2TP) makes the kernel load a module. Protocol 1 is also AF_UNIX's
+    /// own.
+    private static let socketProtocols = ["socket", "socketpair"].flatMap { call in
+        [0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6].map { `protocol` in
+            ArgumentRule(call, .equals(argument: 2, UInt32(`protocol`)), action: .allow)
+        }
+    }
+
+    /// The query of the current personality, the default one, and the default one at fixed addresses (`setarch -R`).
+    private static let personalities = [UInt32.max, 0, 0x0004_0000].map { persona in
+        ArgumentRule("personality", .equals(argument: 0, persona), action: .allow)
+    }
+
+    // MARK: Refused
+
+    /// clone(2) into new namespaces.
+    ///
+    /// CLONE_NEWTIME is not in the list: in clone(2) its bit is part of the exit signal.
+    private static let namespaces = [
+        0x0002_0000,  // CLONE_NEWNS
+        0x0200_0000,  // CLONE_NEWCGROUP
+        0x0400_0000,  // CLONE_NEWUTS
+        0x0800_0000,  // CLONE_NEWIPC
+        0x1000_0000,  // CLONE_NEWUSER
+        0x2000_0000,  // CLONE_NEWPID
+        0x4000_0000,  // CLONE_NEWNET
+    ].map { (flag: UInt32) in
+        ArgumentRule("clone", .bits(argument: 0, mask: flag, flag), action: .refuse(EPERM))
+    }
+
+    /// Sockets of all other families, such as netlink, packet, vsock and alg.
+    private static let socketFamilies = ["socket", "socketpair"].flatMap { call in
+        let allowed = Set(socketFamilyNumbers)
+        let last = allowed.max() ?? 0
+        let between = (0..<last).filter { !allowed.contains($0) }.map { family in
+            ArgumentRule(call, .equals(argument: 0, family), action: .refuse(EAFNOSUPPORT))
+        }
+        return between + [ArgumentRule(call, .exceeds(argument: 0, UInt64(last)), action: .refuse(EAFNOSUPPORT))]
+    }
+
+    /// Requests that insert input into a terminal: TIOCSTI and TIOCLINUX (ioctl_tty(2)).
+    private static let terminals = [UInt32(0x5412), 0x541C].map { request in
+        ArgumentRule("ioctl", .equals(argument: 1, request), action: .refuse(EPERM))
+    }
+
+    /// Device nodes.
+    ///
+    /// An ordinary user may create one kind, the whiteout of overlay file systems.
+    private static let devices = [("mknod", UInt32(1)), ("mknodat", 2)].flatMap { call, mode in
+        [S_IFCHR, S_IFBLK].map { type in
+            ArgumentRule(call, .bits(argument: mode, mask: UInt32(S_IFMT), UInt32(type)), action: .refuse(EPERM))
+        }
+    }
+
+    /// Memory from the host's pool of huge pages, which no memory limit counts.
+    ///
+    /// The calls fail as with an empty pool.
+    private static let hugePages = [
+        // MAP_HUGETLB
+        ArgumentRule("mmap", .bits(argument: 3, mask: 0x40000, 0x40000), action: .refuse(ENOMEM)),
+        // MFD_HUGETLB
+        ArgumentRule("memfd_create", .bits(argument: 1, mask: 0x4, 0x4), action: .refuse(EINVAL)),
+        // SHM_HUGETLB
+        ArgumentRule("shmget", .bits(argument: 2, mask: 0o4000, 0o4000), action: .refuse(EPERM)),
+    ]
+
+    /// Calls that change the slot, which is always pid 1 and runs as the command's user.
+    ///
+    /// A command may neither slow the slot down nor change its limits.
+    private static let supervisor =
+        ["sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler"].map { call in
+            ArgumentRule(call, .equals(argument: 0, 1), action: .refuse(EPERM))
+        }
+        + ["setpriority", "ioprio_set"].map { call in
+            ArgumentRule(call, .equals(argument: 1, 1), action: .refuse(EPERM))
+        } + [
+            // PRIO_USER and IOPRIO_WHO_USER affect all processes of a user.
+            ArgumentRule("setpriority", .equals(argument: 0, 2), action: .refuse(EPERM)),
+            ArgumentRule("ioprio_set", .equals(argument: 0, 3), action: .refuse(EPERM)),
+            // A process may set only its own limits (pid 0), but it may read those of all processes.
+            ArgumentRule(
+                "prlimit64",
+                .differs(argument: 0, 0),
+                .differs(argument: 2, 0),
+                action: .refuse(EPERM)
+            ),
+        ]
+
+    /// Filters that delegate calls to another process, which would emulate the kernel
+    /// (SECCOMP_FILTER_FLAG_NEW_LISTENER).
+    private static let listeners = [
+        ArgumentRule("seccomp", .bits(argument: 1, mask: 0x8, 0x8), action: .refuse(EPERM))
+    ]
+}

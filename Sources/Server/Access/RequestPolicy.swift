@@ -1,0 +1,104 @@
+internal import HTTPServer
+
+/// The host names of a server and the pages that may use it.
+package struct AccessRules: Sendable {
+    /// Additional host names without a port, such as `build.example.com`.
+    ///
+    /// Loopback names and the server's address are always accepted.
+    package var hosts: [String] = []
+    /// Additional origins of pages that may use the server from a browser, such as `https://app.example.com`.
+    package var origins: [String] = []
+    /// True if clients connect over TLS, so that the server's own origin has the scheme `https`.
+    package var isEncrypted = false
+
+    /// Creates the rules of a server on loopback.
+    package init() {}
+}
+
+/// The policy that rejects requests that are not intended for this server.
+///
+/// A page in the user's browser can reach a server on loopback in two ways. An attacker's host name may resolve to
+/// the loopback address (DNS rebinding), or the page may send cross-origin requests.
+struct RequestPolicy {
+    private let hostNames: Set<String>
+    private let origins: Set<String>
+    private let scheme: String
+    /// The last accepted `Host` header.
+    ///
+    /// Most clients always send the same one.
+    private var acceptedHost: String?
+
+    /// - Parameters:
+    ///   - address: the address on which the server listens.
+    ///   - rules: the additional host names and origins.
+    init(listeningAt address: String, _ rules: AccessRules = AccessRules()) {
+        hostNames = Set(
+            ["localhost", "127.0.0.1", "[::1]", address.contains(":") ? "[\(address)]" : address]
+                + rules.hosts.map { $0.lowercased() }
+        )
+        origins = Set(rules.origins.map { $0.lowercased() })
+        scheme = rules.isEncrypted ? "https" : "http"
+    }
+
+    /// Checks the host and the origin of a request.
+    ///
+    /// - Returns: the origin, if the request comes from an allowed page of another server.
+    /// - Throws: a 421 problem for an unknown host, a 403 problem for an origin that is not allowed.
+    mutating func check(_ request: Request) throws(Problem) -> CrossOrigin? {
+        let host = request.headers["Host"]
+        // Only HTTP/1.0 requests have no host: the HTTP server rejects HTTP/1.1 requests without one.
+        if let host {
+            guard host == acceptedHost || Self.name(host).map({ hostNames.contains($0) }) == true else {
+                throw Problem(
+                    status: 421,
+                    detail:
+                        "The host \"\(host)\" is not a name of this server. Use a name that --allow-host accepts, or "
+                        + "\(scheme)://127.0.0.1 or \(scheme)://localhost on the server's own machine."
+                )
+            }
+            acceptedHost = host
+        }
+        guard let origin = request.headers["Origin"] else { return nil }
+        let lowercased = origin.lowercased()
+        if let host, lowercased == "\(scheme)://\(host.lowercased())" { return nil }
+        guard origins.contains(lowercased), request.headers.values(of: "Origin").count == 1 else {
+            throw Problem(
+                status: 403,
+                detail: "Requests from pages of the origin \"\(origin)\" are not allowed. The server's option "
+                    + "--allow-origin allows an origin."
+            )
+        }
+        return CrossOrigin(origin: origin)
+    }
+
+    /// True if responses depend on the `Origin` header, which caches must know.
+    var variesByOrigin: Bool { !origins.isEmpty }
+
+    /// Checks that a request declares its body as JSON, which the form of a page in a browser cannot do.
+    ///
+    /// - Throws: a 415 problem for any other content type.
+    static func checkContentType(_ request: Request) throws(Problem) {
+        let type = request.headers["Content-Type"]?.prefix { $0 != ";" && $0 != " " }.lowercased()
+        guard type == "application/json" else {
+            throw Problem(
+                status: 415,
+                detail: "The body must be JSON. Send it with \"Content-Type: application/json\".",
+                headers: [HeaderField("Accept", "application/json")]
+            )
+        }
+    }
+
+    /// Returns the name in a `Host` header in lower case, without the port; `nil` if the header is malformed.
+    private static func name(_ host: String) -> String? {
+        let text = host.utf8
+        let isLiteral = text.first == UInt8(ascii: "[")
+        let end = isLiteral ? text.firstIndex(of: UInt8(ascii: "]")).map(text.index(after:)) : nil
+        let nameEnd = end ?? text.firstIndex(of: UInt8(ascii: ":")) ?? text.endIndex
+        let port = text[nameEnd...]
+        guard
+            port.isEmpty
+                || (port.first == UInt8(ascii: ":") && port.dropFirst().allSatisfy { (0x30...0x39).contains($0) })
+        else { return nil }
+        return host[..<nameEnd].lowercased()
+    }
+}

@@ -1,0 +1,159 @@
+internal import HTTPServer
+internal import Identity
+internal import Reactor
+internal import RunAPI
+internal import RunModel
+internal import Service
+internal import Store
+internal import System
+
+/// The handler of `POST /runs`, which checks the request, submits the run, waits for its end, and responds when the
+/// response is durable.
+@ReactorActor
+final class CreateRunHandler {
+    /// The body size in bytes above which a body is decoded on another thread.
+    private static let largeBody = 64 << 10
+
+    private let service: RunService
+    private let maxima: RequestLimits
+    private let observer: RequestObserver
+    private let responder: RunResponder
+
+    init(_ service: RunService, _ maxima: RequestLimits, _ observer: RequestObserver, _ responder: RunResponder) {
+        (self.service, self.maxima) = (service, maxima)
+        (self.observer, self.responder) = (observer, responder)
+    }
+
+    func create(_ request: AuthenticatedRequest) throws(Problem) {
+        try countRequest(request)
+        let http = request.http
+        try RequestPolicy.checkContentType(http)
+        let key = try IdempotencyKeyField.parse(http)
+        let wait = try WaitPreference(http, atMost: maxima.wait)
+        let (body, maxima, principal) = (http.body, maxima, request.principal)
+        if body.count <= Self.largeBody {
+            return submit(try Self.decode(body, key, maxima, principal), for: request, wait)
+        }
+        request.reply.perform { [self] () async throws(Problem) in
+            submit(try await Self.decodeConcurrently(body, key, maxima, principal), for: request, wait)
+        }
+    }
+
+    private func countRequest(_ request: AuthenticatedRequest) throws(Problem) {
+        guard let rate = service.countRequest(of: request.principal) else { return }
+        request.exchange.headers += rate.headers
+        guard rate.isAllowed else { throw Problem(rateLimit: rate) }
+    }
+
+    // MARK: Decoding
+
+    private nonisolated static func decode(
+        _ body: [UInt8],
+        _ key: String?,
+        _ maxima: RequestLimits,
+        _ principal: Principal
+    ) throws(Problem) -> Submission {
+        let decoded: CreateRunRequest
+        do throws(ProblemDocument) {
+            decoded = try CreateRunDecoder.decode(body, maxima: maxima)
+        } catch {
+            throw Problem(error)
+        }
+        var submission = Submission(
+            decoded.specification,
+            of: principal.name,
+            key: key.map { IdempotencyKey($0, body: SHA256Digest(of: body)) },
+            cacheDigest: decoded.usesCache ? decoded.specification.digest : nil
+        )
+        submission.seesAllBlobs = principal.may(.admin)
+        return submission
+    }
+
+    @concurrent
+    private nonisolated static func decodeConcurrently(
+        _ body: [UInt8],
+        _ key: String?,
+        _ maxima: RequestLimits,
+        _ principal: Principal
+    ) async throws(Problem) -> Submission {
+        try decode(body, key, maxima, principal)
+    }
+
+    // MARK: From the submission to the response
+
+    // The steps call each other instead of awaiting: a task would cost an additional turn of the event loop for
+    // each run.
+
+    private func submit(_ submission: Submission, for request: AuthenticatedRequest, _ wait: WaitPreference?) {
+        var submission = submission
+        observer.trace(&submission, of: request.exchange)
+        service.submit(submission) { [self, submission] result in
+            switch result {
+            case .failure(let error): request.reply.send(Problem(error, of: submission.specification))
+            case .success(let result): waitForEnd(of: result, submission, for: request, wait)
+            }
+        }
+    }
+
+    private func waitForEnd(
+        of result: SubmitResult,
+        _ submission: Submission,
+        for request: AuthenticatedRequest,
+        _ wait: WaitPreference?
+    ) {
+        let begin = MonotonicTime.now
+        responder.waitForEnd(of: result.run, wait, request) { [self] run in
+            if let wait, Self.mustRunAgain(run, result, submission) {
+                var uncached = submission
+                uncached.cacheDigest = nil
+                return submit(uncached, for: request, wait.remaining(after: MonotonicTime.now.since(begin)))
+            }
+            respondDurably(with: run, result, submission, to: request, wait)
+        }
+    }
+
+    /// Returns whether the shared run of another submission ended in a way that says nothing about this submission.
+    ///
+    /// Only an exit is a result that others may share. A submission with a key keeps the run to which the key
+    /// already belongs.
+    private static func mustRunAgain(_ run: Run, _ result: SubmitResult, _ submission: Submission) -> Bool {
+        result.isCached && submission.key == nil && run.result.map { !$0.outcome.isExit } ?? false
+    }
+
+    /// Sends a run when a crash of the server can no longer invalidate the response.
+    ///
+    /// A 202 and every response to a key must survive a crash. A 201 without a key is sent immediately if it
+    /// contains the whole result, that is, if the run has no artifacts to read later.
+    private func respondDurably(
+        with run: Run,
+        _ result: SubmitResult,
+        _ submission: Submission,
+        to request: AuthenticatedRequest,
+        _ wait: WaitPreference?
+    ) {
+        let isFinal = run.state == .finished && wait != nil
+        let status = isFinal ? 201 : 202
+        let headers = wait?.headers ?? []
+        let hasArtifacts = !(run.result?.artifacts.kept.isEmpty ?? true)
+        if isFinal, !hasArtifacts, submission.key == nil {
+            return responder.send(run, status: status, headers, isCached: result.isCached, to: request)
+        }
+        service.persist(run.id) { [self] error in
+            if let error { return request.reply.send(Problem(error)) }
+            let run = isFinal ? run : service.run(run.id) ?? run
+            responder.sendWhenPersisted(run, status: status, headers, isCached: result.isCached, to: request)
+        }
+    }
+}
+
+extension RateState {
+    /// The headers `RateLimit` and `RateLimit-Policy`: the policy `runs` with a window of one minute.
+    ///
+    /// Source: draft-ietf-httpapi-ratelimit-headers-10.
+    fileprivate var headers: [HeaderField] {
+        [
+            HeaderField("RateLimit-Policy", "\"runs\";q=\(quota);w=60"),
+            HeaderField("RateLimit", "\"runs\";r=\(remaining);t=\(secondsToAll)"),
+        ]
+    }
+}

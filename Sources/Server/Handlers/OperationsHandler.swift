@@ -1,0 +1,61 @@
+internal import HTTPServer
+internal import Reactor
+internal import RunAPI
+internal import Service
+
+/// The handler of `/healthz`, `/readyz`, `/capabilities`, `/openapi.json` and `/metrics`.
+@ReactorActor
+final class OperationsHandler {
+    private static let ok = Array("{\"status\":\"ok\"}\n".utf8)
+
+    private let service: RunService
+    private let observer: RequestObserver
+    private let document: CapabilitiesDocument
+    /// The OpenAPI document, rendered at the first request because most servers never get one.
+    private lazy var description = PreparedDocument(OpenAPIDocument(document).render())
+
+    init(_ service: RunService, _ observer: RequestObserver, _ document: CapabilitiesDocument) {
+        (self.service, self.observer, self.document) = (service, observer, document)
+    }
+
+    func health(_ request: AuthenticatedRequest) -> Response { .json(200, Self.ok, unless: request.http) }
+
+    func readiness(_ request: AuthenticatedRequest) async throws(Problem) -> Reply.Content {
+        if let problem = Problem(await service.checkReadiness()) { throw problem }
+        return .response(health(request))
+    }
+
+    func capabilities(_ request: AuthenticatedRequest) -> Response {
+        .json(200, document.render(), unless: request.http)
+    }
+
+    func describe(_ request: AuthenticatedRequest) { description.send(to: request) }
+
+    func metrics() throws(Problem) -> Response { try observer.metricsResponse() }
+}
+
+/// A JSON document that never changes: it is rendered once and sent without a copy.
+private struct PreparedDocument {
+    private let tag: EntityTag
+    private let response: Response
+    private let prepared: PreparedResponse?
+
+    /// - Parameter json: the document in UTF-8.
+    init(_ json: [UInt8]) {
+        tag = EntityTag(of: json)
+        response = .json(200, json)
+        prepared = PreparedResponse(response)
+    }
+
+    /// Sends the document, or a 304 if the client already has it (RFC 9110, section 13.1.2).
+    @ReactorActor
+    func send(to request: AuthenticatedRequest) {
+        if tag.isKnown(to: request.http) {
+            request.reply.send(Response(status: 304, headers: [tag.header]))
+        } else if let prepared, request.exchange.headers.isEmpty {
+            request.reply.send(prepared)
+        } else {
+            request.reply.send(response)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+internal import HTTPServer
+internal import Identity
+internal import Reactor
+internal import RunAPI
+internal import Service
+
+/// The dispatcher that checks each request, finds its endpoint, and passes it to the handler of that endpoint.
+@ReactorActor
+final class RequestDispatcher {
+    private let router = Router(Endpoint.routes)
+    private var policy: RequestPolicy
+    /// The principals and their tokens.
+    var authentication = Authentication()
+    private let observer: RequestObserver
+    private let loop: ServerLoop
+
+    private let createRun: CreateRunHandler
+    private let runs: RunsHandler
+    private let output: OutputHandler
+    private let events: EventsHandler
+    private let artifacts: ArtifactsHandler
+    private let blobs: BlobsHandler
+    private let operations: OperationsHandler
+
+    init(
+        service: RunService,
+        maxima: RequestLimits,
+        capabilities: CapabilitiesDocument,
+        policy: RequestPolicy,
+        observer: RequestObserver,
+        heartbeat: Duration,
+        loop: ServerLoop
+    ) {
+        (self.policy, self.observer, self.loop) = (policy, observer, loop)
+        let responder = RunResponder(service, observer)
+        createRun = CreateRunHandler(service, maxima, observer, responder)
+        runs = RunsHandler(service, maxima, responder)
+        output = OutputHandler(service: service, observer: observer, loop: loop)
+        events = EventsHandler(service: service, observer: observer, loop: loop, heartbeat: heartbeat)
+        artifacts = ArtifactsHandler(service: service, observer: observer)
+        blobs = BlobsHandler(blobs: service.blobs, loop: loop)
+        operations = OperationsHandler(service, observer, capabilities)
+    }
+
+    // MARK: Requests
+
+    /// Handles a request whose body has arrived.
+    func handle(_ exchange: Exchange) {
+        // Only a wait for the end of a run takes longer than the store.
+        exchange.respondsPromptly = true
+        observer.requestReceived(exchange)
+        let reply = Reply(to: exchange, loop)
+        do throws(Problem) {
+            try route(exchange, reply)
+        } catch {
+            reply.send(error)
+        }
+    }
+
+    /// Decides when the head of a request has arrived how its body is received.
+    ///
+    /// The body of a blob is written to disk if its principal may upload it. Otherwise the request gets its
+    /// response here, and the body is not read. Every other body is buffered in memory.
+    func receiveBody(of exchange: Exchange) -> BodyDecision {
+        guard case .matched(.putBlob, let parameters) = router.match(exchange.request) else { return .buffer }
+        exchange.respondsPromptly = true
+        observer.requestReceived(exchange)
+        let reply = Reply(to: exchange, loop)
+        do throws(Problem) {
+            _ = try checkPolicy(exchange)
+            return try blobs.beginUpload(authenticate(exchange, .putBlob, parameters, reply))
+        } catch {
+            reply.send(error)
+            return .buffer
+        }
+    }
+
+    private func route(_ exchange: Exchange, _ reply: Reply) throws(Problem) {
+        let request = exchange.request
+        let crossOrigin = try checkPolicy(exchange)
+        switch router.match(request) {
+        case .matched(let endpoint, let parameters):
+            try dispatch(authenticate(exchange, endpoint, parameters, reply), to: endpoint)
+        case .methodNotAllowed(let allow):
+            let allowed = HeaderField("Allow", allow.joined(separator: ", "))
+            guard request.method == "OPTIONS" else {
+                throw Problem(
+                    status: 405,
+                    detail: "Method \(request.method) is not allowed here. Allowed: \(allowed.value).",
+                    headers: [allowed]
+                )
+            }
+            let preflight = crossOrigin == nil ? [] : CrossOrigin.preflightHeaders(request, allow: allow)
+            reply.send(Response(status: 204, headers: [allowed] + preflight))
+        case .notFound:
+            if request.method == "OPTIONS", request.path == "*" { return reply.send(Response(status: 204)) }
+            _ = try authentication.principal(of: request)
+            throw Problem(status: 404, detail: "No resource exists at \(request.path).")
+        }
+    }
+
+    // MARK: Access
+
+    /// Checks the host and the origin, and adds the CORS headers that let the requesting page read the response.
+    private func checkPolicy(_ exchange: Exchange) throws(Problem) -> CrossOrigin? {
+        if policy.variesByOrigin { exchange.headers.append(HeaderField("Vary", "Origin")) }
+        let crossOrigin = try policy.check(exchange.request)
+        if let crossOrigin { exchange.headers += crossOrigin.headers }
+        return crossOrigin
+    }
+
+    private func authenticate(
+        _ exchange: Exchange,
+        _ endpoint: Endpoint,
+        _ parameters: RouteParameters,
+        _ reply: Reply
+    ) throws(Problem) -> AuthenticatedRequest {
+        let principal = try authentication.authorize(exchange.request, for: endpoint.access)
+        observer.record(principal, of: exchange)
+        if let unknown = exchange.request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
+            throw .unknownQueryParameter(unknown.name, allowed: endpoint.queryNames)
+        }
+        return AuthenticatedRequest(exchange: exchange, principal: principal, parameters: parameters, reply: reply)
+    }
+
+    // MARK: Endpoints
+
+    private func dispatch(_ request: AuthenticatedRequest, to endpoint: Endpoint) throws(Problem) {
+        let reply = request.reply
+        switch endpoint {
+        case .createRun: try createRun.create(request)
+        case .listRuns: request.handle(with: runs.list)
+        case .readRun: try runs.read(request)
+        case .cancelRun: request.handle(with: runs.cancel)
+        case .deleteRun: request.handle(with: runs.delete)
+        case .readOutput(let stream): try output.read(request, stream)
+        case .readEvents: request.handle(with: events.read)
+        case .readArtifact: request.handle(with: artifacts.read)
+        case .readArtifacts: request.handle(with: artifacts.readAll)
+        case .putBlob: request.handle(with: blobs.put)
+        case .readBlob: reply.send(try blobs.read(request))
+        case .health: reply.send(operations.health(request))
+        case .readiness: request.handle(with: operations.readiness)
+        case .capabilities: reply.send(operations.capabilities(request))
+        case .description: operations.describe(request)
+        case .metrics: reply.send(try operations.metrics())
+        }
+    }
+}

@@ -1,0 +1,84 @@
+internal import HTTPServer
+internal import RunModel
+internal import Store
+
+/// The query of `GET /runs`.
+struct ListQuery {
+    /// The maximum and default number of runs in a response.
+    static let maximumLimit = 100
+
+    let filter: RunFilter
+    /// The number of runs in a response.
+    let limit: Int
+
+    /// Parses the query of a request.
+    ///
+    /// - Throws: a 400 problem for a malformed or repeated parameter.
+    init(_ request: Request) throws(Problem) {
+        var filter = RunFilter()
+        var limit = Self.maximumLimit
+        var seen: Set<String> = []
+        for item in request.query {
+            guard seen.insert(item.name).inserted else { throw .repeatedQueryParameter(item.name) }
+            let value = item.value ?? ""
+            switch item.name {
+            case "state":
+                guard let state = RunState(rawValue: value) else {
+                    throw .invalidQueryParameter("state", "queued, running or finished")
+                }
+                filter.state = state
+            case "outcome":
+                guard Outcome.names.contains(value) else {
+                    throw .invalidQueryParameter("outcome", "one of " + Outcome.names.sorted().joined(separator: ", "))
+                }
+                filter.outcome = value
+            case "label":
+                // Compared by bytes: a colon followed by a combining accent is a different character to Swift.
+                guard let colon = value.utf8.firstIndex(of: UInt8(ascii: ":")), colon != value.startIndex else {
+                    throw .invalidQueryParameter("label", "a name, a colon and a value, such as label=branch:main")
+                }
+                let key = String(value[..<colon])
+                filter.label = RunFilter.Label(key: key, value: String(value[value.utf8.index(after: colon)...]))
+            case "limit":
+                // Only the usual notation is accepted: `Int` would also accept `+7` and `007`.
+                guard let number = Int(value), "\(number)" == value, (1...Self.maximumLimit).contains(number) else {
+                    throw .invalidQueryParameter("limit", "a number from 1 to \(Self.maximumLimit)")
+                }
+                limit = number
+            case "cursor":
+                guard let id = RunID(value) else {
+                    throw .invalidQueryParameter("cursor", "the value of \"next\" in an earlier response")
+                }
+                filter.before = id
+            default: break
+            }
+        }
+        self.filter = filter
+        self.limit = limit
+    }
+
+    /// Returns the query of the page that follows a run.
+    func next(after id: RunID) -> String {
+        var items = ["limit=\(limit)", "cursor=\(id)"]
+        if let state = filter.state { items.append("state=\(state.rawValue)") }
+        if let outcome = filter.outcome { items.append("outcome=\(outcome)") }
+        if let label = filter.label { items.append("label=" + Self.percentEncoded("\(label.key):\(label.value)")) }
+        return items.joined(separator: "&")
+    }
+
+    /// Encodes all characters except the unreserved ones and the colon (RFC 3986, section 2.1).
+    private static func percentEncoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"), UInt8(ascii: ":"):
+                bytes.append(byte)
+            default: bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

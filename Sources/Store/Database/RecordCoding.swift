@@ -1,0 +1,157 @@
+internal import RunModel
+
+/// Encodes values one after the other in few bytes: the format of the `record` and `request` columns.
+struct RecordWriter {
+    private(set) var bytes: [UInt8] = []
+
+    /// Writes seven bits per byte, lowest bits first, with the sign in the lowest bit: a small number takes one byte.
+    mutating func write(_ number: Int64) {
+        var rest = UInt64(bitPattern: number << 1 ^ number >> 63)
+        while rest >= 128 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 128)
+            rest >>= 7
+        }
+        bytes.append(UInt8(rest))
+    }
+
+    mutating func write(_ number: Int) { write(Int64(number)) }
+
+    mutating func write(_ value: Bool) { write(value ? 1 : 0) }
+
+    mutating func write(_ text: String) {
+        write(text.utf8.count)
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    mutating func write(_ content: [UInt8]) {
+        write(content.count)
+        bytes.append(contentsOf: content)
+    }
+
+    mutating func write(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        write(seconds)
+        write(attoseconds)
+    }
+
+    mutating func write(_ texts: [String]) {
+        write(texts.count)
+        for text in texts { write(text) }
+    }
+
+    mutating func write(_ texts: [String: String]) {
+        write(texts.count)
+        for (key, value) in texts.sorted(by: { $0.key < $1.key }) {
+            write(key)
+            write(value)
+        }
+    }
+
+    mutating func write<Value>(_ value: Value?, _ body: (inout RecordWriter, Value) -> Void) {
+        write(value != nil)
+        if let value { body(&self, value) }
+    }
+}
+
+/// Decodes the bytes of a ``RecordWriter``.
+struct RecordReader {
+    /// The error for bytes that no ``RecordWriter`` produced.
+    struct Damage: Error {}
+
+    private var rest: ArraySlice<UInt8>
+
+    init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+    var isAtEnd: Bool { rest.isEmpty }
+
+    mutating func number() throws(Damage) -> Int64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 70, by: 7) {
+            guard let byte = rest.popFirst() else { throw Damage() }
+            value |= UInt64(byte & 127) << shift
+            if byte < 128 { return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1) }
+        }
+        throw Damage()
+    }
+
+    mutating func int() throws(Damage) -> Int { Int(try number()) }
+
+    mutating func bool() throws(Damage) -> Bool { try number() != 0 }
+
+    mutating func bytes() throws(Damage) -> [UInt8] {
+        let count = try int()
+        guard (0...rest.count).contains(count) else { throw Damage() }
+        defer { rest = rest.dropFirst(count) }
+        return Array(rest.prefix(count))
+    }
+
+    mutating func text() throws(Damage) -> String { String(decoding: try bytes(), as: UTF8.self) }
+
+    mutating func duration() throws(Damage) -> Duration {
+        let seconds = try number()
+        return Duration(secondsComponent: seconds, attosecondsComponent: try number())
+    }
+
+    mutating func texts() throws(Damage) -> [String] {
+        var texts: [String] = []
+        for _ in 0..<max(try int(), 0) { texts.append(try text()) }
+        return texts
+    }
+
+    mutating func pairs() throws(Damage) -> [String: String] {
+        var pairs: [String: String] = [:]
+        for _ in 0..<max(try int(), 0) {
+            let key = try text()
+            pairs[key] = try text()
+        }
+        return pairs
+    }
+
+    mutating func optional<Value>(
+        _ body: (inout RecordReader) throws(Damage) -> Value
+    ) throws(Damage) -> Value? {
+        try bool() ? try body(&self) : nil
+    }
+}
+
+// MARK: Artifacts
+
+extension RecordWriter {
+    mutating func write(_ artifacts: CollectedArtifacts) {
+        write(artifacts.kept.count)
+        for artifact in artifacts.kept {
+            write(artifact.path)
+            write(artifact.bytes)
+            write(artifact.sha256)
+            write(artifact.isExecutable)
+        }
+        write(artifacts.omitted.count)
+        for omitted in artifacts.omitted {
+            write(omitted.path)
+            write(omitted.reason.rawValue)
+            write(omitted.detail)
+        }
+        write(artifacts.omittedCount)
+    }
+}
+
+extension RecordReader {
+    mutating func artifacts() throws(Damage) -> CollectedArtifacts {
+        var artifacts = CollectedArtifacts.none
+        for _ in 0..<max(try int(), 0) {
+            let path = try text()
+            let bytes = try int()
+            let sha256 = try text()
+            artifacts.kept.append(
+                Artifact(path: path, bytes: bytes, sha256: sha256, isExecutable: try bool())
+            )
+        }
+        for _ in 0..<max(try int(), 0) {
+            let path = try text()
+            guard let reason = OmittedArtifact.Reason(rawValue: try text()) else { throw Damage() }
+            artifacts.omitted.append(OmittedArtifact(path: path, reason: reason, detail: try text()))
+        }
+        artifacts.omittedCount = try int()
+        return artifacts
+    }
+}

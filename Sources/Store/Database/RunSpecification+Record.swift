@@ -1,0 +1,107 @@
+internal import RunModel
+
+extension RunSpecification {
+    /// The number of limits in this part of a record: the first rows of ``Limits/table``.
+    ///
+    /// Databases of earlier versions are read without a conversion, so this number stays. A limit that is added to the
+    /// table has to be written at the end of ``record`` and of ``Run/record``, as files and artifacts are.
+    private static let recordedLimits = 7
+
+    /// Writes the part that is kept after the run has finished: everything except blobs and files.
+    func write(to writer: inout RecordWriter) {
+        writer.write(command)
+        // The trace survives a restart as the variables that the command gets.
+        writer.write(ownEnvironment)
+        writer.write(workingDirectory)
+        writer.write(standardInput.bytes ?? [])
+        // A loop over the span borrows each row, but a loop over the array would copy each row.
+        let table = Limits.table
+        let rows = table.span
+        for index in 0..<Self.recordedLimits {
+            switch rows[index].value {
+            case .seconds(let get, _): writer.write(get(limits))
+            case .number(_, let get, _): writer.write(get(limits))
+            }
+        }
+        writer.write(grace)
+        writer.write(onOutputLimit.rawValue)
+        writer.write(image)
+        writer.write(network.rawValue)
+        writer.write(labels)
+    }
+
+    /// Reads the part that ``write(to:)`` wrote.
+    init(from reader: inout RecordReader) throws(RecordReader.Damage) {
+        let command = try reader.texts()
+        let environment = try reader.pairs()
+        let workingDirectory = try reader.text()
+        let standardInput = try reader.bytes()
+        var limits = Limits()
+        for limit in Limits.table.prefix(Self.recordedLimits) {
+            switch limit.value {
+            case .seconds(_, let set): set(&limits, try reader.duration())
+            case .number(_, _, let set): set(&limits, try reader.int())
+            }
+        }
+        let grace = try reader.duration()
+        guard let policy = OutputLimitPolicy(rawValue: try reader.text()) else { throw RecordReader.Damage() }
+        let image = try reader.text()
+        guard let network = RunNetwork(rawValue: try reader.text()) else { throw RecordReader.Damage() }
+        self.init(
+            command: command,
+            environment: environment,
+            workingDirectory: workingDirectory,
+            standardInput: .bytes(standardInput),
+            limits: limits,
+            grace: grace,
+            onOutputLimit: policy,
+            image: image,
+            network: network,
+            labels: try reader.pairs()
+        )
+    }
+
+    /// The bytes of the complete specification, from which the run can be started, now or after a restart of the
+    /// server.
+    var record: [UInt8] {
+        var writer = RecordWriter()
+        write(to: &writer)
+        // A record of a version without files and blobs ends here.
+        guard standardInput.blob != nil || !files.isEmpty || !artifacts.isEmpty else { return writer.bytes }
+        writer.write(standardInput.blob) { $0.write($1) }
+        writer.write(files.count)
+        for file in files {
+            writer.write(file.path)
+            writer.write(file.isExecutable)
+            writer.write(file.content.blob) { $0.write($1) }
+            writer.write(file.content.bytes ?? [])
+        }
+        // A record of a version without artifacts ends here.
+        if !artifacts.isEmpty { writer.write(artifacts.map(\.text)) }
+        return writer.bytes
+    }
+
+    /// Reads a specification from its ``record``.
+    ///
+    /// - Throws: `Damage` if the bytes are not such a record.
+    init(record: [UInt8]) throws(RecordReader.Damage) {
+        var reader = RecordReader(record)
+        try self.init(from: &reader)
+        guard !reader.isAtEnd else { return }
+        if let blob = try reader.optional({ reader throws(RecordReader.Damage) in try reader.text() }) {
+            standardInput = .blob(sha256: blob)
+        }
+        for _ in 0..<max(try reader.int(), 0) {
+            let path = try reader.text()
+            let isExecutable = try reader.bool()
+            let blob = try reader.optional { reader throws(RecordReader.Damage) in try reader.text() }
+            let bytes = try reader.bytes()
+            let content = blob.map { Content.blob(sha256: $0) } ?? .bytes(bytes)
+            files.append(RunFile(path: path, content: content, isExecutable: isExecutable))
+        }
+        guard !reader.isAtEnd else { return }
+        for text in try reader.texts() {
+            do { artifacts.append(try Glob(text)) } catch { throw RecordReader.Damage() }
+        }
+    }
+}

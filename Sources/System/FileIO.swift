@@ -1,0 +1,57 @@
+internal import Glibc
+
+/// Blocking reads and writes of descriptors, which transfer all bytes and continue after signals.
+package enum FileIO {
+    /// Repeats a system call until it is not interrupted by a signal (signal(7), EINTR).
+    ///
+    /// - Returns: the result of the last call, with its `errno` in place.
+    package static func retrying(_ call: () -> Int) -> Int {
+        while true {
+            let result = call()
+            if result >= 0 || errno != EINTR { return result }
+        }
+    }
+
+    /// Writes all bytes, with as many calls of write(2) as necessary.
+    ///
+    /// - Throws: the first error, for example ENOSPC. A non-blocking descriptor throws EAGAIN when it is full.
+    package static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) throws(SystemError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = retrying { write(descriptor, rest.baseAddress, rest.count) }
+            guard count > 0 else { throw SystemError("write") }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// Writes all bytes, with as many calls of write(2) as necessary.
+    ///
+    /// - Throws: the first error, for example ENOSPC.
+    package static func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws(SystemError) {
+        let failure: SystemError? = bytes.withUnsafeBytes { buffer in
+            do throws(SystemError) { try writeAll(buffer, to: descriptor) } catch { return error }
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    /// Reads from the current offset to the end of a file.
+    ///
+    /// - Parameters:
+    ///   - descriptor: an open, blocking descriptor.
+    ///   - limit: the most bytes to read. A caller that must notice a longer file passes its own limit plus one.
+    /// - Returns: the bytes up to the end of the file or the limit.
+    /// - Throws: the first error.
+    package static func readAll(_ descriptor: Int32, atMost limit: Int) throws(SystemError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: min(max(limit, 1), 64 << 10))
+        while bytes.count < limit {
+            let wanted = min(buffer.count, limit - bytes.count)
+            let count = retrying { buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, wanted) } }
+            guard count >= 0 else { throw SystemError("read") }
+            if count == 0 { break }
+            bytes += buffer[..<count]
+        }
+        return bytes
+    }
+}

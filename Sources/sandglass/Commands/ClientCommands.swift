@@ -1,0 +1,194 @@
+internal import ArgumentParser
+internal import Client
+internal import Glibc
+internal import RunAPI
+internal import RunModel
+internal import Settings
+
+/// `sandglass status`.
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show the status of a run.",
+        discussion: """
+              sandglass status --wait 60 01M82SD0SKBQ831DSGRR58G3G2
+
+            Exit status: 0 if the server returned the run, whatever its outcome; 1 if the request failed; 64 for a \
+            usage error.
+            """
+    )
+
+    @OptionGroup var client: ClientOptions
+
+    @Option(
+        help: ArgumentHelp("Wait this many seconds for the run to finish.", valueName: "seconds")
+    )
+    var wait = 0
+
+    @OptionGroup var output: SettingOptions<JSONSettings>
+    @Argument(help: ArgumentHelp("The id of the run.", valueName: "id")) var id: RunArgument
+
+    func validate() throws {
+        guard (0...31_536_000).contains(wait) else {
+            throw ValidationError("--wait must be from 0 to 31536000 seconds.")
+        }
+    }
+
+    func run() throws {
+        let client = try client.client()
+        let json = try ClientCommand.printsJSON(output.values)
+        try ClientCommand.run { () throws(ClientError) in
+            let run = try client.run(id.value, waitingAtMost: .seconds(wait))
+            let text = json ? run.json : Array(RunText.lines(of: run).map { $0 + "\n" }.joined().utf8)
+            try client.output(to: STDOUT_FILENO).write(text)
+        }
+    }
+}
+
+/// `sandglass logs`.
+struct LogsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs",
+        abstract: "Print the output of a run.",
+        discussion: """
+            The run's standard output goes to standard output and its standard error to standard error, in the order \
+            in which the command wrote them.
+
+              sandglass logs --follow 01M82SD0SKBQ831DSGRR58G3G2
+
+            Exit status: 0 if all output was printed, whatever the run's outcome; 1 if not; 64 for a usage error.
+            """
+    )
+
+    @OptionGroup var client: ClientOptions
+    @Flag(help: "Continue until the run finishes.") var follow = false
+
+    @Option(
+        help: ArgumentHelp("Print this stream only: stdout or stderr. (default: both)", valueName: "stream"),
+        transform: Self.stream
+    )
+    var stream: OutputStream?
+
+    @Argument(help: ArgumentHelp("The id of the run.", valueName: "id")) var id: RunArgument
+
+    func run() throws {
+        let client = try client.client()
+        try ClientCommand.run { () throws(ClientError) in
+            let outputs = [
+                OutputStream.standardOutput: client.output(to: STDOUT_FILENO),
+                .standardError: client.output(to: STDERR_FILENO),
+            ]
+            var follower = EventFollower(client, id.value)
+            let print: (OutputStream, [UInt8]) throws(ClientError) -> Void = { part, bytes throws(ClientError) in
+                guard stream ?? part == part else { return }
+                try outputs[part]?.write(bytes)
+            }
+            if follow { _ = try follower.follow(print) } else { try follower.catchUp(print) }
+        }
+    }
+
+    private static func stream(_ name: String) throws -> OutputStream {
+        if let stream = OutputStream(rawValue: name) { return stream }
+        throw ValidationError("It must be \(OutputStream.allCases.map(\.rawValue).joined(separator: " or ")).")
+    }
+}
+
+/// `sandglass cancel`.
+struct CancelCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel",
+        abstract: "Cancel runs.",
+        discussion: """
+            A finished run does not change.
+
+              sandglass cancel 01M82SD0SKBQ831DSGRR58G3G2
+
+            Exit status: 0 if the server accepted all requests; 1 if not; 64 for a usage error.
+            """
+    )
+
+    @OptionGroup var client: ClientOptions
+    @Argument(help: ArgumentHelp("The ids of the runs.", valueName: "id")) var runs: [RunArgument]
+
+    func run() throws {
+        let client = try client.client()
+        try ClientCommand.run { () throws(ClientError) in
+            // A refused request must not keep the other runs from being cancelled.
+            var failure: ClientError?
+            for run in runs {
+                do throws(ClientError) {
+                    try client.cancel(run.value)
+                } catch {
+                    guard case .refused = error else { throw error }
+                    if let failure { Diagnostics.print("sandglass: \(failure)") }
+                    failure = error
+                }
+            }
+            if let failure { throw failure }
+        }
+    }
+}
+
+/// `sandglass list`.
+struct ListCommand: ParsableCommand {
+    struct Output: SettingGroup {
+        static let title = ""
+
+        let json = CommandSetting.json.description.withHelp("Print one JSON object per line instead of a table.")
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List runs, newest first.",
+        discussion: """
+              sandglass list --outcome timed_out --label branch=main --limit 20
+
+            Exit status: 0 if the server returned the list; 1 if the request failed; 64 for a usage error.
+            """
+    )
+
+    /// The largest page of the API.
+    private static let maximumPage = 100
+
+    @OptionGroup var client: ClientOptions
+    @Option(help: "List only runs in this state: queued, running or finished.") var state: String?
+    @Option(help: "List only runs with this outcome, such as exited or timed_out.") var outcome: String?
+
+    @Option(
+        help: ArgumentHelp("List only runs with this label.", valueName: "key=value"),
+        transform: KeyValueArgument.init
+    )
+    var label: KeyValueArgument?
+
+    @Option(help: ArgumentHelp("List at most this many runs.", valueName: "number")) var limit = 100
+    @OptionGroup var output: SettingOptions<Output>
+
+    func validate() throws {
+        guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
+    }
+
+    func run() throws {
+        let client = try client.client()
+        let json = try ClientCommand.printsJSON(output.values)
+        var query: [(name: String, value: String)] = []
+        if let state { query.append(("state", state)) }
+        if let outcome { query.append(("outcome", outcome)) }
+        if let label { query.append(("label", "\(label.name):\(label.value)")) }
+        try ClientCommand.run { () throws(ClientError) in
+            let output = client.output(to: STDOUT_FILENO)
+            let width = ProgressLine.width(of: STDOUT_FILENO)
+            if !json { try output.write(Array((RunText.tableHead + "\n").utf8)) }
+            var (remaining, cursor): (Int, String?) = (limit, nil)
+            repeat {
+                let page = [("limit", "\(min(remaining, Self.maximumPage))")] + (cursor.map { [("cursor", $0)] } ?? [])
+                let response = try client.runs(query + page)
+                for run in response.runs.prefix(remaining) {
+                    try output.write(json ? run.json : Array((RunText.tableRow(run, width: width) + "\n").utf8))
+                }
+                remaining -= response.runs.count
+                // A faulty server that returns a cursor with an empty page would cause an endless loop.
+                cursor = response.runs.isEmpty ? nil : response.next
+            } while cursor != nil && remaining > 0
+        }
+    }
+}

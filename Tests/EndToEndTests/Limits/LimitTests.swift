@@ -1,0 +1,175 @@
+import Testing
+
+/// The limits of CPU time, processes, disk and descriptors.
+@Suite(.serialized)
+struct LimitTests {
+    @Test func `a run reports its limits and their enforcement`() throws {
+        try withServer { server in
+            try #expect(server.shell("true").limits == RunDocument.Limits())
+            let asked = [
+                "cpuSeconds": 1.5, "memoryBytes": 99 << 20, "processes": 9, "diskBytes": 8192, "openFiles": 77,
+            ]
+            let run = try server.shell("true", ["timeoutSeconds": 3, "limits": asked])
+            let limits = RunDocument.Limits(
+                timeoutSeconds: 3,
+                cpuSeconds: 1.5,
+                memoryBytes: 99 << 20,
+                processes: 9,
+                diskBytes: 8192,
+                openFiles: 77
+            )
+            #expect(run.limits == limits)
+            let means = Host.hasControlGroups ? "cgroup1" : "rlimit"
+            #expect(run.enforcement["cpu"] == means)
+            #expect(run.enforcement["processes"] == means)
+            #expect(run.enforcement["memory"] == (Host.hasControlGroups ? "cgroup1" : "none"))
+        }
+    }
+
+    @Test func `one busy process reaches its CPU time limit`() throws {
+        try withServer { server in
+            let run = try server.shell("while :; do :; done", ["limits": ["cpuSeconds": 0.5], "timeoutSeconds": 30])
+            #expect(run.end == .cpuLimit)
+            #expect(used(run) >= 0.5)
+            #expect(used(run) < 1)
+        }
+    }
+
+    @Test(.enabled(if: Host.hasControlGroups))
+    func `processes reach their CPU time limit together`() throws {
+        try withServer { server in
+            let script = "for i in 1 2 3 4 5 6 7 8; do (while :; do :; done) & done; wait"
+            let run = try server.shell(script, ["limits": ["cpuSeconds": 1], "timeoutSeconds": 30])
+            #expect(run.end == .cpuLimit)
+            #expect(used(run) >= 1)
+        }
+    }
+
+    @Test(.enabled(if: Host.hasControlGroups))
+    func `short-lived processes reach their CPU time limit together`() throws {
+        try withServer { server in
+            let script = "while :; do (i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); done); done"
+            let run = try server.shell(script, ["limits": ["cpuSeconds": 0.7], "timeoutSeconds": 30])
+            #expect(run.end == .cpuLimit)
+        }
+    }
+
+    @Test func `sleeping uses no CPU time`() throws {
+        try withServer { server in
+            try #expect(server.shell("sleep 1; exit 8", ["limits": ["cpuSeconds": 0.2]]).end == .exited(8))
+        }
+    }
+
+    @Test func `the deadline ends a run before its CPU time limit`() throws {
+        try withServer { server in
+            let run = try server.shell("while :; do :; done", ["limits": ["cpuSeconds": 30], "timeoutSeconds": 0.3])
+            #expect(run.end == .timedOut)
+        }
+    }
+
+    @Test func `CPU time does not include the run before`() throws {
+        try withServer("--concurrency", "1") { server in
+            for _ in 0..<3 {
+                let busy = try server.shell("i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done")
+                #expect(used(busy) > 0.05)
+                for _ in 0..<3 { try #expect(used(server.shell("true")) < 0.05) }
+            }
+        }
+    }
+
+    @Test(arguments: [1, 5, 20])
+    func `a run has at most its limit of processes`(count: Int) throws {
+        try withServer { server in
+            let script = "my $n = 1; while (defined(my $p = fork)) { if (!$p) { sleep 60; exit } $n++ } print \"$n $!\""
+            let run = try server.perl(script, ["limits": ["processes": count]])
+            #expect(run.end == .exited(0))
+            #expect(run.stdout.text == "\(count) Resource temporarily unavailable")
+        }
+    }
+
+    @Test(arguments: [
+        "f() { f & f & wait; }; f",
+        "while :; do sleep 60 & done 2>/dev/null; sleep 60",
+    ])
+    func `a fork bomb reaches its process limit and ends at its deadline`(script: String) throws {
+        try withServer { server in
+            let run = try server.shell("(\(script)) & exec sleep 60", ["timeoutSeconds": 1])
+            #expect(run.end == .timedOut)
+            #expect(eventually { server.isIdle })
+        }
+    }
+
+    @Test func `threads count as processes`() throws {
+        try withServer { server in
+            let script = """
+                import threading, time
+                n = 1
+                try:
+                    while True:
+                        threading.Thread(target=time.sleep, args=(60,), daemon=True).start(); n += 1
+                except RuntimeError:
+                    print(n, flush=True)
+                import os; os._exit(0)
+                """
+            let run = try server.run(["python3", "-c", script], ["limits": ["processes": 12]])
+            #expect(run.stdout.text == "12\n")
+        }
+    }
+
+    @Test(arguments: ["/box", "/tmp", "/dev/shm"])
+    func `a write beyond the disk limit fails with ENOSPC`(directory: String) throws {
+        try withServer { server in
+            let script = "head -c 9M /dev/zero >\(directory)/x || exit 9; exit 0"
+            let run = try server.shell(script, ["limits": ["diskBytes": 8 << 20]])
+            #expect(run.end == .exited(9))
+            #expect(run.stderr.text.contains("No space left on device"))
+            try #expect(server.shell(script).end == .exited(0))
+        }
+    }
+
+    @Test func `all writable directories share one disk limit`() throws {
+        try withServer { server in
+            let script = "for f in /box /tmp /dev/shm; do head -c 3M /dev/zero >$f/x || echo $f; done 2>/dev/null"
+            try #expect(server.shell(script, ["limits": ["diskBytes": 8 << 20]]).stdout.text == "/dev/shm\n")
+        }
+    }
+
+    @Test func `the number of files is limited`() throws {
+        try withServer { server in
+            let script =
+                "my $n = 0; while (open my $f, '>', \"/tmp/$n\") { $n++ } print \"$!\"; exit($n > 60000 ? 0 : 1)"
+            let run = try server.perl(script, ["timeoutSeconds": 60])
+            #expect(run.stdout.text == "No space left on device")
+            #expect(run.end == .exited(0))
+        }
+    }
+
+    @Test func `the writable directories keep their owners, modes and attributes`() throws {
+        try withServer { server in
+            let script = """
+                stat -c '%u %g %a' /box /tmp /dev/shm; cp /bin/true /dev/shm/t; /dev/shm/t 2>/dev/null || echo noexec
+                cp /bin/true /box/t; /box/t && echo exec
+                """
+            try #expect(
+                server.shell(script).stdout.text == "1000 1000 755\n1000 1000 1777\n1000 1000 1777\nnoexec\nexec\n"
+            )
+        }
+    }
+
+    @Test func `a process has at most its limit of descriptors`() throws {
+        try withServer { server in
+            let script = "my @f; while (open my $f, '<', '/dev/null') { push @f, $f } print @f + 3"
+            try #expect(server.perl(script, ["limits": ["openFiles": 33]]).stdout.text == "33")
+        }
+    }
+
+    @Test func `no core is dumped and no limit can be raised`() throws {
+        try withServer { server in
+            let script =
+                "ulimit -c; ulimit -l; ulimit -n 4096 2>/dev/null || echo no; ulimit -c 1 2>/dev/null || echo no"
+            try #expect(server.run(["bash", "-c", script]).stdout.text == "0\n64\nno\nno\n")
+        }
+    }
+
+    private func used(_ run: RunDocument) -> Double { (run.usage?.userSeconds ?? 0) + (run.usage?.systemSeconds ?? 0) }
+}

@@ -1,0 +1,119 @@
+import Glibc
+import Testing
+
+@testable import Sandbox
+
+/// A system call with arguments, and the action that the policy has for it.
+struct ArgumentCase: CustomTestStringConvertible {
+    let call: String
+    let arguments: [UInt64]
+    let action: SystemCallAction
+
+    init(_ call: String, _ arguments: UInt64..., action: SystemCallAction) {
+        self.call = call
+        self.arguments = arguments
+        self.action = action
+    }
+
+    var testDescription: String { "\(call)\(arguments.map { String($0, radix: 16) })" }
+
+    /// Bits that a caller may set above an `int`, which the kernel ignores.
+    private static let garbage: UInt64 = 0xDEAD_BEEF_0000_0000
+    /// A value that is neither an address nor a descriptor.
+    private static let none = UInt64.max
+
+    static let all = sockets + terminals + processes + supervisor + memory + files
+
+    private static let sockets: [ArgumentCase] =
+        [(1, 0), (2, 0), (2, 6), (2, 17), (10, 0), (10, 17)].map { family, `protocol` in
+            ArgumentCase("socket", family, 1, `protocol`, action: .allow)
+        }
+        + ([0, 3, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17, 38, 40, 44, 45, 255, 0x8000_0001, 0xFFFF_FFFF] as [UInt64])
+        .flatMap { family in
+            [
+                ArgumentCase("socket", family, 2, 0, action: .refuse(EAFNOSUPPORT)),
+                ArgumentCase("socket", family | garbage, 2, 0, action: .refuse(EAFNOSUPPORT)),
+                ArgumentCase("socketpair", family, 2, 0, none, action: .refuse(EAFNOSUPPORT)),
+            ]
+        }
+        + [
+            ArgumentCase("socketpair", 1, 1, 0, none, action: .allow),
+            // SCTP, MPTCP, DCCP, L2TP
+            ArgumentCase("socket", 2, 1, 132, action: .refuse(ENOSYS)),
+            ArgumentCase("socket", 10, 1, 262, action: .refuse(ENOSYS)),
+            ArgumentCase("socket", 2, 6, 33, action: .refuse(ENOSYS)),
+            ArgumentCase("socket", 2, 2, 115 | garbage, action: .refuse(ENOSYS)),
+        ]
+
+    private static let terminals = [
+        ArgumentCase("ioctl", none, 0x5412, 0, action: .refuse(EPERM)),
+        ArgumentCase("ioctl", none, 0x5412 | garbage, 0, action: .refuse(EPERM)),
+        ArgumentCase("ioctl", none, 0x541C, 0, action: .refuse(EPERM)),
+        ArgumentCase("ioctl", none, 0x541C | garbage, 0, action: .refuse(EPERM)),
+        ArgumentCase("ioctl", none, 0x5401, 0, action: .allow),
+        ArgumentCase("ioctl", none, 0x5413, 0, action: .allow),
+    ]
+
+    private static let processes =
+        ([0x2_0000, 0x200_0000, 0x400_0000, 0x800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] as [UInt64])
+        .flatMap { flag in
+            [
+                ArgumentCase("clone", flag | 17, 0, 0, 0, 0, action: .refuse(EPERM)),
+                ArgumentCase("clone", flag | garbage, 0, 0, 0, 0, action: .refuse(EPERM)),
+            ]
+        }
+        + [
+            ArgumentCase("personality", 0xFFFF_FFFF, action: .allow),
+            ArgumentCase("personality", 0, action: .allow),
+            ArgumentCase("personality", 0x4_0000, action: .allow),
+            ArgumentCase("personality", 8, action: .refuse(ENOSYS)),
+            ArgumentCase("personality", 0x40_0000, action: .refuse(ENOSYS)),
+            ArgumentCase("personality", 8 | garbage, action: .refuse(ENOSYS)),
+            ArgumentCase("seccomp", 1, 0, 0, action: .allow),
+            ArgumentCase("seccomp", 1, 8, 0, action: .refuse(EPERM)),
+            ArgumentCase("seccomp", 1, 0xFF | garbage, 0, action: .refuse(EPERM)),
+        ]
+
+    private static let supervisor =
+        ["sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler"].flatMap { call in
+            [
+                ArgumentCase(call, 1, none, none, action: .refuse(EPERM)),
+                ArgumentCase(call, 1 | garbage, none, none, action: .refuse(EPERM)),
+                ArgumentCase(call, 0, none, none, action: .allow),
+            ]
+        }
+        + [
+            ArgumentCase("setpriority", 0, 1, 19, action: .refuse(EPERM)),
+            ArgumentCase("setpriority", garbage, 1 | garbage, 19, action: .refuse(EPERM)),
+            ArgumentCase("setpriority", 2, 0, 19, action: .refuse(EPERM)),
+            ArgumentCase("setpriority", 2 | garbage, 1000, 19, action: .refuse(EPERM)),
+            ArgumentCase("setpriority", 0, 0, 19, action: .allow),
+            ArgumentCase("setpriority", 1, 0, 19, action: .allow),
+            ArgumentCase("ioprio_set", 1, 1, 0x6000, action: .refuse(EPERM)),
+            ArgumentCase("ioprio_set", 3 | garbage, 0, 0x6000, action: .refuse(EPERM)),
+            ArgumentCase("ioprio_set", 1, 0, 0x6000, action: .allow),
+            ArgumentCase("prlimit64", 0, 7, none, 0, action: .allow),
+            ArgumentCase("prlimit64", 0, 7, 0, none, action: .allow),
+            ArgumentCase("prlimit64", 0xFFFF, 7, 0, none, action: .allow),
+            ArgumentCase("prlimit64", 1, 7, none, 0, action: .refuse(EPERM)),
+            ArgumentCase("prlimit64", 1 | garbage, 7, none, 0, action: .refuse(EPERM)),
+            ArgumentCase("prlimit64", 0xFFFF, 7, 0x1_0000_0000, 0, action: .refuse(EPERM)),
+        ]
+
+    private static let memory = [
+        ArgumentCase("mmap", 0, 4096, 3, 0x22, none, 0, action: .allow),
+        ArgumentCase("mmap", 0, 4096, 3, 0x4_0022, none, 0, action: .refuse(ENOMEM)),
+        ArgumentCase("mmap", 0, 4096, 3, 0x4_0022 | garbage, none, 0, action: .refuse(ENOMEM)),
+        ArgumentCase("memfd_create", none, 1, action: .allow),
+        ArgumentCase("memfd_create", none, 5 | garbage, action: .refuse(EINVAL)),
+        ArgumentCase("shmget", 0, 4096, 0o1600, action: .allow),
+        ArgumentCase("shmget", 0, 4096, 0o5600 | garbage, action: .refuse(EPERM)),
+    ]
+
+    private static let files = [
+        ArgumentCase("mknodat", none, none, 0o010600, 0, action: .allow),
+        ArgumentCase("mknodat", none, none, 0o100600, 0, action: .allow),
+        ArgumentCase("mknodat", none, none, 0o020600, 0, action: .refuse(EPERM)),
+        ArgumentCase("mknodat", none, none, 0o060600 | garbage, 0, action: .refuse(EPERM)),
+    ]
+}
