@@ -12,6 +12,9 @@ struct CgroupTree: Sendable {
     /// The timeout for the groups of a service that was killed, whose processes have usually exited long ago.
     private static let abandonedTimeoutMilliseconds = 500
 
+    /// The number of times that a directory is created when other starting services remove it.
+    private static let maximumCreations = 100
+
     let version: CgroupVersion
     /// The name of each directory.
     let name: String
@@ -44,20 +47,39 @@ struct CgroupTree: Sendable {
             for controller in controllers { directoryIndexes[controller] = known }
             return true
         }
-        guard mkdir(path, 0o755) == 0 else { return false }
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        var status = stat()
-        // Another service that is starting may have removed the directory as abandoned before it was locked.
-        guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0, lstat(path, &status) == 0 else {
-            let error = errno
-            if descriptor >= 0 { Glibc.close(descriptor) }
-            rmdir(path)
-            errno = error
-            return false
-        }
+        guard let descriptor = Self.makeLockedDirectory(path) else { return false }
         directories.append((path, descriptor))
         for controller in controllers { directoryIndexes[controller] = directories.count - 1 }
         return true
+    }
+
+    /// Creates and locks a directory and returns its descriptor, or `nil` with `errno` set.
+    ///
+    /// Another service that is starting may remove the directory as abandoned before it is locked. This function then waits
+    /// for that service's lock, so that the removal is over, and creates the directory again.
+    private static func makeLockedDirectory(_ path: String) -> Int32? {
+        for _ in 0..<maximumCreations {
+            guard mkdir(path, 0o755) == 0 else { return nil }
+            let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            if descriptor >= 0, flock(descriptor, LOCK_EX) == 0, isOpen(path, descriptor) { return descriptor }
+            let error = errno
+            if descriptor >= 0 { Glibc.close(descriptor) }
+            guard error == ENOENT else {
+                rmdir(path)
+                errno = error
+                return nil
+            }
+        }
+        errno = ENOENT
+        return nil
+    }
+
+    /// Returns whether a descriptor refers to the directory that has this path now; if not, `errno` is set.
+    private static func isOpen(_ path: String, _ descriptor: Int32) -> Bool {
+        var (opened, current) = (stat(), stat())
+        guard fstat(descriptor, &opened) == 0, lstat(path, &current) == 0 else { return false }
+        errno = ENOENT
+        return opened.st_ino == current.st_ino && opened.st_dev == current.st_dev
     }
 
     /// Closes this process's descriptors.
@@ -87,7 +109,8 @@ struct CgroupTree: Sendable {
             let path = parent + "/" + name
             let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
             guard descriptor >= 0 else { continue }
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
+            // Its service may have created the directory again since it was opened.
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0, isOpen(path, descriptor) {
                 remove(path, timeoutMilliseconds: abandonedTimeoutMilliseconds)
             }
             Glibc.close(descriptor)
