@@ -67,8 +67,8 @@ final class RequestDispatcher {
         observer.requestReceived(exchange)
         let reply = Reply(to: exchange, loop)
         do throws(Problem) {
-            _ = try checkPolicy(exchange)
-            return try blobs.beginUpload(authenticate(exchange, .putBlob, parameters, reply))
+            _ = try checkPolicy(exchange, exchange.request)
+            return try blobs.beginUpload(authenticate(exchange.request, .putBlob, parameters, reply))
         } catch {
             reply.send(error)
             return .buffer
@@ -77,10 +77,10 @@ final class RequestDispatcher {
 
     private func route(_ exchange: Exchange, _ reply: Reply) throws(Problem) {
         let request = exchange.request
-        let crossOrigin = try checkPolicy(exchange)
+        let crossOrigin = try checkPolicy(exchange, request)
         switch router.match(request) {
         case .matched(let endpoint, let parameters):
-            try dispatch(authenticate(exchange, endpoint, parameters, reply), to: endpoint)
+            try dispatch(authenticate(request, endpoint, parameters, reply), to: endpoint)
         case .methodNotAllowed(let allow):
             let allowed = HeaderField("Allow", allow.joined(separator: ", "))
             guard request.method == "OPTIONS" else {
@@ -102,31 +102,32 @@ final class RequestDispatcher {
     // MARK: Access
 
     /// Checks the host and the origin, and adds the CORS headers that let the requesting page read the response.
-    private func checkPolicy(_ exchange: Exchange) throws(Problem) -> CrossOrigin? {
+    ///
+    /// The request is a parameter, because each read of `exchange.request` copies it.
+    private func checkPolicy(_ exchange: Exchange, _ request: Request) throws(Problem) -> CrossOrigin? {
         if policy.variesByOrigin { exchange.headers.append(HeaderField("Vary", "Origin")) }
-        let crossOrigin = try policy.check(exchange.request)
+        let crossOrigin = try policy.check(request)
         if let crossOrigin { exchange.headers += crossOrigin.headers }
         return crossOrigin
     }
 
     private func authenticate(
-        _ exchange: Exchange,
+        _ request: Request,
         _ endpoint: Endpoint,
         _ parameters: RouteParameters,
         _ reply: Reply
     ) throws(Problem) -> AuthenticatedRequest {
-        let principal = try authentication.authorize(exchange.request, for: endpoint.access)
-        observer.record(principal, of: exchange)
-        if let unknown = exchange.request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
+        let principal = try authentication.authorize(request, for: endpoint.access)
+        observer.record(principal, of: reply.exchange)
+        if let unknown = request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
             throw .unknownQueryParameter(unknown.name, allowed: endpoint.queryNames)
         }
-        return AuthenticatedRequest(exchange: exchange, principal: principal, parameters: parameters, reply: reply)
+        return AuthenticatedRequest(principal: principal, parameters: parameters, reply: reply)
     }
 
     // MARK: Endpoints
 
     private func dispatch(_ request: AuthenticatedRequest, to endpoint: Endpoint) throws(Problem) {
-        let reply = request.reply
         switch endpoint {
         case .createRun: try createRun.create(request)
         case .listRuns: request.handle(with: runs.list)
@@ -138,12 +139,12 @@ final class RequestDispatcher {
         case .readArtifact: request.handle(with: artifacts.read)
         case .readArtifacts: request.handle(with: artifacts.readAll)
         case .putBlob: request.handle(with: blobs.put)
-        case .readBlob: reply.send(try blobs.read(request))
-        case .health: reply.send(operations.health(request))
+        case .readBlob: request.reply.send(try blobs.read(request))
+        case .health: request.reply.send(operations.health(request))
         case .readiness: request.handle(with: operations.readiness)
-        case .capabilities: reply.send(operations.capabilities(request))
+        case .capabilities: request.reply.send(operations.capabilities(request))
         case .description: operations.describe(request)
-        case .metrics: reply.send(try operations.metrics())
+        case .metrics: request.reply.send(try operations.metrics())
         }
     }
 }

@@ -5,13 +5,14 @@ internal import RunModel
 
 /// A request that was authenticated, and the reply to it.
 struct AuthenticatedRequest {
-    let exchange: Exchange
     let principal: Principal
     /// The values of the path's parameters.
     let parameters: RouteParameters
     let reply: Reply
 
-    var http: Request { exchange.request }
+    // Computed, because every stored reference costs a retain and a release for each request.
+    @ReactorActor var exchange: Exchange { reply.exchange }
+    @ReactorActor var http: Request { reply.exchange.request }
 
     /// Returns the run in the path.
     ///
@@ -50,7 +51,7 @@ struct Reply {
         case stream(Response, ResponseStream)
     }
 
-    private let exchange: Exchange
+    let exchange: Exchange
     private let loop: ServerLoop
 
     init(to exchange: Exchange, _ loop: ServerLoop) { (self.exchange, self.loop) = (exchange, loop) }
