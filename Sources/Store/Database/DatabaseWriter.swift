@@ -32,7 +32,7 @@ struct RunChange: Sendable {
 
 /// The thread that reads and writes the database.
 ///
-/// The thread writes all pending changes in one transaction, so many runs share the cost of one commit. It delays
+/// The thread writes all pending changes in one transaction. A single commit then serves many runs. The thread delays
 /// changes that no client waits for by some milliseconds, to collect more of them. A run that ends meanwhile is written
 /// once.
 final class DatabaseWriter: @unchecked Sendable {
