@@ -62,7 +62,9 @@ final class RequestDispatcher {
     /// The body of a blob is written to disk if its principal may upload it. Otherwise the request gets its
     /// response here, and the body is not read. Every other body is buffered in memory.
     func receiveBody(of exchange: Exchange) -> BodyDecision {
-        guard case .matched(.putBlob, let parameters) = router.match(exchange.request) else { return .buffer }
+        guard case .matched(let index, let parameters) = router.match(exchange.request),
+            case .putBlob = router.values[index]
+        else { return .buffer }
         exchange.respondsPromptly = true
         observer.requestReceived(exchange)
         let reply = Reply(to: exchange, loop)
@@ -79,7 +81,8 @@ final class RequestDispatcher {
         let request = exchange.request
         let crossOrigin = try checkPolicy(exchange, request)
         switch router.match(request) {
-        case .matched(let endpoint, let parameters):
+        case .matched(let index, let parameters):
+            let endpoint = router.values[index]
             try dispatch(authenticate(request, endpoint, parameters, reply), to: endpoint)
         case .methodNotAllowed(let allow):
             let allowed = HeaderField("Allow", allow.joined(separator: ", "))

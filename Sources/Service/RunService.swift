@@ -61,7 +61,8 @@ package final class RunService {
         scheduler.onFinish = { [weak deduplicator] in deduplicator?.runFinished($0) }
         admission.onAbandon = { [weak deduplicator] in deduplicator?.runAbandoned($0) }
         store.start()
-        store.whenRunsPruned(onReactor { [weak store] ids in if let store { store.evict(ids) } })
+        // The store lasts until it is closed. A weak reference would make each use of the store slower.
+        store.whenRunsPruned(onReactor { [store] ids in store.evict(ids) })
         scheduler.recover()
     }
 

@@ -15,7 +15,11 @@ import Testing
     ])
 
     private func match(_ method: String, _ target: String) throws -> RouteMatch<String> {
-        router.match(try Request(method: method, target: target))
+        switch router.match(try Request(method: method, target: target)) {
+        case .matched(let index, let parameters): .matched(router.values[index], parameters: parameters)
+        case .notFound: .notFound
+        case .methodNotAllowed(let allow): .methodNotAllowed(allow: allow)
+        }
     }
 
     @Test func `a literal path is found`() throws {

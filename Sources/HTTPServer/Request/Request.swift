@@ -1,5 +1,4 @@
 /// A complete and checked request, which a handler responds to.
-@usableFromInline
 package struct Request: Sendable {
     /// The method as sent, such as `GET`, case-sensitive.
     package let method: String

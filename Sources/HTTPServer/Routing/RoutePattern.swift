@@ -88,7 +88,6 @@ struct RoutePattern: Equatable, Sendable {
 ///
 /// The parameters are two arrays, because a dictionary would be created and hashed for every request. A pattern has one
 /// or two parameters.
-@usableFromInline
 package struct RouteParameters: Equatable, Sendable {
     private let names: [String]
     private let values: [String]
@@ -106,7 +105,6 @@ package struct RouteParameters: Equatable, Sendable {
 
 extension RouteParameters: ExpressibleByDictionaryLiteral {
     /// Creates parameters from names and values, in the order of the pattern.
-    @usableFromInline
     package init(dictionaryLiteral elements: (String, String)...) {
         self.init(names: elements.map(\.0), values: elements.map(\.1))
     }

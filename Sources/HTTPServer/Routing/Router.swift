@@ -5,8 +5,9 @@
 /// also serves HEAD, unless HEAD has its own route. OPTIONS is listed among the allowed methods. An OPTIONS request
 /// without its own route is `methodNotAllowed`, whose list is the content of its response.
 package struct Router<Value> {
-    @usableFromInline let table: RouteTable
-    @usableFromInline let values: [Value]
+    private let table: RouteTable
+    /// The values of the routes, in the order of the initializer.
+    package let values: [Value]
 
     /// Creates a router.
     ///
@@ -16,16 +17,11 @@ package struct Router<Value> {
         values = routes.map(\.value)
     }
 
-    /// Returns the value and the parameters of the route that matches a request, or the reason why none matches.
-    @inlinable
-    package func match(_ request: Request) -> RouteMatch<Value> {
-        // Inlinable, so that the caller compiles it for the concrete type of the values.
-        switch table.match(request) {
-        case .matched(let index, let parameters): .matched(values[index], parameters: parameters)
-        case .notFound: .notFound
-        case .methodNotAllowed(let allow): .methodNotAllowed(allow: allow)
-        }
-    }
+    /// Returns the index of the matching route in ``values`` and its parameters, or the reason why no route matches.
+    ///
+    /// Code that does not depend on the type of the values runs several times faster than code that looks the type up
+    /// at run time. The caller takes the value itself.
+    package func match(_ request: Request) -> RouteMatch<Int> { table.match(request) }
 }
 
 extension Router: Sendable where Value: Sendable {}
@@ -50,7 +46,6 @@ package struct Route<Value> {
 extension Route: Sendable where Value: Sendable {}
 
 /// The result of matching a request with the routes.
-@usableFromInline
 package enum RouteMatch<Value> {
     /// A route matches. The parameters hold the decoded parts of the path that its pattern names.
     case matched(Value, parameters: RouteParameters)
@@ -67,7 +62,6 @@ extension RouteMatch: Equatable where Value: Equatable {}
 /// The part of a router that does not depend on the type of its values.
 ///
 /// Code that does not depend on that type runs several times faster than code that looks the type up at run time.
-@usableFromInline
 struct RouteTable: Sendable {
     private struct Entry: Sendable {
         let pattern: RoutePattern
@@ -104,7 +98,6 @@ struct RouteTable: Sendable {
     }
 
     /// Returns the index of the route that matches a request.
-    @usableFromInline
     func match(_ request: Request) -> RouteMatch<Int> {
         var allow: Set<String> = []
         let count = request.location.segmentCount

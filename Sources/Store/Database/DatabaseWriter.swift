@@ -167,13 +167,17 @@ final class DatabaseWriter: @unchecked Sendable {
     /// Sets the callback that the thread calls whenever it removes expired data.
     func whenPruning(_ body: @escaping @Sendable () -> Void) { withLock { onPrune = body } }
 
-    /// Writes all pending changes and ends the thread.
+    /// Writes all pending changes, ends the thread and releases the callbacks.
     func close() {
         let isFirst = withLock {
             defer { isClosing = true }
             return !isClosing
         }
         guard isFirst else { return }
+        defer {
+            // A callback may refer to the owner of this object.
+            withLock { (onRunsPruned, onPrune) = ({ _ in }, {}) }
+        }
         // Without a thread, the caller does the remaining work.
         guard let thread else { return work() }
         pthread_cond_signal(condition)
