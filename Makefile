@@ -14,8 +14,10 @@ help: ## List the targets
 serve: build ## Build in release mode and serve on 127.0.0.1:8080
 	exec $(RELEASE)/release/sandglass serve
 
+# The linker would export every symbol of an executable, which makes the idle process 0.5 MiB larger.
 build: dependencies ## Build in release mode: .build-release/release/sandglass
-	$(SWIFT_BUILD) -c release --scratch-path $(RELEASE) --static-swift-stdlib --product sandglass
+	$(SWIFT_BUILD) -c release --scratch-path $(RELEASE) --static-swift-stdlib --product sandglass \
+		-Xlinker --no-export-dynamic
 
 build-tests: dependencies
 	$(SWIFT_BUILD) --build-tests --scratch-path $(BUILD)
