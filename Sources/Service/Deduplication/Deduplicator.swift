@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Reactor
 internal import RunModel
 internal import Store
@@ -194,5 +195,59 @@ private struct ResultCache {
     mutating func remove(_ run: RunID) {
         guard let name = names.removeValue(forKey: run) else { return }
         runs[name] = nil
+    }
+}
+
+/// Coalesces concurrent lookups of one key: the first caller does the work, later callers share its result.
+struct SingleFlight<Key: Hashable, Value> {
+    typealias Completion = @ReactorActor (Value) -> Void
+
+    private var waiting: [Key: [Completion]] = [:]
+
+    /// Begins a lookup, or waits for the one that is in progress.
+    ///
+    /// - Parameters:
+    ///   - key: the key.
+    ///   - completion: stored as one of the completions that ``end(_:)`` returns if a lookup is in progress.
+    /// - Returns: whether the caller must do the work and then call ``end(_:)``.
+    mutating func begin(_ key: Key, otherwise completion: @escaping Completion) -> Bool {
+        guard waiting[key]?.append(completion) == nil else { return false }
+        waiting[key] = []
+        return true
+    }
+
+    /// Ends a lookup and returns the completions of the later callers, in the order of their calls.
+    mutating func end(_ key: Key) -> [Completion] { waiting.removeValue(forKey: key) ?? [] }
+}
+
+/// The most recently used idempotency keys, so that a request repeated within seconds does not wait for the database.
+struct IdempotencyCache {
+    struct Name: Hashable {
+        let principal: String
+        let text: String
+    }
+
+    /// The maximum number of cached keys.
+    ///
+    /// The database holds all keys.
+    private static let capacity = 10_000
+
+    private var records: [Name: IdempotencyRecord] = [:]
+    private var order: Deque<Name> = []
+
+    subscript(name: Name) -> IdempotencyRecord? { records[name] }
+
+    mutating func insert(_ record: IdempotencyRecord, for name: Name) {
+        if records.updateValue(record, forKey: name) == nil { order.append(name) }
+        while order.count > Self.capacity, let oldest = order.popFirst() { records[oldest] = nil }
+    }
+
+    /// Removes all keys of a run that was abandoned.
+    ///
+    /// No client got that run as a response.
+    mutating func remove(of run: RunID) {
+        guard records.contains(where: { $0.value.run == run }) else { return }
+        records = records.filter { $0.value.run != run }
+        order.removeAll { records[$0] == nil }
     }
 }
