@@ -166,6 +166,7 @@ package final class RunExecution {
             memoryBytes: specification.limits.memoryBytes,
             cpu: reachableCPULimit,
             diskBytes: specification.limits.diskBytes,
+            stackBytes: specification.limits.stackBytes,
             files: specification.files.map { file in
                 SlotFile(path: file.path, source: fileBlobs.source(of: file.content), isExecutable: file.isExecutable)
             },
@@ -301,7 +302,8 @@ package final class RunExecution {
                 wall: end.endedAt.since(end.startedAt),
                 user: end.user,
                 system: end.system,
-                peakMemoryBytes: end.peakMemoryBytes
+                peakMemoryBytes: end.peakMemoryBytes,
+                maxResidentBytes: end.maxResidentBytes
             )
         }
         return startedAt.map { start in
@@ -309,7 +311,8 @@ package final class RunExecution {
                 wall: MonotonicTime.now.since(start),
                 user: slotUsage?.user,
                 system: slotUsage?.system,
-                peakMemoryBytes: slotUsage?.peakMemoryBytes
+                peakMemoryBytes: slotUsage?.peakMemoryBytes,
+                maxResidentBytes: slotUsage?.maxResidentBytes
             )
         }
     }

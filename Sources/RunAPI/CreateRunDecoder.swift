@@ -95,6 +95,12 @@ package struct CreateRunDecoder {
         }
         // The default that follows from the timeout may exceed the server's maximum.
         if run.limits.cpu > maxima.maxima.cpu { run.limits.cpu = maxima.maxima.cpu }
+        if run.limits.stackBytes > run.limits.memoryBytes {
+            refuse(
+                .root.appending("limits").appending("stackBytes"),
+                "must be at most memoryBytes, which is \(run.limits.memoryBytes)"
+            )
+        }
         if object["command"] == nil { refuse(.root.appending("command"), "is required") }
         // Data from the network is not part of the request, so that an earlier result may differ.
         if usesCache, run.network != .none {

@@ -186,6 +186,7 @@ private struct UsageDocument: JSONWritable {
             document.member("userSeconds", usage.user?.inSeconds)
             document.member("systemSeconds", usage.system?.inSeconds)
             document.member("peakMemoryBytes", usage.peakMemoryBytes)
+            document.member("maxResidentBytes", usage.maxResidentBytes)
             document.member("queuedSeconds", usage.queued?.inSeconds)
         }
     }

@@ -121,6 +121,10 @@ package struct Usage: Sendable, Hashable {
     /// process (some 200 KiB) and the run's files. Without a control group it is the largest resident set of one
     /// process (getrusage(2), ru_maxrss).
     package let peakMemoryBytes: Int?
+    /// The largest resident set of one process, in bytes (getrusage(2), ru_maxrss).
+    ///
+    /// The slot's own process, some 700 KiB, is the least. `nil` in runs of versions that did not record it.
+    package var maxResidentBytes: Int?
     /// The time from acceptance until the run left the queue; `nil` where there is no queue.
     package var queued: Duration?
 
@@ -129,6 +133,7 @@ package struct Usage: Sendable, Hashable {
         user: Duration?,
         system: Duration?,
         peakMemoryBytes: Int?,
+        maxResidentBytes: Int? = nil,
         queued: Duration? = nil
     ) {
         self.queued = queued
@@ -136,5 +141,6 @@ package struct Usage: Sendable, Hashable {
         self.user = user
         self.system = system
         self.peakMemoryBytes = peakMemoryBytes
+        self.maxResidentBytes = maxResidentBytes
     }
 }

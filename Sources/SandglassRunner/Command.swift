@@ -50,6 +50,8 @@ extension Runner {
         public var diskBytes: Int
         /// The maximum number of open descriptors of each process.
         public var openFiles: Int
+        /// The stack of each process in bytes: 8 MiB by default, and at most ``memoryBytes``.
+        public var stackBytes: Int
 
         /// Creates the default limits.
         public init() {
@@ -59,6 +61,7 @@ extension Runner {
             outputBytes = limits.outputBytes
             diskBytes = limits.diskBytes
             openFiles = limits.openFiles
+            stackBytes = limits.stackBytes
         }
     }
 }
@@ -80,7 +83,8 @@ extension Runner.Command {
                 processes: limits.processes,
                 outputBytes: limits.outputBytes,
                 diskBytes: limits.diskBytes,
-                openFiles: limits.openFiles
+                openFiles: limits.openFiles,
+                stackBytes: min(limits.stackBytes, limits.memoryBytes)
             ),
             grace: gracePeriod,
             onOutputLimit: endsAtOutputLimit ? .kill : .truncate

@@ -37,6 +37,8 @@ extension Runner {
         public let system: Duration?
         /// The highest memory use, files in memory included; `nil` when it is not known.
         public let peakMemoryBytes: Int?
+        /// The largest resident set of one process in bytes; `nil` when it is not known.
+        public let maxResidentBytes: Int?
     }
 
     /// The outcome of a run: exactly one of these.
@@ -108,7 +110,8 @@ extension Runner.Result {
                 wall: usage.wall,
                 user: usage.user,
                 system: usage.system,
-                peakMemoryBytes: usage.peakMemoryBytes
+                peakMemoryBytes: usage.peakMemoryBytes,
+                maxResidentBytes: usage.maxResidentBytes
             )
         }
         standardOutput = Runner.Output(run.standardOutput)

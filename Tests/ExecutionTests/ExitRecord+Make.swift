@@ -20,7 +20,8 @@ extension ExitRecord {
             endedAt: MonotonicTime(nanoseconds: 2000),
             user: .zero,
             system: .zero,
-            peakMemoryBytes: 1
+            peakMemoryBytes: 1,
+            maxResidentBytes: 1
         )
     }
 }

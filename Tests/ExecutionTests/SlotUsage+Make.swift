@@ -1,5 +1,5 @@
 @testable import Sandbox
 
 extension SlotUsage {
-    static func make() -> SlotUsage { SlotUsage(user: .zero, system: .zero, peakMemoryBytes: 1) }
+    static func make() -> SlotUsage { SlotUsage(user: .zero, system: .zero, peakMemoryBytes: 1, maxResidentBytes: 1) }
 }

@@ -43,7 +43,8 @@ import Testing
             text(schemas?["NumbersOfLimits"]?["properties"])
                 == #"{"cpuSeconds":{"type":"number","minimum":0},"memoryBytes":{"type":"integer","minimum":0},"#
                 + #""processes":{"type":"integer","minimum":0},"outputBytes":{"type":"integer","minimum":0},"#
-                + #""diskBytes":{"type":"integer","minimum":0},"openFiles":{"type":"integer","minimum":0}}"#
+                + #""diskBytes":{"type":"integer","minimum":0},"openFiles":{"type":"integer","minimum":0},"#
+                + #""stackBytes":{"type":"integer","minimum":0}}"#
         )
     }
 

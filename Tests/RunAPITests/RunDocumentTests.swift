@@ -13,8 +13,8 @@ import Testing
                 {"id":"01ARYZ6S41TSV4RRFFQ69G5FAV","state":"queued","outcome":null,"exitCode":null,"signal":null,\#
                 "timedOut":false,"error":null,"stdout":{"text":"","encoding":"utf-8","bytes":0,"truncated":false},\#
                 "stderr":{"text":"","encoding":"utf-8","bytes":0,"truncated":false},"artifacts":[],"usage":null,\#
-                "limits":{"timeoutSeconds":10,"cpuSeconds":20,"memoryBytes":536870912,"processes":64,\#
-                "outputBytes":1048576,"diskBytes":268435456,"openFiles":256},\#
+                "limits":{"timeoutSeconds":10,"cpuSeconds":20,"memoryBytes":536870912,"processes":512,\#
+                "outputBytes":1048576,"diskBytes":268435456,"openFiles":256,"stackBytes":8388608},\#
                 "enforcement":{"memory":"none","processes":"rlimit","cpu":"rlimit","network":"namespace",\#
                 "filesystem":"namespace","syscalls":"none"},"createdAt":"1970-01-01T00:00:01.000Z","startedAt":null,\#
                 "finishedAt":null,"command":["echo","\"é\\"],"labels":{}}

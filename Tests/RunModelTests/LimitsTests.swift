@@ -6,6 +6,7 @@ import Testing
         #expect(
             Limits.table.map(\.name) == [
                 "timeoutSeconds", "cpuSeconds", "memoryBytes", "processes", "outputBytes", "diskBytes", "openFiles",
+                "stackBytes",
             ]
         )
         #expect(Limits.table.filter(\.isRunMember).map(\.name) == ["timeoutSeconds"])
@@ -41,7 +42,8 @@ import Testing
             processes: 1003,
             outputBytes: 1004,
             diskBytes: 1005,
-            openFiles: 1006
+            openFiles: 1006,
+            stackBytes: 1007
         )
         #expect(limits == expected)
     }
@@ -65,7 +67,7 @@ import Testing
         #expect(limits.timeout == .seconds(2))
         #expect(limits.memoryBytes == 1 << 20)
         #expect(limits.openFiles == 5)
-        #expect(limits.processes == 64)
+        #expect(limits.processes == 512)
     }
 
     @Test func `the default processor time still follows from the timeout after it was lowered`() {

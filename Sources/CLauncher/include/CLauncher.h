@@ -173,6 +173,7 @@ struct sandglass_usage {
     uint64_t user_microseconds;
     uint64_t system_microseconds;
     uint64_t peak_bytes; // peak memory of the group; without a group, the resident set of the largest process
+    uint64_t resident_bytes; // the largest resident set of one process
     uint64_t oom_kills;  // processes that the OOM killer ended because of the run's own limit
 };
 
@@ -236,7 +237,7 @@ struct sandglass_command {
     uint64_t processes;       // maximum at once, including threads
     uint64_t memory_bytes;    // of the run as a whole
     uint64_t cpu_nanoseconds; // of the run as a whole
-    uint64_t file_bytes;      // RLIMIT_FSIZE
+    uint64_t stack_bytes;     // RLIMIT_STACK
     uint32_t file_count;      // files to create before the command starts
     uint32_t blob_count;      // descriptors that follow for these files
     // after the command's end, the slot opens files in /box until the server closes the socket

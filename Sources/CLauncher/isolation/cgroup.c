@@ -283,17 +283,17 @@ void sandglass_cgroup_reset(
     cgroup->initial = sandglass_cgroup_read(cgroup);
 }
 
-int sandglass_cgroup_set_limits(const struct sandglass_cgroup *cgroup, uint64_t memory_bytes, uint64_t processes) {
+int sandglass_cgroup_set_limits(const struct sandglass_cgroup *cgroup, const struct sandglass_command *command) {
     uint64_t own = cgroup->version == 2 ? OWN_PROCESSES_V2 : OWN_PROCESSES_V1;
     if (sandglass_cgroup_has(cgroup, SANDGLASS_CGROUP_MEMORY_LIMIT)
-        && write_number(SANDGLASS_CGROUP_MEMORY_LIMIT, memory_bytes) < 0)
+        && write_number(SANDGLASS_CGROUP_MEMORY_LIMIT, command->memory_bytes) < 0)
         return -1;
     // Written after the memory limit, because the limit on memory alone must not be larger than this one.
     if (sandglass_cgroup_has(cgroup, SANDGLASS_CGROUP_SWAP_LIMIT)
-        && write_number(SANDGLASS_CGROUP_SWAP_LIMIT, memory_bytes + swap_slack) < 0)
+        && write_number(SANDGLASS_CGROUP_SWAP_LIMIT, command->memory_bytes + swap_slack) < 0)
         return -1;
     if (sandglass_cgroup_has(cgroup, SANDGLASS_CGROUP_PROCESS_LIMIT)
-        && write_number(SANDGLASS_CGROUP_PROCESS_LIMIT, processes + own) < 0)
+        && write_number(SANDGLASS_CGROUP_PROCESS_LIMIT, command->processes + own) < 0)
         return -1;
     return 0;
 }

@@ -74,7 +74,7 @@ void sandglass_cgroup_reset(
 );
 
 // Sets the limits of a run. Called in the slot before its command starts.
-int sandglass_cgroup_set_limits(const struct sandglass_cgroup *cgroup, uint64_t memory_bytes, uint64_t processes);
+int sandglass_cgroup_set_limits(const struct sandglass_cgroup *cgroup, const struct sandglass_command *command);
 // Marks the start of the command's usage.
 void sandglass_cgroup_start_counting(struct sandglass_cgroup *cgroup);
 

@@ -162,6 +162,7 @@ static struct sandglass_usage measure_usage(
         .user_microseconds = (uint64_t)record->ru_utime.tv_sec * 1000000u + (uint64_t)record->ru_utime.tv_usec,
         .system_microseconds = (uint64_t)record->ru_stime.tv_sec * 1000000u + (uint64_t)record->ru_stime.tv_usec,
         .peak_bytes = (uint64_t)record->ru_maxrss * 1024u,
+        .resident_bytes = (uint64_t)record->ru_maxrss * 1024u,
     };
     const struct sandglass_cgroup_tree *cgroups = &table->plan->cgroups;
     const struct sandglass_cgroup *cgroup = &table->entries[slot].cgroup;

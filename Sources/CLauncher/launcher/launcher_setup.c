@@ -91,6 +91,15 @@ static int raise_descriptor_limit(void) {
     return setrlimit(RLIMIT_NOFILE, &files);
 }
 
+// Removes the limits of the service's own session, which must not reach commands. Only root may; elsewhere they stay.
+static void remove_session_limits(void) {
+    struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    setrlimit(RLIMIT_CPU, &none);
+    setrlimit(RLIMIT_FSIZE, &none);
+    setrlimit(RLIMIT_NPROC, &none);
+    setrlimit(RLIMIT_STACK, &(struct rlimit){8 * 1024 * 1024, RLIM_INFINITY});
+}
+
 // Leaves the host's network, which the launcher itself does not need.
 static struct sandglass_failure leave_network(const struct sandglass_plan *plan) {
     if (!sandglass_network_is_kept(plan)) return sandglass_no_failure();
@@ -112,6 +121,7 @@ struct sandglass_failure sandglass_launcher_set_up(struct sandglass_plan *plan, 
     umask(0);
     if (setup_signals() < 0 || raise_descriptor_limit() < 0)
         return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 1);
+    remove_session_limits();
     bool root = syscall(SYS_geteuid) == 0;
     if (!root && (failure = sandglass_identity_become_namespace_root()).step) return failure;
     if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE, -1);

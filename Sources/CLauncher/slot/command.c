@@ -47,18 +47,31 @@ static int lower_limit(int resource, uint64_t value, bool hard) {
     return setrlimit(resource, &limit);
 }
 
+// The limit counts all processes of the user, and the slot is one of them.
+static int limit_processes(const struct sandglass_prepared_command *command) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NPROC, &limit) < 0) return -1;
+    // The group limits the run. Where the launcher may not remove the limit of its own session, the shell still shows
+    // one that belongs to the run.
+    if (command->has_process_group && limit.rlim_max == RLIM_INFINITY) return 0;
+    return lower_limit(RLIMIT_NPROC, command->processes + 1, true);
+}
+
+// There is no limit on the size of a file (RLIMIT_FSIZE): it would count the holes of sparse files and of memfds, and
+// end a process by a signal. The file system and the memory limit bound what a file may use.
 static int setup_limits(const struct sandglass_prepared_command *command) {
     if (lower_limit(RLIMIT_CORE, 0, true) < 0) return -1;
     if (lower_limit(RLIMIT_NOFILE, command->open_files, true) < 0) return -1;
-    // The limit counts all processes of the user, and the slot is one of them.
-    if (lower_limit(RLIMIT_NPROC, command->processes + 1, true) < 0) return -1;
-    if (lower_limit(RLIMIT_FSIZE, command->file_bytes, true) < 0) return -1;
-    // SIGXCPU comes first. A process that ignores it gets SIGKILL one second later (setrlimit(2)).
-    if (lower_limit(RLIMIT_CPU, command->cpu_seconds + 1, true) < 0) return -1;
-    if (lower_limit(RLIMIT_CPU, command->cpu_seconds, false) < 0) return -1;
+    if (limit_processes(command) < 0) return -1;
+    if (command->cpu_seconds != NO_RESOURCE_LIMIT) {
+        // SIGXCPU comes first. A process that ignores it gets SIGKILL one second later (setrlimit(2)).
+        if (lower_limit(RLIMIT_CPU, command->cpu_seconds + 1, true) < 0) return -1;
+        if (lower_limit(RLIMIT_CPU, command->cpu_seconds, false) < 0) return -1;
+    }
     if (lower_limit(RLIMIT_MEMLOCK, 64 * 1024, true) < 0) return -1;
-    // The space for arguments is a quarter of the stack limit (execve(2)). It is the same on every host.
-    if (lower_limit(RLIMIT_STACK, 8 * 1024 * 1024, false) < 0) return -1;
+    // The space for arguments is a quarter of this limit, and 6 MiB at most (execve(2)). A command may raise it, as on a
+    // host: the memory limit bounds all stacks.
+    if (lower_limit(RLIMIT_STACK, command->stack_bytes, false) < 0) return -1;
     return setpriority(PRIO_PROCESS, 0, command->nice);
 }
 

@@ -64,8 +64,8 @@ bool sandglass_request_read(
     command->arguments = vector;
     command->environment = vector + header->argument_count + 1;
     command->open_files = header->open_files;
+    command->stack_bytes = header->stack_bytes;
     command->processes = header->processes;
-    command->file_bytes = header->file_bytes;
     command->cpu_seconds = header->cpu_nanoseconds / 1000000000u + (header->cpu_nanoseconds % 1000000000u != 0);
     request->header = header;
     request->files = (const void *)(text + sizeof *header);

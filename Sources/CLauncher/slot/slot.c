@@ -173,10 +173,11 @@ static pid_t start_command(const struct sandglass_plan *plan, struct supervision
     if (!sandglass_request_read(text, length, &command, &request))
         give_up(sandglass_failed(SANDGLASS_STEP_REQUEST, -1));
     const struct sandglass_command *header = request.header;
-    if (sandglass_cgroup_set_limits(&run->cgroup, header->memory_bytes, header->processes) < 0)
+    if (sandglass_cgroup_set_limits(&run->cgroup, header) < 0)
         give_up(sandglass_failed(SANDGLASS_STEP_LIMITS, 0));
-    // If the group counts CPU time, the limit of each process is only a second safeguard and must not act first.
-    if (sandglass_cgroup_has(&run->cgroup, SANDGLASS_CGROUP_CPU_USAGE)) command.cpu_seconds++;
+    // Where the group limits the run as a whole, it alone decides.
+    if (sandglass_cgroup_has(&run->cgroup, SANDGLASS_CGROUP_CPU_USAGE)) command.cpu_seconds = NO_RESOURCE_LIMIT;
+    command.has_process_group = sandglass_cgroup_has(&run->cgroup, SANDGLASS_CGROUP_PROCESS_LIMIT);
     run->cpu_nanoseconds = header->cpu_nanoseconds;
     run->cpu_seconds = command.cpu_seconds;
     run->keeps_files = header->keeps_files != 0;
@@ -206,6 +207,8 @@ static bool record_oom_kills(struct supervision *run) {
 // Returns whether RLIMIT_CPU ended the command. The signal alone does not show that. The exit record also has the time
 // that the command ran.
 static bool exceeded_cpu_limit(const struct supervision *run, int status, const struct rusage *usage) {
+    // The group's clock decides alone.
+    if (run->cpu_seconds == NO_RESOURCE_LIMIT) return false;
     if (!WIFSIGNALED(status) || (WTERMSIG(status) != SIGXCPU && WTERMSIG(status) != SIGKILL)) return false;
     uint64_t milliseconds = (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000u
         + (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000u;
@@ -244,7 +247,7 @@ static _Noreturn void finish(struct supervision *run) {
     struct sandglass_usage *usage = &run->end.usage;
     usage->user_microseconds = (uint64_t)children.ru_utime.tv_sec * 1000000u + (uint64_t)children.ru_utime.tv_usec;
     usage->system_microseconds = (uint64_t)children.ru_stime.tv_sec * 1000000u + (uint64_t)children.ru_stime.tv_usec;
-    usage->peak_bytes = (uint64_t)children.ru_maxrss * 1024u;
+    usage->peak_bytes = usage->resident_bytes = (uint64_t)children.ru_maxrss * 1024u;
     struct sandglass_cgroup_reading now = sandglass_cgroup_read(&run->cgroup);
     sandglass_cgroup_add_usage(&run->cgroup, &now, usage);
     run->end.kind = SANDGLASS_SLOT_ENDED;

@@ -101,6 +101,16 @@ extension Limits {
             value: .number(minimum: 3, get: { $0.openFiles }, set: { $0.openFiles = $1 }),
             summary: "Number of descriptors that one process may have open."
         ),
+        LimitDescription(
+            name: "stackBytes",
+            unit: .bytes,
+            // execve(2) needs this much for its arguments.
+            value: .number(minimum: 128 << 10, get: { $0.stackBytes }, set: { $0.stackBytes = $1 }),
+            hasDerivedDefault: true,
+            summary: "Stack in bytes of each process (RLIMIT_STACK), at most `memoryBytes`. A quarter of it, and 6 MiB "
+                + "at most, is the space for arguments and environment.",
+            defaultSummary: "The default is 8388608, or `memoryBytes` if that is less."
+        ),
     ]
 
     /// The limits that a request gives in its `limits` object: all but those with ``LimitDescription/isRunMember``.
@@ -115,7 +125,8 @@ extension Limits {
         processes: 8192,
         outputBytes: 64 << 20,
         diskBytes: 64 << 30,
-        openFiles: 65536
+        openFiles: 65536,
+        stackBytes: 64 << 30
     )
 
     /// Lowers each limit that has a fixed default to its maximum.

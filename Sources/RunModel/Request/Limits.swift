@@ -25,8 +25,18 @@ package struct Limits: Sendable, Hashable {
     package var diskBytes: Int
     /// The number of descriptors that one process may have open.
     package var openFiles: Int
+    /// The stack of each process's first thread in bytes, and the default of its other threads (RLIMIT_STACK).
+    ///
+    /// Its default is ``defaultStackBytes``, and it is at most ``memoryBytes``.
+    package var stackBytes: Int {
+        get { explicitStackBytes ?? min(Self.defaultStackBytes, memoryBytes) }
+        set { explicitStackBytes = newValue }
+    }
+    /// The stack of a run that requests none, as on most hosts.
+    package static let defaultStackBytes = 8 << 20
 
     private var explicitCPU: Duration?
+    private var explicitStackBytes: Int?
     /// A longer timeout is no limit in practice, and its product with the processors might overflow.
     private static let longest = Duration.seconds(1 << 31)
 
@@ -40,14 +50,16 @@ package struct Limits: Sendable, Hashable {
     ///   - outputBytes: the kept bytes of each stream.
     ///   - diskBytes: the bytes in the run's writable directories.
     ///   - openFiles: the open descriptors of one process.
+    ///   - stackBytes: the stack of one thread in bytes; `nil` for the default (see ``stackBytes``).
     package init(
         timeout: Duration = .seconds(10),
         cpu: Duration? = nil,
         memoryBytes: Int = 512 << 20,
-        processes: Int = 64,
+        processes: Int = 512,
         outputBytes: Int = 1 << 20,
         diskBytes: Int = 256 << 20,
-        openFiles: Int = 256
+        openFiles: Int = 256,
+        stackBytes: Int? = nil
     ) {
         self.timeout = timeout
         self.memoryBytes = memoryBytes
@@ -56,5 +68,6 @@ package struct Limits: Sendable, Hashable {
         self.diskBytes = diskBytes
         self.openFiles = openFiles
         explicitCPU = cpu
+        explicitStackBytes = stackBytes
     }
 }

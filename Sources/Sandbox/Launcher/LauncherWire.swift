@@ -177,7 +177,8 @@ enum LauncherWire {
             let outOfMemory = SlotUsage(
                 user: .microseconds(Int64(clamping: usage.user_microseconds)),
                 system: .microseconds(Int64(clamping: usage.system_microseconds)),
-                peakMemoryBytes: Int(clamping: usage.peak_bytes)
+                peakMemoryBytes: Int(clamping: usage.peak_bytes),
+                maxResidentBytes: Int(clamping: usage.resident_bytes)
             )
             return .report(
                 .gone(slot: packet.slot, failure(packet.failure), outOfMemory: usage.oom_kills > 0 ? outOfMemory : nil)
@@ -211,7 +212,8 @@ enum LauncherWire {
                         endedAt: MonotonicTime(nanoseconds: packet.ended_nanoseconds),
                         user: .microseconds(Int64(clamping: packet.usage.user_microseconds)),
                         system: .microseconds(Int64(clamping: packet.usage.system_microseconds)),
-                        peakMemoryBytes: Int(clamping: packet.usage.peak_bytes)
+                        peakMemoryBytes: Int(clamping: packet.usage.peak_bytes),
+                        maxResidentBytes: Int(clamping: packet.usage.resident_bytes)
                     )
                 )
             )

@@ -17,6 +17,8 @@ package struct SlotCommand: Sendable, Hashable {
     package let memoryBytes: Int
     /// The limit on the processor time of all processes of the run together.
     package let cpu: Duration
+    /// The stack of each process in bytes (RLIMIT_STACK).
+    package let stackBytes: Int
     /// The size of the writable file system in bytes, which is fixed when its slot is created.
     package let diskBytes: Int
     /// The input files, created in `/box` before the command starts, together with their parent directories.
@@ -36,6 +38,7 @@ package struct SlotCommand: Sendable, Hashable {
         memoryBytes: Int,
         cpu: Duration,
         diskBytes: Int,
+        stackBytes: Int = 8 << 20,
         files: [SlotFile] = [],
         keepsFiles: Bool = false
     ) {
@@ -47,6 +50,7 @@ package struct SlotCommand: Sendable, Hashable {
         self.memoryBytes = memoryBytes
         self.cpu = cpu
         self.diskBytes = diskBytes
+        self.stackBytes = stackBytes
         self.files = files
         self.keepsFiles = keepsFiles
     }
@@ -84,11 +88,6 @@ package struct SlotFile: Sendable, Hashable {
 // MARK: Encoding
 
 extension SlotCommand {
-    /// The number of bytes by which RLIMIT_FSIZE exceeds the size of the file system.
-    ///
-    /// A write beyond the limit then fails with ENOSPC from the file system, not with a signal from RLIMIT_FSIZE.
-    private static let fileSizeMargin: UInt64 = 1 << 20
-
     /// Encodes the command as a slot reads it.
     ///
     /// The bytes are a `struct sandglass_command`, the files' records, NUL-terminated strings and the contents of the
@@ -104,7 +103,7 @@ extension SlotCommand {
         header.processes = UInt64(processes)
         header.memory_bytes = UInt64(memoryBytes)
         header.cpu_nanoseconds = Self.nanoseconds(cpu)
-        header.file_bytes = UInt64(diskBytes) + Self.fileSizeMargin
+        header.stack_bytes = UInt64(stackBytes)
         header.file_count = UInt32(files.count)
         header.blob_count = UInt32(blobCount)
         header.keeps_files = keepsFiles ? 1 : 0

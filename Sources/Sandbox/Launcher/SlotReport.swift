@@ -44,6 +44,8 @@ package struct ExitRecord: Sendable, Hashable {
     ///
     /// Without a control group it is the peak memory of the largest process.
     package let peakMemoryBytes: Int
+    /// The largest resident set of one process, in bytes.
+    package let maxResidentBytes: Int
 
     /// Creates a record.
     package init(
@@ -56,7 +58,8 @@ package struct ExitRecord: Sendable, Hashable {
         endedAt: MonotonicTime,
         user: Duration,
         system: Duration,
-        peakMemoryBytes: Int
+        peakMemoryBytes: Int,
+        maxResidentBytes: Int
     ) {
         self.waitStatus = waitStatus
         self.wasTerminated = wasTerminated
@@ -68,6 +71,7 @@ package struct ExitRecord: Sendable, Hashable {
         self.user = user
         self.system = system
         self.peakMemoryBytes = peakMemoryBytes
+        self.maxResidentBytes = maxResidentBytes
     }
 }
 
@@ -79,4 +83,6 @@ package struct SlotUsage: Sendable, Hashable {
     package let system: Duration
     /// The peak memory of all processes of the run together, in bytes.
     package let peakMemoryBytes: Int
+    /// The largest resident set of one process, in bytes.
+    package let maxResidentBytes: Int
 }

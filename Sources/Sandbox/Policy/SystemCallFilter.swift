@@ -8,7 +8,8 @@ internal import System
 ///
 /// A ``SystemCallIndex`` handles the calls whose number alone decides. libseccomp compiles the rules about arguments.
 /// It has no rule for "allowed, except with these arguments", so it compiles two programs, which ``chain(_:_:)`` joins.
-/// The first handles the arguments that are refused, the second those that are allowed.
+/// The first handles the arguments that are refused, the second those that are allowed. A third program handles the calls
+/// that name a user or a group.
 enum SystemCallFilter {
     /// The program of the launcher, which all slots inherit, as `struct sock_filter` instructions.
     ///
@@ -22,11 +23,17 @@ enum SystemCallFilter {
             for call in SystemCallPolicy.allowed where conditional.contains(call) { try add(call, .allow, to: context) }
             for rule in SystemCallPolicy.allowedWith { try add(rule.call, rule.action, rule.tests, to: context) }
         }
+        let owners = try program(defaultAction: .refuse(EPERM)) { context throws(SetupFailure) in
+            for rule in SystemCallPolicy.ownIdentity { try add(rule.call, rule.action, rule.tests, to: context) }
+        }
+        let identities = Set(SystemCallPolicy.ownIdentity.map(\.call))
+        let byArguments = chain(exceptions, allowed)
         let index = Self.index { name in
-            if conditional.contains(name) { return .undecided }
+            if conditional.contains(name) { return .undecided(after: 0) }
+            if identities.contains(name) { return .undecided(after: byArguments.count) }
             return SystemCallPolicy.setUp.contains(name) ? .action(code(.allow)) : nil
         }
-        return index.program + chain(exceptions, allowed)
+        return index.program + byArguments + owners
     }
 
     /// The program that each slot adds to the launcher's: it denies the calls of ``SystemCallPolicy/setUp``.

@@ -9,12 +9,14 @@ struct SystemCallIndex {
     enum Leaf: Hashable {
         /// The action, as a filter returns it to the kernel.
         case action(UInt32)
-        /// The program after this one decides, for example by the arguments.
-        case undecided
+        /// The program that begins so many instructions after this one decides, for example by the arguments.
+        case undecided(after: Int)
 
         fileprivate var sortKey: UInt64 {
-            if case .action(let action) = self { return UInt64(action) }
-            return UInt64.max
+            switch self {
+            case .action(let action): UInt64(action)
+            case .undecided(let distance): UInt64(UInt32.max) + 1 + UInt64(distance)
+            }
         }
     }
 
@@ -25,7 +27,7 @@ struct SystemCallIndex {
     private static let loadNumber = instruction(0x20, 0)
     private static let loadArchitecture = instruction(0x20, 4)
 
-    /// The instructions, to be followed by the program that handles undecided calls.
+    /// The instructions, to be followed by the programs that handle undecided calls.
     let program: [UInt64]
 
     /// Creates an index.
@@ -40,7 +42,7 @@ struct SystemCallIndex {
             if ranges.last?.leaf != leaf { ranges.append((number, leaf)) }
         }
         // Larger numbers belong to another ABI (x32).
-        if ranges.last?.leaf != .undecided { ranges.append((Self.numberLimit, .undecided)) }
+        if ranges.last?.leaf != .undecided(after: 0) { ranges.append((Self.numberLimit, .undecided(after: 0))) }
         // Each node is one instruction: a jump to one of two other nodes or leaves. The leaves follow all nodes.
         let leaves = Array(Set(ranges.map(\.leaf))).sorted { $0.sortKey < $1.sortKey }
         let leafOffsets = Dictionary(uniqueKeysWithValues: zip(leaves, ranges.count - 1..<Int.max))
@@ -67,8 +69,10 @@ struct SystemCallIndex {
         if ranges.count > 1 { add(ranges[...]) }
         let returns = leaves.enumerated().map { index, leaf in
             // `BPF_RET | BPF_K`
-            if case .action(let action) = leaf { return Self.instruction(0x06, action) }
-            return Self.jump(over: leaves.count - index - 1)
+            switch leaf {
+            case .action(let action): Self.instruction(0x06, action)
+            case .undecided(let distance): Self.jump(over: leaves.count - index - 1 + distance)
+            }
         }
         let body = [Self.loadNumber] + nodes + returns
         program =

@@ -10,6 +10,10 @@ struct ArgumentRule: Sendable, Hashable {
     let action: SystemCallAction
 
     init(_ call: String, _ tests: ArgumentTest..., action: SystemCallAction) {
+        self.init(call, tests, action: action)
+    }
+
+    init(_ call: String, _ tests: [ArgumentTest], action: SystemCallAction) {
         self.call = call
         self.tests = tests
         self.action = action
@@ -56,6 +60,32 @@ extension SystemCallPolicy {
     /// The query of the current personality, the default one, and the default one at fixed addresses (`setarch -R`).
     private static let personalities = [UInt32.max, 0, 0x0004_0000].map { persona in
         ArgumentRule("personality", .equals(argument: 0, persona), action: .allow)
+    }
+
+    // MARK: Users and groups
+
+    /// The calls that name users or groups, with the arguments with which the kernel executes them.
+    ///
+    /// A run's user namespace has one user and one group. The kernel answers EINVAL for all others, where an ordinary user
+    /// of a host gets EPERM. Programs such as fakeroot and tar expect EPERM, so the filter refuses them with it. The launcher
+    /// itself changes its users with setresuid(2) and setresgid(2), which therefore keep the kernel's EINVAL.
+    static let ownIdentity = identityArguments.flatMap { call, arguments in rules(call, arguments) }
+
+    /// The calls that name users or groups, and the arguments that do.
+    private static let identityArguments: [(call: String, arguments: Range<UInt32>)] = [
+        ("chown", 1..<3), ("fchown", 1..<3), ("lchown", 1..<3), ("fchownat", 2..<4),
+        ("setuid", 0..<1), ("setgid", 0..<1), ("setreuid", 0..<2), ("setregid", 0..<2),
+    ]
+
+    /// Returns the rules that allow a call if each of its arguments is the run's own user or group or "no change" (-1).
+    private static func rules(_ call: String, _ arguments: Range<UInt32>) -> [ArgumentRule] {
+        var combinations: [[ArgumentTest]] = [[]]
+        for argument in arguments {
+            combinations = combinations.flatMap { tests in
+                [SandboxPolicy.user, UInt32.max].map { tests + [ArgumentTest.equals(argument: argument, $0)] }
+            }
+        }
+        return combinations.map { ArgumentRule(call, $0, action: .allow) }
     }
 
     // MARK: Refused

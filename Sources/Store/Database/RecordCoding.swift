@@ -47,9 +47,46 @@ struct RecordWriter {
         }
     }
 
+    /// Writes the members that later versions added to a record, at its end: each has a name and an encoding of its own.
+    ///
+    /// A reader skips members that it does not know.
+    mutating func write(_ members: LaterMembers) {
+        write(members.encodings.count)
+        for (name, encoding) in members.encodings {
+            write(name)
+            write(encoding)
+        }
+    }
+
     mutating func write<Value>(_ value: Value?, _ body: (inout RecordWriter, Value) -> Void) {
         write(value != nil)
         if let value { body(&self, value) }
+    }
+}
+
+/// The members that later versions added to a record.
+///
+/// A record without such a member has the same bytes as in the versions before, and so has the digest of a run.
+struct LaterMembers {
+    fileprivate(set) var encodings: [(name: String, bytes: [UInt8])] = []
+
+    var isEmpty: Bool { encodings.isEmpty }
+
+    /// Adds a member, which `body` writes.
+    mutating func add(_ name: String, _ body: (inout RecordWriter) -> Void) {
+        var writer = RecordWriter()
+        body(&writer)
+        encodings.append((name, writer.bytes))
+    }
+
+    /// Reads the member with a name, if the record has it.
+    func read<Value>(
+        _ name: String,
+        _ body: (inout RecordReader) throws(RecordReader.Damage) -> Value
+    ) throws(RecordReader.Damage) -> Value? {
+        guard let encoding = encodings.first(where: { $0.name == name }) else { return nil }
+        var reader = RecordReader(encoding.bytes)
+        return try body(&reader)
     }
 }
 
@@ -105,6 +142,17 @@ struct RecordReader {
             pairs[key] = try text()
         }
         return pairs
+    }
+
+    /// Reads the members at the end of a record; none if it ends before them.
+    mutating func laterMembers() throws(Damage) -> LaterMembers {
+        var members = LaterMembers()
+        guard !isAtEnd else { return members }
+        for _ in 0..<max(try int(), 0) {
+            let name = try text()
+            members.encodings.append((name, try bytes()))
+        }
+        return members
     }
 
     mutating func optional<Value>(

@@ -24,7 +24,9 @@ extension Run {
         writer.write(standardOutput)
         writer.write(standardError)
         // A record of a version without artifacts ends here.
-        if let artifacts = result?.artifacts, artifacts != .none { writer.write(artifacts) }
+        let (artifacts, later) = (result?.artifacts ?? .none, laterMembers)
+        if artifacts != .none || !later.isEmpty { writer.write(artifacts) }
+        if !later.isEmpty { writer.write(later) }
         return writer.bytes
     }
 
@@ -42,7 +44,7 @@ extension Run {
     ) throws(RecordReader.Damage) {
         var reader = RecordReader(record)
         guard try reader.number() == Self.recordVersion else { throw RecordReader.Damage() }
-        let specification = try RunSpecification(from: &reader)
+        var specification = try RunSpecification(from: &reader)
         let enforcement = try reader.enforcement()
         let createdAt = Timestamp(millisecondsSince1970: try reader.number())
         let startedAt = try reader.optional { reader throws(RecordReader.Damage) in
@@ -57,8 +59,13 @@ extension Run {
         let standardOutput = try reader.output(path(.standardOutput))
         let standardError = try reader.output(path(.standardError))
         let artifacts = reader.isAtEnd ? .none : try reader.artifacts()
+        let later = try reader.laterMembers()
+        try specification.read(later)
+        let resident = try later.read("maxResidentBytes") { reader throws(RecordReader.Damage) in try reader.int() }
         let result = end.map { outcome, usage, finishedAt in
-            Run.Result(outcome: outcome, usage: usage, finishedAt: finishedAt, artifacts: artifacts)
+            var usage = usage
+            usage?.maxResidentBytes = resident
+            return Run.Result(outcome: outcome, usage: usage, finishedAt: finishedAt, artifacts: artifacts)
         }
         self.init(
             id: id,
@@ -71,6 +78,15 @@ extension Run {
         )
         self.standardOutput = standardOutput
         self.standardError = standardError
+    }
+
+    /// The members of the record that the first version did not have.
+    private var laterMembers: LaterMembers {
+        var members = specification.laterMembers
+        if let resident = result?.usage?.maxResidentBytes {
+            members.add("maxResidentBytes") { $0.write(resident) }
+        }
+        return members
     }
 }
 

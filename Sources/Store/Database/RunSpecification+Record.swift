@@ -68,7 +68,10 @@ extension RunSpecification {
         var writer = RecordWriter()
         write(to: &writer)
         // A record of a version without files and blobs ends here.
-        guard standardInput.blob != nil || !files.isEmpty || !artifacts.isEmpty else { return writer.bytes }
+        let later = laterMembers
+        guard standardInput.blob != nil || !files.isEmpty || !artifacts.isEmpty || !later.isEmpty else {
+            return writer.bytes
+        }
         writer.write(standardInput.blob) { $0.write($1) }
         writer.write(files.count)
         for file in files {
@@ -78,7 +81,8 @@ extension RunSpecification {
             writer.write(file.content.bytes ?? [])
         }
         // A record of a version without artifacts ends here.
-        if !artifacts.isEmpty { writer.write(artifacts.map(\.text)) }
+        if !artifacts.isEmpty || !later.isEmpty { writer.write(artifacts.map(\.text)) }
+        if !later.isEmpty { writer.write(later) }
         return writer.bytes
     }
 
@@ -104,6 +108,24 @@ extension RunSpecification {
         for text in try reader.texts() {
             do { artifacts.append(try Glob(text)) } catch { throw RecordReader.Damage() }
         }
+        try read(reader.laterMembers())
+    }
+
+    // MARK: Members of later versions
+
+    /// The members that the first version did not have, except those with their default.
+    var laterMembers: LaterMembers {
+        var members = LaterMembers()
+        var byDefault = Limits()
+        byDefault.memoryBytes = limits.memoryBytes
+        if limits.stackBytes != byDefault.stackBytes { members.add("stackBytes") { $0.write(limits.stackBytes) } }
+        return members
+    }
+
+    /// Reads ``laterMembers``.
+    mutating func read(_ members: LaterMembers) throws(RecordReader.Damage) {
+        let stack = try members.read("stackBytes") { reader throws(RecordReader.Damage) in try reader.int() }
+        if let stack { limits.stackBytes = stack }
     }
 }
 

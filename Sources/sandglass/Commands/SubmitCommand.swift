@@ -223,6 +223,14 @@ struct RunLimitOptions: ParsableArguments {
     )
     var openFiles: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Limit the stack of each process, in bytes. (default: \(Limits.defaultStackBytes))",
+            valueName: "bytes"
+        )
+    )
+    var stackBytes: Int?
+
     func validate() throws {
         // JSON has no infinity and no NaN.
         for (option, seconds) in [("--grace", grace), ("--cpu-seconds", cpuSeconds)] where !(seconds ?? 0).isFinite {
@@ -234,7 +242,7 @@ struct RunLimitOptions: ParsableArguments {
     var named: [(name: String, value: Int)] {
         let all = [
             ("memoryBytes", memoryBytes), ("processes", processes), ("outputBytes", outputBytes),
-            ("diskBytes", diskBytes), ("openFiles", openFiles),
+            ("diskBytes", diskBytes), ("openFiles", openFiles), ("stackBytes", stackBytes),
         ]
         return all.compactMap { name, value in value.map { (name, $0) } }
     }

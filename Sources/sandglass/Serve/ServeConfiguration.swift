@@ -185,6 +185,7 @@ struct ServeConfiguration {
         maxima.processes = try sources.value(settings.maxProcesses)
         maxima.outputBytes = try sources.value(settings.maxOutputBytes)
         maxima.diskBytes = try sources.value(settings.maxDiskBytes)
+        maxima.stackBytes = try sources.value(settings.maxStackBytes)
         maxima.openFiles = try sources.value(settings.maxOpenFiles)
         maxima.wait = try sources.value(settings.maxWaitSeconds)
         maxima.defaults.defaultProcessors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2)

@@ -268,6 +268,12 @@ struct LimitSettings: SettingGroup {
         default: defaults.openFiles,
         help: "Limit limits.openFiles of a run."
     )
+    let maxStackBytes = Setting.bytes(
+        "maxStackBytes",
+        (128 << 10)...(1 << 50),
+        default: defaults.stackBytes,
+        help: "Limit limits.stackBytes of a run."
+    )
     let maxArtifacts = Setting.number(
         "maxArtifacts",
         0...100_000,

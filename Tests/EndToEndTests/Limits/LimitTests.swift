@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 /// The limits of CPU time, processes, disk and descriptors.
@@ -51,6 +52,15 @@ struct LimitTests {
             let script = "while :; do (i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); done); done"
             let run = try server.shell(script, ["limits": ["cpuSeconds": 0.7], "timeoutSeconds": 30])
             #expect(run.end == .cpuLimit)
+        }
+    }
+
+    @Test(.enabled(if: Host.hasControlGroups), arguments: ["XCPU", "KILL"])
+    func `a signal near the limit is not taken for the limit`(signal: String) throws {
+        try withServer { server in
+            let script = "1 while (times)[0] + (times)[1] < 2.8; kill '\(signal)', $$; sleep 5"
+            let run = try server.perl(script, ["limits": ["cpuSeconds": 3], "timeoutSeconds": 60])
+            #expect(run.end == .signaled("SIG\(signal)"))
         }
     }
 
@@ -168,6 +178,109 @@ struct LimitTests {
             let script =
                 "ulimit -c; ulimit -l; ulimit -n 4096 2>/dev/null || echo no; ulimit -c 1 2>/dev/null || echo no"
             try #expect(server.run(["bash", "-c", script]).stdout.text == "0\n64\nno\nno\n")
+        }
+    }
+
+    @Test func `files are limited by the file system and by memory, not by their length`() throws {
+        try withServer { server in
+            let script = """
+                truncate -s 10G sparse && stat -c %s sparse
+                fallocate -l 300M reserved 2>&1 | grep -o 'No space left on device'
+                head -c 300M /dev/zero 2>/dev/null >written || stat -c %s written
+                rm reserved written
+                ulimit -f; ulimit -Hf
+                """
+            let run = try server.run(["bash", "-c", script], ["timeoutSeconds": 60])
+            #expect(run.stdout.text == "10737418240\nNo space left on device\n268435456\nunlimited\nunlimited\n")
+            #expect(run.end == .exited(0))
+            let memory = "import os; f = os.memfd_create('x'); os.ftruncate(f, 2 << 40); print(os.fstat(f).st_size)"
+            try #expect(server.run(["python3", "-c", memory]).stdout.text == "2199023255552\n")
+        }
+    }
+
+    @Test(.enabled(if: Host.hasControlGroups && getuid() == 0))
+    func `the shell shows the limits of the run, or unlimited`() throws {
+        try withServer { server in
+            let script = "for o in t n u s v f c; do echo $o $(ulimit -S$o) $(ulimit -H$o); done"
+            let limits =
+                ["openFiles": 99, "processes": 77, "cpuSeconds": 14400, "stackBytes": 1 << 20] as [String: Any]
+            for extra in [[:], ["limits": limits, "timeoutSeconds": 3600]] as [[String: Any]] {
+                let run = try server.run(["bash", "-c", script], extra)
+                let (files, stack, processes) = extra.isEmpty ? (256, 8192, 512) : (99, 1024, 77)
+                // Only a launcher with CAP_SYS_RESOURCE can remove its own limit. The slot counts as one process.
+                let own = "u \(processes + 1) \(processes + 1)"
+                let users = run.stdout.text.contains(own) ? own : "u unlimited unlimited"
+                #expect(
+                    run.stdout.text == """
+                        t unlimited unlimited
+                        n \(files) \(files)
+                        \(users)
+                        s \(stack) unlimited
+                        v unlimited unlimited
+                        f unlimited unlimited
+                        c 0 0
+
+                        """
+                )
+            }
+        }
+    }
+
+    @Test func `a stack may be as large as the memory`() throws {
+        try withServer { server in
+            let script = """
+                import resource
+                print(resource.getrlimit(resource.RLIMIT_STACK)[0])
+                """
+            let megabytes = 1 << 20
+            func soft(_ limits: [String: Int]) throws -> String {
+                try server.run(["python3", "-c", script], ["limits": limits]).stdout.text
+            }
+            try #expect(soft([:]) == "\(8 * megabytes)\n")
+            try #expect(soft(["stackBytes": 64 * megabytes]) == "\(64 * megabytes)\n")
+            try #expect(soft(["stackBytes": 512 * megabytes]) == "\(512 * megabytes)\n")
+            let refused = try server.post(
+                #"{"command": ["true"], "limits": {"stackBytes": \#(512 * megabytes + 1)}}"#
+            )
+            #expect(refused.status == 422)
+            try #expect(refused.problem().pointers == ["/limits/stackBytes"])
+        }
+    }
+
+    @Test func `a user cannot give a file away, and is told so as on a host`() throws {
+        try withServer { server in
+            let script = """
+                import os
+                open("f", "w").close()
+                d = os.open("f", os.O_RDONLY)
+                for call, arguments in [
+                    (os.chown, ("f", 0, 0)), (os.chown, ("f", 12345, -1)), (os.chown, ("f", -1, 42)),
+                    (os.lchown, ("f", 0, 1000)), (os.fchown, (d, 1000, 0)), (os.setuid, (0,)), (os.setgid, (7,)),
+                    (os.setreuid, (0, -1)), (os.setregid, (-1, 0)),
+                    (os.chown, ("f", 1000, 1000)), (os.chown, ("f", -1, -1)), (os.lchown, ("f", -1, 1000)),
+                    (os.fchown, (d, 1000, -1)), (os.setuid, (1000,)), (os.setgid, (1000,)), (os.setreuid, (1000, -1)),
+                ]:
+                    try:
+                        call(*arguments)
+                        print("ok")
+                    except OSError as error:
+                        print(error.strerror)
+                """
+            let run = try server.run(["python3", "-c", script])
+            let lines = Array(repeating: "Operation not permitted", count: 9) + Array(repeating: "ok", count: 7)
+            #expect(run.stdout.text == lines.joined(separator: "\n") + "\n")
+        }
+    }
+
+    @Test func `a run reports the largest resident set of one process`() throws {
+        try withServer { server in
+            let script = "import os; x = b'x' * (60 << 20)\nif os.fork(): os.wait()"
+            let usage = try #require(server.run(["python3", "-c", script]).usage)
+            let resident = try #require(usage.maxResidentBytes)
+            #expect(resident >= 60 << 20 && resident < 120 << 20)
+            let killed = try server.run(["python3", "-c", script + "\nwhile True: pass"], ["timeoutSeconds": 1])
+            #expect(killed.timedOut)
+            try #expect(#require(killed.usage?.maxResidentBytes) >= 60 << 20)
         }
     }
 

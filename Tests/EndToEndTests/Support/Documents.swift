@@ -45,6 +45,7 @@ struct RunDocument: Decodable {
         let userSeconds: Double?
         let systemSeconds: Double?
         let peakMemoryBytes: Int?
+        let maxResidentBytes: Int?
         let queuedSeconds: Double?
     }
 
@@ -52,10 +53,11 @@ struct RunDocument: Decodable {
         var timeoutSeconds = 10.0
         var cpuSeconds = 20.0
         var memoryBytes = 512 << 20
-        var processes = 64
+        var processes = 512
         var outputBytes = 1 << 20
         var diskBytes = 256 << 20
         var openFiles = 256
+        var stackBytes = 8 << 20
     }
 
     let id: String

@@ -42,6 +42,7 @@ import Testing
         (report.started_nanoseconds, report.ended_nanoseconds) = (5, 8)
         (report.usage.user_microseconds, report.usage.system_microseconds) = (UInt64.max, 2)
         report.usage.peak_bytes = .max
+        report.usage.resident_bytes = 3
         #expect(write(far.raw, &report, MemoryLayout.size(ofValue: report)) > 0)
         guard case .report(.ended(let record)) = LauncherWire.readSlotReport(from: near.raw) else {
             Issue.record("no exit record was read")
@@ -59,7 +60,8 @@ import Testing
                     endedAt: MonotonicTime(nanoseconds: 8),
                     user: .microseconds(Int64.max),
                     system: .microseconds(2),
-                    peakMemoryBytes: .max
+                    peakMemoryBytes: .max,
+                    maxResidentBytes: 3
                 )
         )
     }

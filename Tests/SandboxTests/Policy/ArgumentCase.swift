@@ -10,6 +10,10 @@ struct ArgumentCase: CustomTestStringConvertible {
     let action: SystemCallAction
 
     init(_ call: String, _ arguments: UInt64..., action: SystemCallAction) {
+        self.init(call, arguments, action: action)
+    }
+
+    init(_ call: String, _ arguments: [UInt64], action: SystemCallAction) {
         self.call = call
         self.arguments = arguments
         self.action = action
@@ -22,7 +26,7 @@ struct ArgumentCase: CustomTestStringConvertible {
     /// A value that is neither an address nor a descriptor.
     private static let none = UInt64.max
 
-    static let all = sockets + terminals + processes + supervisor + memory + files
+    static let all = sockets + terminals + processes + supervisor + memory + files + identity
 
     private static let sockets: [ArgumentCase] =
         [(1, 0), (2, 0), (2, 6), (2, 17), (10, 0), (10, 17)].map { family, `protocol` in
@@ -115,5 +119,33 @@ struct ArgumentCase: CustomTestStringConvertible {
         ArgumentCase("mknodat", none, none, 0o100600, 0, action: .allow),
         ArgumentCase("mknodat", none, none, 0o020600, 0, action: .refuse(EPERM)),
         ArgumentCase("mknodat", none, none, 0o060600 | garbage, 0, action: .refuse(EPERM)),
+    ]
+
+    private static let unchanged: UInt64 = 0xFFFF_FFFF
+
+    private static let identity: [ArgumentCase] = {
+        var cases: [ArgumentCase] = []
+        for (call, first) in [
+            ("chown", 1), ("lchown", 1), ("fchown", 1), ("fchownat", 2), ("setreuid", 0), ("setregid", 0),
+        ] {
+            for (pair, action) in pairs {
+                cases.append(ArgumentCase(call, [UInt64](repeating: none, count: first) + pair, action: action))
+            }
+        }
+        for call in ["setuid", "setgid"] {
+            cases.append(ArgumentCase(call, 1000 | garbage, action: .allow))
+            cases.append(ArgumentCase(call, unchanged, action: .allow))
+            cases.append(ArgumentCase(call, 0, action: .refuse(EPERM)))
+            cases.append(ArgumentCase(call, 1001, action: .refuse(EPERM)))
+        }
+        return cases
+    }()
+
+    /// Pairs of users, or of a user and a group.
+    private static let pairs: [([UInt64], SystemCallAction)] = [
+        ([1000, 1000], .allow), ([1000 | garbage, unchanged], .allow), ([unchanged, unchanged | garbage], .allow),
+        ([0, 0], .refuse(EPERM)), ([0, 1000], .refuse(EPERM)), ([1000, 0], .refuse(EPERM)),
+        ([unchanged, 999], .refuse(EPERM)), ([0x8000_0000, unchanged], .refuse(EPERM)),
+        ([1001, 1000], .refuse(EPERM)),
     ]
 }

@@ -86,7 +86,7 @@ struct DeclaredActions {
         for (names, action) in lists {
             for number in names.compactMap(SystemCallFilter.number) { unconditional[number] = action }
         }
-        let rules = SystemCallPolicy.allowedWith + SystemCallPolicy.refusedWith
+        let rules = SystemCallPolicy.allowedWith + SystemCallPolicy.refusedWith + SystemCallPolicy.ownIdentity
         conditional = Set(rules.compactMap { SystemCallFilter.number(of: $0.call) })
         self.unconditional = unconditional
     }
