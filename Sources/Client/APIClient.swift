@@ -17,6 +17,7 @@ package final class APIClient {
     let signals: SignalSource
     /// The function that prints a progress message for people.
     let log: (String) -> Void
+    private let address: ServerAddress
     private let makeTransport: () throws(ClientError) -> Transport
     private let transport: Transport
     private var hasReachedServer = false
@@ -41,7 +42,7 @@ package final class APIClient {
         signals: SignalSource,
         log: @escaping (String) -> Void
     ) throws(ClientError) {
-        (self.signals, self.log) = (signals, log)
+        (self.address, self.signals, self.log) = (address, signals, log)
         makeTransport = { () throws(ClientError) -> Transport in
             try Transport(address, token: token, caFile: caFile, agent: agent, signals: signals)
         }
@@ -73,7 +74,9 @@ package final class APIClient {
     /// - Throws: If the request fails or is refused.
     package func run(_ id: RunID, wait seconds: Int = 0) throws(ClientError) -> ReceivedRun {
         let query = seconds > 0 ? "?wait=\(seconds)" : ""
-        return try run(OutgoingRequest(target: "/runs/\(id)\(query)", idleTimeout: .seconds(60 + seconds)))
+        return try request(about: id) { () throws(ClientError) in
+            try run(OutgoingRequest(target: "/runs/\(id)\(query)", idleTimeout: .seconds(60 + seconds)))
+        }
     }
 
     /// Waits for a run to finish and fetches it.
@@ -105,7 +108,27 @@ package final class APIClient {
     /// The request has its own connection, so that it can be sent while another request of this client is in progress.
     package func cancel(_ id: RunID) throws(ClientError) {
         let request = OutgoingRequest(method: "POST", target: "/runs/\(id)/cancel", body: .bytes([]))
-        _ = try send(request, by: try makeTransport())
+        try self.request(about: id) { () throws(ClientError) in _ = try send(request, by: try makeTransport()) }
+    }
+
+    /// Deletes a finished run with its output and artifacts.
+    package func delete(_ id: RunID) throws(ClientError) {
+        let request = OutgoingRequest(method: "DELETE", target: "/runs/\(id)")
+        try self.request(about: id) { () throws(ClientError) in _ = try send(request) }
+    }
+
+    /// Calls a closure that sends a request about a run, and names the run and the server if there is no such run.
+    func request<Result>(
+        about id: RunID,
+        _ body: () throws(ClientError) -> Result
+    ) throws(ClientError) -> Result {
+        do throws(ClientError) {
+            return try body()
+        } catch {
+            // Without a problem document something other than a Sandglass server sent the 404.
+            guard case .refused(let problem) = error, problem.status == 404, problem.detail != nil else { throw error }
+            throw .unknownRun(id, server: address.description)
+        }
     }
 
     /// Makes the next signal cancel a run, and the one after it stop the client.

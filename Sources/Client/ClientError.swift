@@ -1,3 +1,5 @@
+package import RunModel
+
 /// The reason why a client could not complete a request.
 package enum ClientError: Error, Sendable {
     /// An argument of the caller is invalid: an address, a path, a pattern.
@@ -12,6 +14,8 @@ package enum ClientError: Error, Sendable {
     case untrusted(String)
     /// The server rejected the request.
     case refused(ServerProblem)
+    /// The server has no such run, or does not show it to this caller.
+    case unknownRun(RunID, server: String)
     /// The response violates the protocol.
     case invalidResponse(String)
     /// An operation on this machine failed, such as reading or writing a file.
@@ -21,12 +25,21 @@ package enum ClientError: Error, Sendable {
     /// Nobody reads this program's output any more.
     case outputClosed
 
+    /// True if the server answered this request, so that other requests may succeed.
+    package var concernsOneRequest: Bool {
+        switch self {
+        case .refused, .unknownRun: true
+        default: false
+        }
+    }
+
     /// True if a retry of the same request may succeed.
     var isTransient: Bool {
         switch self {
         case .unreachable, .disconnected: true
         case .refused(let problem): problem.isTransient
-        case .invalidArgument, .noLibrary, .untrusted, .invalidResponse, .local, .stopped, .outputClosed: false
+        case .invalidArgument, .noLibrary, .untrusted, .unknownRun, .invalidResponse, .local, .stopped, .outputClosed:
+            false
         }
     }
 }
@@ -44,6 +57,9 @@ extension ClientError: CustomStringConvertible {
         case .noLibrary(let reason):
             "This command needs libcurl. Install libcurl3-gnutls or libcurl4 (\(reason))."
         case .refused(let problem): problem.description
+        case .unknownRun(let id, let server):
+            "There is no run \(id) on the server \(TerminalText.escaped(server)). It was deleted, belongs to another "
+                + "principal, or is on another server (--server). `sandglass list` lists your runs."
         case .stopped(let signal): "stopped by signal \(signal)"
         case .outputClosed: "the reader of the output is gone"
         }

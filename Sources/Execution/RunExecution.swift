@@ -54,6 +54,8 @@ package final class RunExecution {
     ///
     /// Both take milliseconds. A slot that is silent for longer is stopped, starved or stuck in the kernel.
     private static let startTimeout = Duration.seconds(30)
+    /// The longest time in which earlier slots must end before a run gets its own.
+    private static let waitTimeout = Duration.seconds(60)
     private static let killTimeout = Duration.seconds(2)
 
     private let specification: RunSpecification
@@ -194,12 +196,13 @@ package final class RunExecution {
 
     /// Limits the time to start the command.
     ///
-    /// Time in which the slot waits for an earlier one to end does not count.
+    /// Time in which the slot waits for an earlier one to end counts only beyond ``waitTimeout``.
     private func armStart() {
         timers.append(
             ReactorActor.schedule(at: .now.advanced(by: Self.startTimeout)) { [weak self] in
                 guard let self else { return }
-                if slot.isWaiting { armStart() } else { handle(.slotIsSilent) }
+                let isWaiting = slot.isWaiting && MonotonicTime.now.since(createdAt) < Self.waitTimeout
+                if isWaiting { armStart() } else { handle(.slotIsSilent) }
             }
         )
     }
@@ -273,7 +276,7 @@ package final class RunExecution {
         finishStreams()
         observer.ended(
             RunResult(
-                outcome: Self.outcome(outcome, naming: failedFile),
+                outcome: StartFailureText(specification: specification, failedFile: failedFile).explain(outcome),
                 usage: usage(end),
                 outputBytes: totalBytes(.standardOutput),
                 errorBytes: totalBytes(.standardError),
@@ -282,13 +285,6 @@ package final class RunExecution {
         )
         // The refill comes last, because the new slots must not delay the response.
         launcher.refill()
-    }
-
-    private static func outcome(_ outcome: Outcome, naming file: String?) -> Outcome {
-        guard let file, case .startFailed(let failure) = outcome else { return outcome }
-        return .startFailed(
-            Failure(step: failure.step, errno: failure.errno, detail: "\(failure.detail) (\(file))")
-        )
     }
 
     private func finishStreams() {

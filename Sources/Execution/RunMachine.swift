@@ -96,6 +96,7 @@ struct RunMachine {
             if case .terminating = state { isInGrace = true }
             return conclude(Verdict.outcomeOutOfMemory(reason: stopReason, isInGrace: isInGrace), nil)
         case .vanished:
+            if case .givingUp = state { return conclude(Verdict.outcomeOfSilentStart, nil) }
             return conclude(Verdict.outcomeWithoutRecord(reason: stopReason, started: hasStarted), nil)
         }
     }
@@ -122,9 +123,11 @@ struct RunMachine {
         switch state {
         case .starting:
             state = .givingUp
-            return [.destroySlot]
+            return [.destroySlot, .armBackstop]
+        // The launcher does not even report the slot as gone.
+        case .givingUp: return conclude(Verdict.outcomeOfSilentStart, nil)
         case .killing: return [.destroySlot]
-        case .running, .terminating, .givingUp, .over: return []
+        case .running, .terminating, .over: return []
         }
     }
 

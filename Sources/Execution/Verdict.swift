@@ -69,6 +69,15 @@ package enum Verdict {
         return outcome(for: reason, .signal(.kill))
     }
 
+    /// The outcome of a command whose slot did not start it within the time for that.
+    package static let outcomeOfSilentStart = Outcome.internalError(
+        Failure(
+            step: SetupStep.slot.rawValue,
+            errno: "ETIMEDOUT",
+            detail: "the sandbox was not ready in time. The host is overloaded or stuck; `sandglass doctor` tests it"
+        )
+    )
+
     /// Returns the outcome of a command that the OOM killer ended together with its slot.
     ///
     /// - Parameters:

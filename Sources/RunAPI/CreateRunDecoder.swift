@@ -61,6 +61,9 @@ package struct CreateRunDecoder {
 
     // MARK: The run
 
+    /// The names of all members of a run, read from the OpenAPI document at the first unknown member.
+    private static let members = OpenAPIDocument.runMemberNames
+
     private mutating func read(_ value: JSONValue) -> CreateRunRequest {
         var run = RunSpecification(command: [], limits: maxima.defaults)
         var usesCache = false
@@ -89,7 +92,8 @@ package struct CreateRunDecoder {
                 if let limit = Limits.table.first(where: { $0.isRunMember && $0.name == member.name }) {
                     read(limit, value, pointer, into: &run.limits)
                 } else {
-                    refuse(pointer, "unknown member")
+                    let limits = Limits.memberTable.map(\.name)
+                    refuse(pointer, UnknownMember.detail(member.name, of: Self.members, inside: ("limits", limits)))
                 }
             }
         }
@@ -120,6 +124,7 @@ package struct CreateRunDecoder {
             return []
         }
         let arguments = elements.enumerated().map { index, element in kernelString(element, pointer.appending(index)) }
+        for (index, argument) in arguments.enumerated() { refuseLong(argument, pointer.appending(index)) }
         if arguments.first == "" { refuse(pointer.appending(0), "must not be empty, because it is the program to run") }
         return arguments.map { $0 ?? "" }
     }
@@ -140,7 +145,9 @@ package struct CreateRunDecoder {
             if environment[member.name] != nil, !duplicates.contains(pointer) {
                 refuse(pointer, "the name is equal to that of another variable in Unicode's canonical equivalence")
             }
-            environment[member.name] = kernelString(member.value, pointer) ?? ""
+            let value = kernelString(member.value, pointer)
+            refuseLong(value, pointer, name: member.name)
+            environment[member.name] = value ?? ""
         }
         return environment
     }
@@ -156,9 +163,12 @@ package struct CreateRunDecoder {
         var labels: [String: String] = [:]
         for member in object.members {
             let pointer = pointer.appending(member.name)
-            // Compared by bytes: in a Swift string a colon with a combining accent is a different character.
-            if member.name.isEmpty || member.name.utf8.contains(UInt8(ascii: ":")) {
-                refuse(pointer, "the name of a label must not be empty and must not contain a colon")
+            // A query gives a label as name=value or name:value. Compared by bytes: in a Swift string a colon with a
+            // combining accent is a different character.
+            if member.name.isEmpty
+                || member.name.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "=") })
+            {
+                refuse(pointer, "the name of a label must not be empty and must not contain '=' or a colon")
             }
             guard case .string(let text) = member.value else {
                 refuse(pointer, "must be a string, not \(member.value.typeName)")
@@ -244,7 +254,9 @@ package struct CreateRunDecoder {
             if let limit = Limits.memberTable.first(where: { $0.name == member.name }) {
                 read(limit, member.value, pointer, into: &limits)
             } else {
-                refuse(pointer, "unknown member")
+                // A limit that stands beside the command is a common mistake as well.
+                let names = Limits.memberTable.map(\.name)
+                refuse(pointer, UnknownMember.detail(member.name, of: names, outside: Self.members))
             }
         }
     }
@@ -321,6 +333,18 @@ package struct CreateRunDecoder {
         }
         if text.utf8.contains(0) { refuse(pointer, "must not contain a NUL character") }
         return text
+    }
+
+    /// Refuses an argument, or the value of a variable, with which no command can start (execve(2), E2BIG).
+    private mutating func refuseLong(_ text: String?, _ pointer: JSONPointer, name: String? = nil) {
+        let count = (text?.utf8.count ?? 0) + (name.map { $0.utf8.count + 1 } ?? 0)
+        guard count > RunSpecification.longestString else { return }
+        refuse(
+            pointer,
+            (name == nil ? "must have" : "name, \"=\" and value must have together")
+                + " at most \(RunSpecification.longestString) bytes, not \(count), because the kernel accepts no longer "
+                + "string; use stdin or files for long text"
+        )
     }
 
     private mutating func refuse(_ pointer: JSONPointer, _ detail: String) {

@@ -93,7 +93,9 @@ struct FilesReader {
 
 /// A reader of content: text, base64 or the name of a blob.
 struct ContentReader {
-    private static let rule = "must be a string or an object with one of the members \"base64\" and \"blob\""
+    private static let sources = ["text", "base64", "blob"]
+    private static let rule =
+        "must be a string or an object with one of the members \"text\", \"base64\" and \"blob\""
 
     private(set) var faults: [JSONFault] = []
 
@@ -112,10 +114,10 @@ struct ContentReader {
         switch value {
         case .string(let text): return .bytes(Array(text.utf8))
         case .object(let object):
-            if (object["base64"] == nil) == (object["blob"] == nil) { refuse(pointer, Self.rule) }
+            if Self.sources.filter({ object[$0] != nil }).count != 1 { refuse(pointer, Self.rule) }
             var content = Content.empty
             for member in object.members where !names.contains(member.name) {
-                content = self.content(member, pointer.appending(member.name))
+                content = self.content(member, pointer.appending(member.name), allowing: names)
             }
             return content
         default:
@@ -124,8 +126,18 @@ struct ContentReader {
         }
     }
 
-    private mutating func content(_ member: JSONMember, _ pointer: JSONPointer) -> Content {
+    private mutating func content(
+        _ member: JSONMember,
+        _ pointer: JSONPointer,
+        allowing names: Set<String>
+    ) -> Content {
         switch member.name {
+        case "text":
+            guard case .string(let text) = member.value else {
+                refuse(pointer, "must be a string, not \(member.value.typeName)")
+                return .empty
+            }
+            return .bytes(Array(text.utf8))
         case "base64":
             guard case .string(let text) = member.value else {
                 refuse(pointer, "must be a string, not \(member.value.typeName)")
@@ -139,7 +151,7 @@ struct ContentReader {
         case "blob":
             return blob(member.value, pointer)
         default:
-            refuse(pointer, "unknown member")
+            refuse(pointer, UnknownMember.detail(member.name, of: Self.sources + names.sorted()))
             return .empty
         }
     }

@@ -14,9 +14,15 @@ package struct OpenAPIDocument {
 
     private let version: String
     private let maxima: RequestLimits
+    private let base: String
 
     /// Creates the document of a server with these capabilities.
-    package init(_ server: CapabilitiesDocument) {
+    ///
+    /// - Parameters:
+    ///   - server: the capabilities of the server.
+    ///   - base: the URL or the path under which clients reach the server, without a trailing slash.
+    package init(_ server: CapabilitiesDocument, at base: String = "") {
+        self.base = base
         version = server.capabilities.version
         maxima = server.maxima
     }
@@ -29,6 +35,13 @@ package struct OpenAPIDocument {
         return document
     }
 
+    /// The names of all members of a `POST /runs` body.
+    static var runMemberNames: [String] {
+        var value = try? JSONParser.parse(PackageResources.openapi_json)
+        for name in runMembers { value = value?.object?[name] }
+        return value?.object?.members.map(\.name) ?? []
+    }
+
     /// Renders the document as JSON text with a final line feed.
     package func render() -> [UInt8] {
         var document: JSONValue
@@ -38,6 +51,10 @@ package struct OpenAPIDocument {
             preconditionFailure("openapi.json is a part of the program and must be JSON: \(error.faults)")
         }
         document.replace(["info", "version"], with: .string(version))
+        if !base.isEmpty {
+            let server = Self.object([JSONMember(name: "url", value: .string(base))])
+            document.replace(["servers"], with: .array([server]))
+        }
         let run = Self.runMembers
         document.replace(run + ["command", "maxItems"], with: Self.number(maxima.commandElements))
         document.replace(run + ["graceSeconds", "maximum"], with: Self.number(maxima.grace))

@@ -73,15 +73,10 @@ package struct Run: Sendable, Hashable {
         self.result = result
     }
 
-    /// Moves the run from the queue to `running`.
-    package mutating func becomeRunning() {
-        precondition(state == .queued, "a run may leave its queue only once")
-        state = .running
-    }
-
-    /// Records the start of the command.
+    /// Records the start of the command, with which the run is `running`.
     package mutating func commandStarted(at time: Timestamp) {
-        precondition(state == .running && startedAt == nil, "a command may start only once")
+        precondition(state == .queued && startedAt == nil, "a command may start only once")
+        state = .running
         startedAt = time
     }
 
@@ -99,9 +94,9 @@ package struct Run: Sendable, Hashable {
 ///
 /// No other states will be added: a client polls until `finished`.
 package enum RunState: String, Sendable, Hashable, CaseIterable {
-    /// The run waits for a free slot.
+    /// The run waits for its turn, or its slot is being set up.
     case queued
-    /// The slot is being set up, or the command is running or being ended.
+    /// The command is running or being ended, so that `startedAt` is known.
     case running
     /// The run has an outcome.
     case finished

@@ -65,6 +65,7 @@ package final class APIServer {
                 maximumBodyBytes: http.maximumBodyBytes
             ),
             policy: RequestPolicy(listeningAt: http.address, rules),
+            publicAddress: PublicAddress(rules),
             observer: observer,
             heartbeat: heartbeat,
             loop: loop

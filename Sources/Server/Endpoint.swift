@@ -55,6 +55,14 @@ enum Endpoint {
         }
     }
 
+    /// True if the endpoint reads the body of its requests.
+    var hasBody: Bool {
+        switch self {
+        case .createRun, .putBlob: true
+        default: false
+        }
+    }
+
     /// The principals that may use the endpoint.
     ///
     /// An admin may use all of them.

@@ -27,19 +27,20 @@ final class RequestDispatcher {
         maxima: RequestLimits,
         capabilities: CapabilitiesDocument,
         policy: RequestPolicy,
+        publicAddress: PublicAddress,
         observer: RequestObserver,
         heartbeat: Duration,
         loop: ServerLoop
     ) {
         (self.policy, self.observer, self.loop) = (policy, observer, loop)
-        let responder = RunResponder(service, observer)
+        let responder = RunResponder(service, observer, publicAddress)
         createRun = CreateRunHandler(service, maxima, observer, responder)
-        runs = RunsHandler(service, maxima, responder)
+        runs = RunsHandler(service, maxima, responder, publicAddress)
         output = OutputHandler(service: service, observer: observer, loop: loop)
         events = EventsHandler(service: service, observer: observer, loop: loop, heartbeat: heartbeat)
         artifacts = ArtifactsHandler(service: service, observer: observer)
-        blobs = BlobsHandler(blobs: service.blobs, loop: loop)
-        operations = OperationsHandler(service, observer, capabilities)
+        blobs = BlobsHandler(blobs: service.blobs, publicAddress: publicAddress, loop: loop)
+        operations = OperationsHandler(service, observer, capabilities, publicAddress)
     }
 
     // MARK: Requests
@@ -125,6 +126,7 @@ final class RequestDispatcher {
         if let unknown = request.query.first(where: { !endpoint.queryNames.contains($0.name) }) {
             throw .unknownQueryParameter(unknown.name, allowed: endpoint.queryNames)
         }
+        if endpoint.hasBody { try RequestPolicy.checkContentEncoding(request) }
         return AuthenticatedRequest(principal: principal, parameters: parameters, reply: reply)
     }
 

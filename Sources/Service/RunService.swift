@@ -164,7 +164,7 @@ package final class RunService {
         completion: @escaping @ReactorActor (Run?) -> Void
     ) -> Waiter? {
         guard let run = store.run(id)?.run, run.state != .finished else { return nil }
-        if scheduler.isDraining, run.state == .queued { return nil }
+        if scheduler.isDraining, run.state == .queued, scheduler[id] == nil { return nil }
         return subscriptions.wait(for: id, atMost: duration, completion)
     }
 

@@ -33,7 +33,13 @@ package struct SettingSources {
             name.hasPrefix("SANDGLASS_") && !variables.contains(name) && !isForeign(name)
         }
         guard unknown.isEmpty else {
-            let names = unknown.sorted().joined(separator: ", ")
+            let names = unknown.sorted().map { name in
+                // Without the common prefix, which would make all names similar.
+                let names = known.map { String($0.variable.dropFirst(10)) }
+                let nearest = Spelling.nearest(to: String(name.dropFirst(10)), in: names)
+                return nearest.map { "\(name) (did you mean SANDGLASS_\($0)?)" } ?? name
+            }
+            .joined(separator: ", ")
             throw SettingError(
                 "Unknown environment variables: \(names). Unset them; `sandglass serve --help` lists the valid names."
             )

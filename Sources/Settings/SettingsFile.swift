@@ -48,7 +48,9 @@ package struct SettingsFile: Sendable {
         var faults: [String] = []
         for member in object.members {
             guard let setting = settings[member.name] else {
-                faults.append("unknown setting \"\(member.name)\" (`sandglass serve --help` lists the settings)")
+                let nearest = Spelling.nearest(to: member.name, in: known.map(\.name))
+                let advice = nearest.map { "did you mean \"\($0)\"?" } ?? "`sandglass serve --help` lists the settings"
+                faults.append("unknown setting \"\(member.name)\" (\(advice))")
                 continue
             }
             guard let texts = Self.texts(of: member.value, setting.shape) else {

@@ -188,11 +188,15 @@ package final class RunStore {
     ///   - interleaving: the interleaving of both output streams of a finished run.
     package func update(_ run: Run, interleaving: StreamInterleaving = StreamInterleaving()) {
         guard let previous = cache[run.id] else { return }
-        if previous.run.state == .queued, run.state == .running { startJournal.insert(run.id) }
         cache.insert(StoredRun(run: run, principal: previous.principal, interleaving: interleaving))
         writer.save(RunChange(run: run, principal: previous.principal, interleaving: interleaving))
         if let result = run.result { blobs.releaseInputs(of: run.id, except: result.artifacts) }
     }
+
+    /// Records that the command of a queued run may start from now on.
+    ///
+    /// Such a run does not start again after a restart, whatever the database says about it.
+    package func prepareStart(_ id: RunID) { startJournal.insert(id) }
 
     /// Writes a run now instead of with the next batch.
     ///

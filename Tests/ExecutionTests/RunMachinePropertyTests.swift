@@ -38,13 +38,16 @@ import Testing
                 return
             }
             let conclusions = actions.filter { if case .conclude = $0 { true } else { false } }
-            try #require(conclusions.count == (isFinal(event) ? 1 : 0), "\(event): \(actions)")
+            let isFinal = isFinal(event) || (event.isSilence && isGivenUp)
+            try #require(conclusions.count == (isFinal ? 1 : 0), "\(event): \(actions)")
             if case .stop(let reason) = event, firstReason == nil, !isGivenUp { firstReason = reason }
             if actions.contains(.kill) {
                 try #require(!killed, "a run is killed once")
                 killed = true
             }
-            if case .slotIsSilent = event, actions == [.destroySlot], firstReason == nil { isGivenUp = true }
+            if case .slotIsSilent = event, actions == [.destroySlot, .armBackstop], firstReason == nil {
+                isGivenUp = true
+            }
             if case .report(.started) = event { isStarted = true }
             guard case .conclude(let outcome, let end) = conclusions.first else { return }
             isOver = true
@@ -62,6 +65,7 @@ import Testing
             case .report(.outOfMemory):
                 try #require(outcome == .memoryLimit || outcome.name == reasonName)
             default:
+                if isGivenUp { return try #require(outcome == Verdict.outcomeOfSilentStart) }
                 try #require(outcome == Verdict.outcomeWithoutRecord(reason: firstReason, started: isStarted))
             }
         }
@@ -101,4 +105,8 @@ import Testing
         default: return .report(.vanished)
         }
     }
+}
+
+extension RunMachine.Event {
+    fileprivate var isSilence: Bool { if case .slotIsSilent = self { true } else { false } }
 }

@@ -39,6 +39,7 @@ import Testing
     private static let lost = Verdict.outcomeWithoutRecord(reason: nil)
     private static let noExec = SetupFailure(step: .exec, number: ENOENT)
     private static let notStarted = RunMachine.Action.conclude(Verdict.outcome(of: noExec), nil)
+    private static let silent = RunMachine.Action.conclude(Verdict.outcomeOfSilentStart, nil)
     private static let outOfMemory = SlotReport.outOfMemory(SlotUsage.make())
     private static let exited = RunMachine.Action.conclude(.exited(code: 7), exit)
 
@@ -50,7 +51,7 @@ import Testing
         (.starting, .report(.vanished), [.conclude(lost, nil)], .over),
         (.starting, .stop(.timedOut), [.terminate, .armGrace(.seconds(5))], .terminating),
         (.starting, .graceIsOver, [], .starting),
-        (.starting, .slotIsSilent, [.destroySlot], .givingUp),
+        (.starting, .slotIsSilent, [.destroySlot, .armBackstop], .givingUp),
 
         (.running, .started, [deadline], .running),
         (.running, .report(.ended(exit)), [exited], .over),
@@ -85,10 +86,10 @@ import Testing
         (.givingUp, .report(.ended(exit)), [exited], .over),
         (.givingUp, .report(.failed(noExec)), [notStarted], .over),
         (.givingUp, .report(outOfMemory), [.conclude(.memoryLimit, nil)], .over),
-        (.givingUp, .report(.vanished), [.conclude(lost, nil)], .over),
+        (.givingUp, .report(.vanished), [silent], .over),
         (.givingUp, .stop(.timedOut), [], .givingUp),
         (.givingUp, .graceIsOver, [], .givingUp),
-        (.givingUp, .slotIsSilent, [], .givingUp),
+        (.givingUp, .slotIsSilent, [silent], .over),
 
         (.over, .started, [], .over),
         (.over, .report(.ended(exit)), [], .over),

@@ -60,6 +60,41 @@ import Testing
         let outcome = try await run(RunSpecification(command: ["true", large])).outcome
         #expect(outcome.failure?.errno == "E2BIG")
         #expect(outcome.failure?.step == "exec")
+        let detail = try #require(outcome.failure?.detail)
+        #expect(detail.contains("one argument has 200000 bytes, and the kernel allows 131071"), "\(detail)")
+    }
+
+    @Test func `too many arguments are reported as too large together`() async throws {
+        let part = String(repeating: "x", count: RunSpecification.longestString)
+        // One string of the maximum length is no fault.
+        #expect(try await run(RunSpecification(command: ["true", part])).outcome == .exited(code: 0))
+        let parts = [String](repeating: part, count: 80)
+        let outcome = try await run(RunSpecification(command: ["true"] + parts)).outcome
+        #expect(outcome.failure?.errno == "E2BIG")
+        let detail = try #require(outcome.failure?.detail)
+        #expect(detail.contains("arguments and environment together take"), "\(detail)")
+        let long = RunSpecification(command: ["true"], environment: ["A": part])
+        let variable = try #require(try await run(long).outcome.failure?.detail)
+        #expect(variable.contains("one environment variable has 131073 bytes"), "\(variable)")
+    }
+
+    @Test(arguments: [
+        (["echo hi"], "Use [\"echo\", \"hi\"], or use a shell: [\"sh\", \"-c\", \"echo hi\"]"),
+        (["echo $HOME"], "Make each argument an element of its own, or use a shell: [\"sh\", \"-c\", \"echo $HOME\"]"),
+        (["echo \"a\""], "[\"sh\", \"-c\", \"echo \\\"a\\\"\"]"),
+        (["ls -l", "/"], "or use a shell: [\"sh\", \"-c\", \"…\"]"),
+        (["cd", "/tmp"], "[\"sh\", \"-c\", \"cd …\"]"),
+    ])
+    func `a command line for a shell is explained`(command: [String], advice: String) async throws {
+        let failure = try #require(try await run(RunSpecification(command: command)).outcome.failure)
+        #expect(failure.errno == "ENOENT")
+        #expect(failure.detail.contains("No shell reads the command"), "\(failure.detail)")
+        #expect(failure.detail.contains(advice), "\(failure.detail)")
+    }
+
+    @Test func `a missing program gets no advice about shells`() async throws {
+        let failure = try #require(try await run(RunSpecification(command: ["no-such-program"])).outcome.failure)
+        #expect(!failure.detail.contains("shell"))
     }
 
     private func run(

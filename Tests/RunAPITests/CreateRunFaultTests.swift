@@ -129,6 +129,18 @@ import Testing
         #expect(throws: ProblemDocument.self) { try CreateRunDecoder.decode(body, maxima: RequestLimits()) }
     }
 
+    @Test func `a string that the kernel cannot pass to a program is refused`() {
+        let longest = String(repeating: "x", count: 131_071)
+        #expect(problem("{\"command\": [\"x\", \"\(longest)\"]}") == nil)
+        #expect(problem("{\"command\": [\"x\", \"\(longest)y\"]}")?.faults.map(\.pointer.description) == ["/command/1"])
+        let value = longest.dropLast(2)
+        #expect(problem("{\"command\": [\"x\"], \"env\": {\"A\": \"\(value)\"}}") == nil)
+        #expect(
+            problem("{\"command\": [\"x\"], \"env\": {\"A\": \"\(value)y\"}}")?.faults.map(\.pointer.description)
+                == ["/env/A"]
+        )
+    }
+
     @Test func `an unknown member is called unknown`() {
         for body in [#"{"command": ["x"], "surprise": 1}"#, #"{"command": ["x"], "limits": {"surprise": 1}}"#] {
             #expect(problem(body)?.faults.map(\.detail) == ["unknown member"])

@@ -25,7 +25,6 @@ import Testing
 
     @Test func `a running run has its start time`() throws {
         var run = Run.make()
-        run.becomeRunning()
         run.commandStarted(at: Timestamp(millisecondsSince1970: 2500))
         let document = try render(run)
         #expect(document["state"] == .string("running"))

@@ -5,10 +5,9 @@ import Testing
     @Test func `a run is queued, then running, then finished`() {
         var run = Run.make()
         #expect(run.state == .queued)
-        run.becomeRunning()
-        #expect(run.state == .running)
         #expect(run.startedAt == nil)
         run.commandStarted(at: .make(2))
+        #expect(run.state == .running)
         #expect(run.startedAt == .make(2))
         #expect(run.result == nil)
         run.finish(.make(.exited(code: 3)))
@@ -26,7 +25,7 @@ import Testing
     @Test func `a copy does not change with its original`() {
         var run = Run.make()
         let copy = run
-        run.becomeRunning()
+        run.commandStarted(at: .make(2))
         #expect(copy.state == .queued)
     }
 
@@ -38,17 +37,10 @@ import Testing
         }
     }
 
-    @Test func `leaving the queue twice stops the program`() async {
+    @Test func `a command that starts after the end of its run stops the program`() async {
         await #expect(processExitsWith: .failure) {
             var run = Run.make()
-            run.becomeRunning()
-            run.becomeRunning()
-        }
-    }
-
-    @Test func `a command that starts while its run is queued stops the program`() async {
-        await #expect(processExitsWith: .failure) {
-            var run = Run.make()
+            run.finish(.make(.cancelled(nil)))
             run.commandStarted(at: .make(1))
         }
     }
@@ -56,7 +48,6 @@ import Testing
     @Test func `a command that starts twice stops the program`() async {
         await #expect(processExitsWith: .failure) {
             var run = Run.make()
-            run.becomeRunning()
             run.commandStarted(at: .make(1))
             run.commandStarted(at: .make(2))
         }

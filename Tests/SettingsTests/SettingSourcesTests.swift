@@ -148,7 +148,9 @@ import Testing
         let error = #expect(throws: SettingError.self) {
             _ = try sources(environment: ["SANDGLASS_HTTP_PROT": "1", "SANDGLASS_B": "", "PATH": "/"])
         }
-        #expect(error?.description.contains("SANDGLASS_B, SANDGLASS_HTTP_PROT.") == true)
+        #expect(
+            error?.description.contains("SANDGLASS_B, SANDGLASS_HTTP_PROT (did you mean SANDGLASS_HTTP_PORT?).") == true
+        )
         _ = try sources(environment: ["SANDGLASS_FOREIGN": "1"])
     }
 

@@ -91,7 +91,6 @@ import Testing
             enforcement: .minimum,
             createdAt: Timestamp(millisecondsSince1970: 1000)
         )
-        run.becomeRunning()
         run.commandStarted(at: Timestamp(millisecondsSince1970: 1001))
         run.finish(Run.Result(outcome: outcome, usage: nil, finishedAt: Timestamp(millisecondsSince1970: 2000)))
         let record =

@@ -32,6 +32,12 @@ package final class ArtifactDirectory {
         umask(mask)
     }
 
+    /// Returns whether one of the patterns matches an artifact.
+    package func selects(_ artifact: ReceivedArtifact) -> Bool {
+        guard let parts = try? Self.parts(of: artifact.path) else { return true }
+        return GlobPosition(globs).matchesFile(at: parts)
+    }
+
     /// Downloads an artifact.
     ///
     /// - Parameters:

@@ -99,12 +99,14 @@ package struct EventFollower {
         request.isStreamed = true
         if let lastEvent { request.headers.append("Last-Event-ID: \(lastEvent)") }
         var lines = LineBuffer(maximumBytes: Self.maximumEventBytes)
-        _ = try client.sendOnce(
-            request,
-            receive: { part throws(ClientError) in
-                try lines.append(part) { line throws(ClientError) in try self.take(line, take) }
-            }
-        )
+        try client.request(about: id) { () throws(ClientError) in
+            _ = try client.sendOnce(
+                request,
+                receive: { part throws(ClientError) in
+                    try lines.append(part) { line throws(ClientError) in try self.take(line, take) }
+                }
+            )
+        }
     }
 
     private mutating func take(

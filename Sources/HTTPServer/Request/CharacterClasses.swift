@@ -3,7 +3,7 @@ internal import System
 /// The character classes of HTTP.
 extension UInt8 {
     /// True if a method or a header field name may contain this byte: `tchar` of RFC 9110, 5.6.2.
-    var isTokenCharacter: Bool {
+    package var isTokenCharacter: Bool {
         switch self {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):

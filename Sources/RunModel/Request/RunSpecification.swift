@@ -82,6 +82,11 @@ package struct RunSpecification: Sendable, Hashable {
         return ([standardInput] + files.map(\.content)).compactMap(\.blob).filter { seen.insert($0).inserted }
     }
 
+    /// The maximum length of one argument, and of one `NAME=VALUE` of the environment, in bytes.
+    ///
+    /// The kernel allows 32 pages of 4 KiB, including the final NUL (`MAX_ARG_STRLEN`; execve(2)).
+    package static let longestString = 131_071
+
     /// The variables that every command gets.
     ///
     /// The command gets no variable of the server's own environment.

@@ -10,6 +10,10 @@ package struct AccessRules: Sendable {
     package var origins: [String] = []
     /// True if clients connect over TLS, so that the server's own origin has the scheme `https`.
     package var isEncrypted = false
+    /// The URL under which clients reach the server through a proxy; `nil` if requests state it, or nothing does.
+    package var publicURL: PublicURL?
+    /// The addresses of the proxies whose `X-Forwarded-Prefix` and `Forwarded` headers are believed.
+    package var trustedProxies: [AddressRange] = []
 
     /// Creates the rules of a server on loopback.
     package init() {}
@@ -22,6 +26,7 @@ package struct AccessRules: Sendable {
 struct RequestPolicy {
     private let hostNames: Set<String>
     private let origins: Set<String>
+    private let publicOrigin: String?
     private let scheme: String
     /// The last accepted `Host` header.
     ///
@@ -34,9 +39,11 @@ struct RequestPolicy {
     init(listeningAt address: String, _ rules: AccessRules = AccessRules()) {
         hostNames = Set(
             ["localhost", "127.0.0.1", "[::1]", address.contains(":") ? "[\(address)]" : address]
-                + rules.hosts.map { $0.lowercased() }
+                + (rules.hosts + (rules.publicURL.map { [$0.host] } ?? [])).map { $0.lowercased() }
         )
         origins = Set(rules.origins.map { $0.lowercased() })
+        // The pages of the server itself have this origin behind a proxy, whatever Host the proxy sends.
+        publicOrigin = rules.publicURL?.origin
         scheme = rules.isEncrypted ? "https" : "http"
     }
 
@@ -61,6 +68,7 @@ struct RequestPolicy {
         guard let origin = request.headers["Origin"] else { return nil }
         let lowercased = origin.lowercased()
         if let host, lowercased == "\(scheme)://\(host.lowercased())" { return nil }
+        if let publicOrigin, lowercased == publicOrigin { return nil }
         guard origins.contains(lowercased), request.headers.values(of: "Origin").count == 1 else {
             throw Problem(
                 status: 403,
@@ -88,6 +96,24 @@ struct RequestPolicy {
         }
     }
 
+    /// Checks that the content of a request is not encoded, for example compressed.
+    ///
+    /// - Throws: a 415 problem for every content coding except `identity` (RFC 9110, section 15.5.16; RFC 7694).
+    static func checkContentEncoding(_ request: Request) throws(Problem) {
+        guard let first = request.headers["Content-Encoding"] else { return }
+        let codings = request.headers.values(of: "Content-Encoding").joined(separator: ",").split(separator: ",")
+        let isIdentity = codings.allSatisfy { coding in
+            let name = coding.filter { $0 != " " && $0 != "\t" }
+            return name.isEmpty || name.lowercased() == "identity"
+        }
+        guard !isIdentity else { return }
+        throw Problem(
+            status: 415,
+            detail: "The content coding \"\(first)\" is not supported. Send the body without Content-Encoding.",
+            headers: [HeaderField("Accept-Encoding", "identity")]
+        )
+    }
+
     /// Returns the name in a `Host` header in lower case, without the port; `nil` if the header is malformed.
     private static func name(_ host: String) -> String? {
         let text = host.utf8
@@ -112,7 +138,8 @@ struct CrossOrigin {
 
     /// The response headers that a page may read, in addition to those that CORS always exposes.
     private static let exposedHeaders = [
-        "Accept-Ranges", "Allow", "Content-Range", "ETag", "Link", "Location", "Preference-Applied", "RateLimit",
+        "Accept-Encoding", "Accept-Ranges", "Allow", "Content-Range", "ETag", "Link", "Location", "Preference-Applied",
+        "RateLimit",
         "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-Id",
     ]
     /// The request headers that a page may send.

@@ -9,6 +9,7 @@ internal import System
 @ReactorActor
 struct BlobsHandler {
     let blobs: BlobAccess
+    let publicAddress: PublicAddress
     let loop: ServerLoop
 
     // MARK: PUT
@@ -50,7 +51,7 @@ struct BlobsHandler {
         let tag = Self.tag(upload.digest).header
         switch arrival {
         case .created:
-            let location = HeaderField("Location", request.http.target)
+            let location = HeaderField("Location", publicAddress.base(of: request.exchange) + request.http.target)
             return .response(Response(status: 201, headers: [location, tag]))
         case .existing: return .response(Response(status: 204, headers: [tag]))
         }

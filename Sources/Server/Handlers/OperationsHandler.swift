@@ -12,11 +12,21 @@ final class OperationsHandler {
     private let service: RunService
     private let observer: RequestObserver
     private let document: CapabilitiesDocument
-    /// The OpenAPI document, rendered at the first request because most servers never get one.
-    private lazy var description = PreparedDocument(OpenAPIDocument(document).render())
+    private let publicAddress: PublicAddress
+    /// The OpenAPI document with the URL of the server in it.
+    ///
+    /// It is rendered at the first request, because most servers never get one, and when the URL differs from that of
+    /// the request before.
+    private var description: (base: String, document: PreparedDocument)?
 
-    init(_ service: RunService, _ observer: RequestObserver, _ document: CapabilitiesDocument) {
+    init(
+        _ service: RunService,
+        _ observer: RequestObserver,
+        _ document: CapabilitiesDocument,
+        _ publicAddress: PublicAddress
+    ) {
         (self.service, self.observer, self.document) = (service, observer, document)
+        self.publicAddress = publicAddress
     }
 
     func health(_ request: AuthenticatedRequest) -> Response { .json(200, Self.ok, unless: request.http) }
@@ -30,12 +40,18 @@ final class OperationsHandler {
         .json(200, document.render(), unless: request.http)
     }
 
-    func describe(_ request: AuthenticatedRequest) { description.send(to: request) }
+    func describe(_ request: AuthenticatedRequest) {
+        let base = publicAddress.base(of: request.exchange)
+        if let description, description.base == base { return description.document.send(to: request) }
+        let prepared = PreparedDocument(OpenAPIDocument(document, at: base).render())
+        description = (base, prepared)
+        prepared.send(to: request)
+    }
 
     func metrics() throws(Problem) -> Response { try observer.metricsResponse() }
 }
 
-/// A JSON document that never changes: it is rendered once and sent without a copy.
+/// A JSON document that is rendered once and sent repeatedly without a copy.
 private struct PreparedDocument {
     private let tag: EntityTag
     private let response: Response

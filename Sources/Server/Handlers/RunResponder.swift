@@ -11,9 +11,12 @@ internal import Service
 final class RunResponder {
     private let service: RunService
     private let observer: RequestObserver
+    private let publicAddress: PublicAddress
     private var rendered = RenderedRuns()
 
-    init(_ service: RunService, _ observer: RequestObserver) { (self.service, self.observer) = (service, observer) }
+    init(_ service: RunService, _ observer: RequestObserver, _ publicAddress: PublicAddress) {
+        (self.service, self.observer, self.publicAddress) = (service, observer, publicAddress)
+    }
 
     // MARK: Waiting
 
@@ -76,9 +79,12 @@ final class RunResponder {
         to request: AuthenticatedRequest
     ) {
         observer.record(run.id, of: request.exchange)
-        let headers = status == 200 ? headers : [HeaderField("Location", "/runs/\(run.id)")] + headers
+        var headers = headers
+        if status != 200 {
+            headers.insert(HeaderField("Location", "\(publicAddress.base(of: request.exchange))/runs/\(run.id)"), at: 0)
+        }
         if RunDocument.isLarge(run) {
-            return request.reply.later {
+            return request.reply.later { [headers] in
                 .response(.json(status, await Self.render(run, isCached), headers, unless: condition))
             }
         }

@@ -12,9 +12,16 @@ final class RunsHandler {
     private let service: RunService
     private let maxima: RequestLimits
     private let responder: RunResponder
+    private let publicAddress: PublicAddress
 
-    init(_ service: RunService, _ maxima: RequestLimits, _ responder: RunResponder) {
+    init(
+        _ service: RunService,
+        _ maxima: RequestLimits,
+        _ responder: RunResponder,
+        _ publicAddress: PublicAddress
+    ) {
         (self.service, self.maxima, self.responder) = (service, maxima, responder)
+        self.publicAddress = publicAddress
     }
 
     func list(_ request: AuthenticatedRequest) async throws(Problem) -> Reply.Content {
@@ -28,7 +35,8 @@ final class RunsHandler {
         } catch { throw Problem(error) }
         let page = Array(runs.prefix(query.limit))
         let next = runs.count > query.limit ? page.last?.id : nil
-        let link = next.map { HeaderField("Link", "</runs?\(query.next(after: $0))>; rel=\"next\"") }
+        let base = publicAddress.base(of: request.exchange)
+        let link = next.map { HeaderField("Link", "<\(base)/runs?\(query.next(after: $0))>; rel=\"next\"") }
         let body =
             RunDocument.isLarge(page)
             ? await Self.render(page, next: next) : RunDocument.render(page, next: next)

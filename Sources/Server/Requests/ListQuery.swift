@@ -33,12 +33,17 @@ struct ListQuery {
                 }
                 filter.outcome = value
             case "label":
-                // Compared by bytes: a colon followed by a combining accent is a different character to Swift.
-                guard let colon = value.utf8.firstIndex(of: UInt8(ascii: ":")), colon != value.startIndex else {
-                    throw .invalidQueryParameter("label", "a name, a colon and a value, such as label=branch:main")
+                // The name of a label contains neither separator. Compared by bytes: an equals sign followed by a
+                // combining accent is a different character to Swift.
+                let separator = value.utf8.firstIndex { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: ":") }
+                guard let separator, separator != value.startIndex else {
+                    throw .invalidQueryParameter(
+                        "label",
+                        "a name, an equals sign and a value, such as label=branch=main"
+                    )
                 }
-                let key = String(value[..<colon])
-                filter.label = RunFilter.Label(key: key, value: String(value[value.utf8.index(after: colon)...]))
+                let key = String(value[..<separator])
+                filter.label = RunFilter.Label(key: key, value: String(value[value.utf8.index(after: separator)...]))
             case "limit":
                 // Only the usual notation is accepted: `Int` would also accept `+7` and `007`.
                 guard let number = Int(value), "\(number)" == value, (1...Self.maximumLimit).contains(number) else {
@@ -62,7 +67,9 @@ struct ListQuery {
         var items = ["limit=\(limit)", "cursor=\(id)"]
         if let state = filter.state { items.append("state=\(state.rawValue)") }
         if let outcome = filter.outcome { items.append("outcome=\(outcome)") }
-        if let label = filter.label { items.append("label=" + Self.percentEncoded("\(label.key):\(label.value)")) }
+        if let label = filter.label {
+            items.append("label=\(Self.percentEncoded(label.key))=\(Self.percentEncoded(label.value))")
+        }
         return items.joined(separator: "&")
     }
 

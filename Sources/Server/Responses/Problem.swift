@@ -62,9 +62,12 @@ extension Problem {
     }
 
     static func unknownQueryParameter(_ name: String, allowed: Set<String>) -> Problem {
-        let advice =
+        var advice =
             allowed.isEmpty
             ? "This resource has no query parameters." : "Allowed: \(allowed.sorted().joined(separator: ", "))."
+        if let nearest = Spelling.nearest(to: name, in: allowed.sorted()) {
+            advice = "Did you mean \"\(nearest)\"? \(advice)"
+        }
         return Problem(status: 400, detail: "The query parameter \"\(name)\" is unknown. \(advice)")
     }
 

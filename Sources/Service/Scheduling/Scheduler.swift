@@ -146,7 +146,9 @@ final class Scheduler {
 
     private func start(_ queued: QueuedRun) {
         let id = queued.id
-        update(id) { $0.becomeRunning() }
+        // The run stays queued until its command starts. After a crash of the service it is lost from here on, because
+        // the command may have started.
+        store.prepareStart(id)
         let run = ActiveRun(
             queued,
             standardOutput: store.recorder(for: id, .standardOutput),

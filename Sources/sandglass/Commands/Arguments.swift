@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import RunModel
+internal import System
 
 /// The command after the options of a subcommand, and the two dashes before it.
 enum PassthroughArguments {
@@ -14,7 +15,7 @@ enum PassthroughArguments {
         // An option before the dashes is meant for sandglass itself.
         if let option = arguments.first, option.hasPrefix("-"), option != "--" {
             if option == "--help" || option == "-h" { throw CleanExit.helpRequest(subcommand) }
-            throw ValidationError("Unknown option '\(option)'")
+            throw ValidationError("Unknown option '\(option)'\(suggestion(for: option, of: subcommand))")
         }
         let command = arguments.first == "--" ? Array(arguments.dropFirst()) : arguments
         guard let program = command.first, !program.isEmpty else {
@@ -22,6 +23,15 @@ enum PassthroughArguments {
             throw ValidationError("Missing command. Put it after two dashes: sandglass \(name) -- echo hello")
         }
         return command
+    }
+
+    /// Returns a question for the option of a subcommand that is most similar to an unknown one.
+    private static func suggestion<Command: ParsableCommand>(for option: String, of subcommand: Command) -> String {
+        let words = Command.helpMessage().split { $0.isWhitespace || "[]()<>=,;:'`.".contains($0) }
+        let options = Set(words.filter { $0.hasPrefix("--") && $0.count > 2 }.map(String.init))
+        let name = String(option.prefix { $0 != "=" })
+        guard let nearest = Spelling.nearest(to: name, in: options.sorted()) else { return ". See --help." }
+        return ". Did you mean '\(nearest)'?"
     }
 }
 

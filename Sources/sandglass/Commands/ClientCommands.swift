@@ -113,18 +113,7 @@ struct CancelCommand: ParsableCommand {
     func run() throws {
         let client = try client.client()
         try ClientCommand.run { () throws(ClientError) in
-            // A refused request must not keep the other runs from being cancelled.
-            var failure: ClientError?
-            for run in runs {
-                do throws(ClientError) {
-                    try client.cancel(run.value)
-                } catch {
-                    guard case .refused = error else { throw error }
-                    if let failure { Diagnostics.print("sandglass: \(failure)") }
-                    failure = error
-                }
-            }
-            if let failure { throw failure }
+            try ClientCommand.forEach(runs) { id throws(ClientError) in try client.cancel(id) }
         }
     }
 }
@@ -173,7 +162,7 @@ struct ListCommand: ParsableCommand {
         var query: [(name: String, value: String)] = []
         if let state { query.append(("state", state)) }
         if let outcome { query.append(("outcome", outcome)) }
-        if let label { query.append(("label", "\(label.name):\(label.value)")) }
+        if let label { query.append(("label", "\(label.name)=\(label.value)")) }
         try ClientCommand.run { () throws(ClientError) in
             let output = client.output(to: STDOUT_FILENO)
             let width = ProgressLine.width(of: STDOUT_FILENO)

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import Glibc
+internal import RunModel
 internal import Settings
 
 /// The options of the commands that talk to a server.
@@ -87,6 +88,26 @@ enum ClientCommand {
         try ProgramSettings.read { () throws(SettingError) in
             try ProgramSettings.command(flags: flags).value(CommandSetting.json)
         }
+    }
+
+    /// Calls a closure with each run; a refused request does not keep the other runs from their turn.
+    ///
+    /// - Throws: The last error, after printing the ones before.
+    static func forEach(
+        _ runs: [RunArgument],
+        _ body: (RunID) throws(ClientError) -> Void
+    ) throws(ClientError) {
+        var failure: ClientError?
+        for run in runs {
+            do throws(ClientError) {
+                try body(run.value)
+            } catch {
+                guard error.concernsOneRequest else { throw error }
+                if let failure { Diagnostics.print("sandglass: \(failure)") }
+                failure = error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Runs a command, and exits with its status.

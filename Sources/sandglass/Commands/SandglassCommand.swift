@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CLinux
 internal import Glibc
+internal import System
 
 /// The program.
 @main
@@ -11,7 +12,8 @@ struct SandglassCommand: ParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, RunCommand.self, DoctorCommand.self, TokenCommand.self, SubmitCommand.self,
-            StatusCommand.self, LogsCommand.self, CancelCommand.self, ListCommand.self,
+            StatusCommand.self, LogsCommand.self, FetchCommand.self, CancelCommand.self, RemoveCommand.self,
+            ListCommand.self,
         ]
     )
 
@@ -30,10 +32,21 @@ struct SandglassCommand: ParsableCommand {
             }
         } catch {
             guard exitCode(for: error) != .success else { exit(withError: error) }
-            let message = fullMessage(for: error)
+            let message = unknownSubcommand ?? fullMessage(for: error)
             if !message.isEmpty { Diagnostics.print(message) }
             Glibc.exit(Self.exitStatus(of: error))
         }
+    }
+
+    /// The message about a first argument that is no subcommand, with the most similar one; `nil` if it is one.
+    private static var unknownSubcommand: String? {
+        let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+        guard let name = CommandLine.arguments.dropFirst().first, !name.hasPrefix("-"), name != "help",
+            !names.contains(name)
+        else { return nil }
+        let nearest = Spelling.nearest(to: name, in: names)
+        let advice = nearest.map { "Did you mean '\($0)'?" } ?? "Subcommands: \(names.joined(separator: ", "))."
+        return "Error: Unknown subcommand '\(name)'. \(advice)\n  See 'sandglass --help' for more information."
     }
 
     /// Returns the name of a subcommand with the names of its parents.

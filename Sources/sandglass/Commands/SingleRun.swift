@@ -42,7 +42,6 @@ final class SingleRun {
         do {
             let launcher = try Launcher(process)
             self.launcher = launcher
-            run.becomeRunning()
             if !session.json {
                 relays[.standardOutput] = OutputRelay(to: STDOUT_FILENO) { [weak self] in
                     self?.execution?.resume(.standardOutput)

@@ -141,11 +141,7 @@ struct SubmitCommand: ParsableCommand {
         var request = SubmitRequest(command: command)
         request.files = try file.map { text throws(ClientError) in try FileArgument(text) }
         request.standardInput = stdin
-        request.artifacts = try artifact.map { text throws(ClientError) in
-            do throws(Glob.Fault) { return try Glob(text) } catch {
-                throw .invalidArgument("--artifact '\(text)': \(error.detail).")
-            }
-        }
+        request.artifacts = try Glob.artifacts(artifact)
         request.environment = env.map { ($0.name, $0.value) }
         request.labels = label.map { ($0.name, $0.value) }
         request.workingDirectory = workingDirectory

@@ -78,7 +78,7 @@ struct ServeConfiguration {
                     + "file of `sandglass token add`, or listen on 127.0.0.1, ::1 or localhost."
             )
         }
-        guard !address.isWildcard || !rules.hosts.isEmpty else {
+        guard !address.isWildcard || !rules.hosts.isEmpty || rules.publicURL != nil else {
             throw SettingError(
                 "\(address.host) means every address of this machine, so all requests would get 421. Add "
                     + "--allow-host with each name that clients use for this server."
@@ -127,6 +127,8 @@ struct ServeConfiguration {
         rules.isEncrypted = isEncrypted
         rules.hosts = try sources.values(ServeSetting.network.allowHost)
         rules.origins = try sources.values(ServeSetting.network.allowOrigin)
+        rules.publicURL = try sources.value(ServeSetting.network.publicURL)
+        rules.trustedProxies = try sources.values(ServeSetting.network.trustedProxy)
         return rules
     }
 

@@ -2,6 +2,7 @@ internal import HTTPServer
 internal import Logging
 internal import RunAPI
 internal import RunModel
+internal import Server
 internal import Service
 internal import Settings
 internal import Store
@@ -74,6 +75,27 @@ struct NetworkSettings: SettingGroup {
         constraint: "an origin, such as https://app.example.com or http://localhost:3000",
         help: "Allow browser pages of this origin to use the API (CORS). Repeatable.",
         parse: origin
+    )
+    let publicURL = Setting<PublicURL?>(
+        "publicUrl",
+        valueName: "url",
+        default: nil,
+        defaultText: "paths without a host",
+        constraint: "an http:// or https:// URL without a query, such as https://example.com/sandglass",
+        help:
+            "Begin the URLs in responses with this one, under which a proxy offers the server. Its host is accepted as "
+            + "with --allow-host, and its pages as the server's own.",
+        parse: { PublicURL($0).map { $0 } }
+    )
+    let trustedProxy = ListSetting(
+        "trustedProxy",
+        separator: ",",
+        valueName: "cidr",
+        defaultText: "none",
+        constraint: "an address or a range of addresses, such as 127.0.0.1 or 10.0.0.0/8",
+        help:
+            "Believe the headers X-Forwarded-Prefix and Forwarded of this proxy for the URLs in responses. Repeatable.",
+        parse: AddressRange.init
     )
 
     private static func hostName(_ text: String) -> String? {

@@ -25,6 +25,7 @@ struct RunCommandsTests {
         try withServer("--max-wait-seconds", "0") { server in
             let run = try server.submit(["sleep", "600"], ["timeoutSeconds": 600])
             let client = try ClientProgram.start("status", at: server.url, ["--json", "--wait", "60", run.id])
+            try #require(eventually { try server.get("/runs/\(run.id)").run().state == "running" })
             #expect(try ClientProgram.run("status", at: server.url, [run.id]).text.contains("running"))
             #expect(try ClientProgram.run("cancel", at: server.url, [run.id]).end == .exited(0))
             let finished = try client.finish()
@@ -72,11 +73,13 @@ struct RunCommandsTests {
     @Test func `an unknown id is reported, and cancel continues with the others`() throws {
         try withServer { server in
             let missing = "01M82SD0SKBQ831DSGRR58G3G2"
-            for command in ["status", "logs", "cancel"] {
+            for command in ["status", "logs", "cancel", "fetch", "rm"] {
                 let finished = try ClientProgram.run(command, at: server.url, [missing])
                 #expect(finished.end == .exited(1))
                 #expect(
-                    finished.diagnostics.hasPrefix("sandglass: The server responded with status 404"),
+                    finished.diagnostics.hasPrefix(
+                        "sandglass: There is no run \(missing) on the server \(server.url)."
+                    ),
                     "\(finished.diagnostics)"
                 )
                 #expect(try ClientProgram.run(command, at: server.url, ["../healthz"]).end == .exited(64))
@@ -84,6 +87,51 @@ struct RunCommandsTests {
             let run = try server.submit(["sleep", "600"], ["timeoutSeconds": 600])
             #expect(try ClientProgram.run("cancel", at: server.url, [missing, run.id]).end == .exited(1))
             #expect(try server.finished(run).outcome == "cancelled")
+        }
+    }
+
+    @Test func `fetch downloads the artifacts of a finished run`() throws {
+        try withServer { server in
+            let script =
+                "mkdir -p out .git; echo a >out/a; echo b >b.txt; chmod +x b.txt; echo h >.git/h; echo t >out/.t"
+            let run = try server.shell(script, ["artifacts": ["**", ".git/**", "out/.t"]])
+            let directory = try TemporaryDirectory()
+            func fetch(_ options: [String], to name: String) throws -> (ChildProcess.Finished, [String]) {
+                let path = directory.path + "/" + name
+                let all = ["--output-directory", path] + options + [run.id]
+                let finished = try ClientProgram.run("fetch", at: server.url, all)
+                return (finished, (try? FileManager.default.subpathsOfDirectory(atPath: path).sorted()) ?? [])
+            }
+            let (all, files) = try fetch([], to: "all")
+            #expect(all.end == .exited(0), "\(all.diagnostics)")
+            #expect(files == ["b.txt", "out", "out/a"])
+            #expect(all.diagnostics.contains(".git/h begins with a dot") && all.diagnostics.contains("out/.t"))
+            #expect(try String(contentsOfFile: directory.path + "/all/out/a", encoding: .utf8) == "a\n")
+            #expect(access(directory.path + "/all/b.txt", X_OK) == 0)
+            #expect(
+                try fetch(["--artifact", "*.txt", "--artifact", ".git/*"], to: "some").1 == [".git", ".git/h", "b.txt"]
+            )
+            let (none, nothing) = try fetch(["--artifact", "*.c"], to: "none")
+            #expect(none.end == .exited(1) && nothing.isEmpty)
+            #expect(try fetch(["--artifact", "/a"], to: "none").0.end == .exited(64))
+            let empty = try server.run(["true"])
+            #expect(try ClientProgram.run("fetch", at: server.url, [empty.id]).diagnostics.contains("has no artifacts"))
+            let live = try server.submit(["sleep", "600"], ["timeoutSeconds": 600])
+            let early = try ClientProgram.run("fetch", at: server.url, [live.id])
+            #expect(early.end == .exited(1) && early.diagnostics.contains("is not finished"))
+        }
+    }
+
+    @Test func `rm deletes finished runs and continues with the others`() throws {
+        try withServer { server in
+            let runs = try (0..<3).map { _ in try server.run(["true"]).id }
+            let live = try server.submit(["sleep", "600"], ["timeoutSeconds": 600])
+            #expect(try ClientProgram.run("rm", at: server.url, [runs[0]]).end == .exited(0))
+            let finished = try ClientProgram.run("rm", at: server.url, [runs[0], live.id, runs[1], runs[2]])
+            #expect(finished.end == .exited(1))
+            #expect(finished.diagnostics.contains("There is no run \(runs[0])"))
+            #expect(finished.diagnostics.contains("Run \(live.id) is not finished"))
+            #expect(try server.runs().map(\.id) == [live.id])
         }
     }
 

@@ -17,7 +17,6 @@ struct RecordCodingTests {
 
     @Test(arguments: outcomes) func `a finished run is decoded as it was encoded`(outcome: Outcome) throws {
         var run = Run.make(1_700_000_000_123)
-        run.becomeRunning()
         run.commandStarted(at: Timestamp(millisecondsSince1970: 1_700_000_000_124))
         run.standardOutput = CapturedOutput(content: .bytes([0, 255, 10]), totalBytes: 1 << 40)
         run.standardError = CapturedOutput(content: .file(path: "/out/stderr", count: 9000), totalBytes: 9000)
