@@ -13,6 +13,8 @@ enum {
     SANDGLASS_HOST_NETWORK,   // the host's network namespace, if runs may use it
     SANDGLASS_USER_NAMESPACE, // in a zygote: the user namespace of its slots (slot_namespaces.h)
     SANDGLASS_QUEUES,         // in a zygote: the message queues of its slots
+    SANDGLASS_SOCKETS,        // in a zygote: the files of the network of its slots (network.h)
+    SANDGLASS_TRAFFIC,
     SANDGLASS_IMAGES_BEGIN,   // mount namespaces of the images
 };
 

@@ -50,7 +50,7 @@ int sandglass_write_file(int directory, const char *path, const char *text);
 enum { SANDGLASS_MAXIMUM_DESCRIPTORS = SANDGLASS_BLOBS_AT_ONCE };
 ssize_t sandglass_receive(int socket, void *packet, size_t length, int *descriptors, int count);
 // Sends one packet with up to SANDGLASS_MAXIMUM_SENT_DESCRIPTORS descriptors.
-enum { SANDGLASS_MAXIMUM_SENT_DESCRIPTORS = 3 };
+enum { SANDGLASS_MAXIMUM_SENT_DESCRIPTORS = 5 };
 ssize_t sandglass_send_descriptors(
     int socket, const void *packet, size_t length, const int *descriptors, uint32_t count
 );

@@ -2,9 +2,12 @@
 //
 // Making a network namespace takes longer than all other namespaces together, and destroying one takes even longer.
 // Therefore a slot's namespace is kept for the next slot of the same number. The next slot is made only after the
-// last process of the previous one is reaped. Nothing of a run stays in the namespace. Sockets end with their
-// processes, lo is down so that no packet was ever sent, and no run has had a capability over it. Only its counters
-// (/proc/net/snmp) remain.
+// last process of the previous one is reaped.
+//
+// The namespace has a loopback interface that is up, and no other. A run may use it but has no capability over it, so
+// addresses, routes and settings stay. What the kernel keeps of a run's traffic (connections in TIME_WAIT, orphans,
+// metrics, counters) would stay as well. Therefore a namespace in which a packet was sent or a socket is left is not
+// used again.
 #pragma once
 
 #include "../descriptors.h"
@@ -20,6 +23,21 @@ static inline bool sandglass_network_is_kept(const struct sandglass_plan *plan) 
 int sandglass_network_enter(int *network);
 // Closes the namespace of a slot number.
 void sandglass_network_leave(int *network);
+
+// Starts the loopback interface of the calling process's network namespace. Without CAP_NET_ADMIN over it, which a
+// container may lack, the interface stays down.
+void sandglass_network_start_loopback(void);
+
+// The files of the calling process's network namespace that show what a run has left there.
+enum sandglass_network_file {
+    SANDGLASS_NETWORK_SOCKETS, // /proc/net/sockstat
+    SANDGLASS_NETWORK_TRAFFIC, // /proc/net/dev
+    SANDGLASS_NETWORK_FILES,
+};
+// Opens one of these files. Returns its descriptor, or -1 with errno.
+int sandglass_network_open_file(int proc, enum sandglass_network_file file);
+// Returns whether the network namespace of these files is as new. Called after the last slot in it has exited.
+bool sandglass_network_is_unused(int sockets, int traffic);
 
 // Keeps a descriptor of the host's network for runs that use it. Called in the launcher while it is in that network,
 // because opening it needs root's privilege over it. Returns 0, or -1 with errno.

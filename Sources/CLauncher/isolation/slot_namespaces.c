@@ -16,7 +16,9 @@
 
 // MARK: Creation
 
-enum { NAMESPACE_DESCRIPTORS = 3 };
+static const struct sandglass_slot_namespaces no_namespaces = {-1, -1, -1, {-1, -1}};
+
+enum { NETWORK_FILES_BEGIN = 3, NAMESPACE_DESCRIPTORS = NETWORK_FILES_BEGIN + SANDGLASS_NETWORK_FILES };
 
 static int open_own(int proc, const char *path) { return openat(proc, path, O_RDONLY | O_CLOEXEC); }
 
@@ -29,12 +31,17 @@ static int open_queues(void) {
 
 // Runs with a pid namespace and mounts of its own, so that it sees itself in its /proc.
 static _Noreturn void make(const struct sandglass_plan *plan, uint32_t slot, int reply) {
-    int proc = -1, made[NAMESPACE_DESCRIPTORS] = {-1, -1, -1};
+    int proc = -1, made[NAMESPACE_DESCRIPTORS] = {-1, -1, -1, -1, -1};
     struct sandglass_failure failure = sandglass_root_add_proc();
     if (!failure.step && (proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
         failure = sandglass_failed(SANDGLASS_STEP_PROC, 0);
     if (!failure.step && ((made[1] = open_own(proc, "self/ns/ipc")) < 0 || (made[2] = open_queues()) < 0))
         failure = sandglass_failed(SANDGLASS_STEP_CLONE, 0);
+    if (!failure.step && sandglass_network_is_kept(plan)) sandglass_network_start_loopback();
+    for (int i = 0; !failure.step && i < SANDGLASS_NETWORK_FILES; i++) {
+        made[NETWORK_FILES_BEGIN + i] = sandglass_network_open_file(proc, i);
+        if (made[NETWORK_FILES_BEGIN + i] < 0) failure = sandglass_failed(SANDGLASS_STEP_NETWORK, 3);
+    }
     if (!failure.step) failure = sandglass_identity_change_user(plan, slot);
     if (!failure.step) failure = sandglass_identity_make_user_namespace(plan, slot, proc);
     if (!failure.step && (made[0] = open_own(proc, "self/ns/user")) < 0)
@@ -52,13 +59,15 @@ static struct sandglass_failure receive(
     if (received >= 0) errno = ECHILD;
     // The process was killed before it replied.
     if (received != sizeof failure) failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 1);
+    bool is_complete = true;
+    for (int i = 0; i < NAMESPACE_DESCRIPTORS; i++) {
+        made[i] = sandglass_move_above_fixed(plan, made[i]);
+        is_complete = is_complete && made[i] >= 0;
+    }
     *namespaces = (struct sandglass_slot_namespaces){
-        sandglass_move_above_fixed(plan, made[0]),
-        sandglass_move_above_fixed(plan, made[1]),
-        sandglass_move_above_fixed(plan, made[2]),
+        made[0], made[1], made[2], {made[NETWORK_FILES_BEGIN], made[NETWORK_FILES_BEGIN + 1]}
     };
-    if (!failure.step && (namespaces->user < 0 || namespaces->ipc < 0 || namespaces->queues < 0))
-        failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 2);
+    if (!failure.step && !is_complete) failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 2);
     if (failure.step) sandglass_slot_namespaces_close(namespaces);
     return failure;
 }
@@ -68,7 +77,7 @@ struct sandglass_failure sandglass_slot_namespaces_make(
     const struct sandglass_plan *plan, uint32_t slot, struct sandglass_slot_namespaces *namespaces
 ) {
     int ends[2];
-    *namespaces = (struct sandglass_slot_namespaces){-1, -1, -1};
+    *namespaces = no_namespaces;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 3);
     pid_t maker = sandglass_clone3(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, -1);
@@ -87,7 +96,9 @@ void sandglass_slot_namespaces_close(struct sandglass_slot_namespaces *namespace
     if (namespaces->user >= 0) close(namespaces->user);
     if (namespaces->ipc >= 0) close(namespaces->ipc);
     if (namespaces->queues >= 0) close(namespaces->queues);
-    *namespaces = (struct sandglass_slot_namespaces){-1, -1, -1};
+    for (int i = 0; i < SANDGLASS_NETWORK_FILES; i++)
+        if (namespaces->network[i] >= 0) close(namespaces->network[i]);
+    *namespaces = no_namespaces;
 }
 
 // MARK: Entry
@@ -120,7 +131,7 @@ static bool is_empty_directory(int directory) {
     return length >= 0;
 }
 
-bool sandglass_slot_namespaces_are_empty(int queues) {
+static bool is_empty_ipc(int queues) {
     struct shm_info segments = {0};
     struct msginfo messages = {0};
     struct seminfo semaphores = {0};
@@ -133,4 +144,15 @@ bool sandglass_slot_namespaces_are_empty(int queues) {
     result = syscall(SYS_semctl, 0, 0, SEM_INFO, &semaphores);
     if (!is_zero_count(result, semaphores.semusz)) return false;
     return is_empty_directory(queues);
+}
+
+bool sandglass_slot_namespaces_are_unused(
+    const struct sandglass_plan *plan, const struct sandglass_slot_namespaces *namespaces
+) {
+    // A network that is not kept is made anew in each slot.
+    return is_empty_ipc(namespaces->queues)
+        && (!sandglass_network_is_kept(plan)
+            || sandglass_network_is_unused(
+                namespaces->network[SANDGLASS_NETWORK_SOCKETS], namespaces->network[SANDGLASS_NETWORK_TRAFFIC]
+            ));
 }

@@ -1,4 +1,4 @@
-// The user namespace and the IPC namespace of a slot number, used by one slot at a time.
+// The user, IPC and network namespaces of a slot number, used by one slot at a time.
 //
 // In the user namespace a run is user 1000 and nothing else. It is a host user that no other slot number has, without
 // capabilities and without the right to make another user namespace. Making the namespace takes a writable /proc and
@@ -9,21 +9,23 @@
 // kernel attaches to these namespaces (keyctl(2) is refused).
 //
 // The IPC namespace is kept as well: most runs never use it, and making one costs as much as two hundred system
-// calls. It can hold objects that outlive a run. Therefore the process that clones the next slot checks it first and
-// makes another one if any object is left. Only the number of objects ever made remains: the ids of later objects
-// reveal it.
+// calls. It can hold objects that outlive a run. Therefore the process that clones the next slot checks it first, with
+// the network (network.h), and makes others if a run has left anything. Only the number of objects ever made remains:
+// the ids of later objects reveal it.
 #pragma once
 
-#include "../system.h"
+#include "network.h"
 
 // Descriptors of the namespaces.
 struct sandglass_slot_namespaces {
     int user;   // user namespace
     int ipc;    // IPC namespace
     int queues; // the message queues of the IPC namespace, as a directory (mq_overview(7))
+    int network[SANDGLASS_NETWORK_FILES]; // files of the network namespace
 };
 
-// Makes the namespaces of a slot number in a process of its own, and waits for that process.
+// Makes the user and IPC namespaces of a slot number in a process of its own, and waits for that process. The calling
+// process is in the slot's network namespace, which is new.
 struct sandglass_failure sandglass_slot_namespaces_make(
     const struct sandglass_plan *plan, uint32_t slot, struct sandglass_slot_namespaces *namespaces
 );
@@ -37,6 +39,8 @@ int sandglass_slot_namespaces_enter_ipc(int file);
 // launcher's user namespace, so the slot gets no capability over them here.
 struct sandglass_failure sandglass_slot_namespaces_enter_user(int file);
 
-// Returns whether the current IPC namespace holds no object that another slot could find. Called after the last slot
-// in it has exited.
-bool sandglass_slot_namespaces_are_empty(int queues);
+// Returns whether the current IPC namespace and the network namespace hold nothing that another slot could find. Called
+// after the last slot in them has exited.
+bool sandglass_slot_namespaces_are_unused(
+    const struct sandglass_plan *plan, const struct sandglass_slot_namespaces *namespaces
+);

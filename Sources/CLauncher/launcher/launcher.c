@@ -72,6 +72,12 @@ static struct sandglass_failure check_allowed(
     return sandglass_no_failure();
 }
 
+static void close_namespaces(struct sandglass_slot_entry *entry) {
+    sandglass_network_leave(&entry->network);
+    if (entry->has_namespaces) sandglass_slot_namespaces_close(&entry->namespaces);
+    entry->has_namespaces = false;
+}
+
 // Enters the namespaces that successive slots of one number share. A zygote has them itself.
 static struct sandglass_failure enter_slot_namespaces(
     const struct sandglass_plan *plan, struct sandglass_slot_entry *entry, uint32_t slot
@@ -79,9 +85,13 @@ static struct sandglass_failure enter_slot_namespaces(
     if (sandglass_network_is_kept(plan) && sandglass_network_enter(&entry->network) < 0)
         return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
     if (entry->has_namespaces && sandglass_slot_namespaces_enter_ipc(entry->namespaces.ipc) == 0
-        && sandglass_slot_namespaces_are_empty(entry->namespaces.queues))
+        && sandglass_slot_namespaces_are_unused(plan, &entry->namespaces))
         return sandglass_no_failure();
-    if (entry->has_namespaces) sandglass_slot_namespaces_close(&entry->namespaces);
+    if (entry->has_namespaces) {
+        close_namespaces(entry);
+        if (sandglass_network_is_kept(plan) && sandglass_network_enter(&entry->network) < 0)
+            return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
+    }
     struct sandglass_failure failure = sandglass_slot_namespaces_make(plan, slot, &entry->namespaces);
     entry->has_namespaces = !failure.step;
     if (!failure.step && sandglass_slot_namespaces_enter_ipc(entry->namespaces.ipc) < 0)
@@ -147,12 +157,6 @@ static void handle_request(
 }
 
 // MARK: Exits
-
-static void close_namespaces(struct sandglass_slot_entry *entry) {
-    sandglass_network_leave(&entry->network);
-    if (entry->has_namespaces) sandglass_slot_namespaces_close(&entry->namespaces);
-    entry->has_namespaces = false;
-}
 
 // Returns the usage of a slot that was killed before it could report its usage.
 static struct sandglass_usage measure_usage(

@@ -28,11 +28,16 @@ static int setup_process(void) {
 }
 
 static struct sandglass_failure enter_namespaces(const struct sandglass_plan *plan, uint32_t slot) {
+    // Successive slots of this number share the network namespace (network.h).
+    if (sandglass_network_is_kept(plan) && syscall(SYS_unshare, CLONE_NEWNET) < 0)
+        return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
     struct sandglass_slot_namespaces namespaces;
     struct sandglass_failure failure = sandglass_slot_namespaces_make(plan, slot, &namespaces);
     if (failure.step) return failure;
     if (dup3(namespaces.user, SANDGLASS_USER_NAMESPACE, O_CLOEXEC) < 0
         || dup3(namespaces.queues, SANDGLASS_QUEUES, O_CLOEXEC) < 0
+        || dup3(namespaces.network[SANDGLASS_NETWORK_SOCKETS], SANDGLASS_SOCKETS, O_CLOEXEC) < 0
+        || dup3(namespaces.network[SANDGLASS_NETWORK_TRAFFIC], SANDGLASS_TRAFFIC, O_CLOEXEC) < 0
         || sandglass_slot_namespaces_enter_ipc(namespaces.ipc) < 0)
         failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 4);
     sandglass_slot_namespaces_close(&namespaces);
@@ -44,10 +49,7 @@ static struct sandglass_failure set_up(
 ) {
     if (keep_descriptors(launcher, reports) < 0 || setup_process() < 0)
         return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 0);
-    // Successive slots of this number share the network namespace (network.h). It is made before the group counts the
-    // zygote's memory.
-    if (sandglass_network_is_kept(plan) && syscall(SYS_unshare, CLONE_NEWNET) < 0)
-        return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
+    // The namespaces are made before the group counts the zygote's memory.
     struct sandglass_failure failure = enter_namespaces(plan, slot);
     if (failure.step) return failure;
     if (sandglass_cgroup_attach(&plan->cgroups, slot) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1);
@@ -60,7 +62,10 @@ static struct sandglass_failure set_up(
 static void make_slot(const struct sandglass_plan *plan, struct sandglass_slot_parameters *parameters) {
     struct sandglass_failure failure = sandglass_no_failure();
     pid_t pid = -1;
-    if (!sandglass_slot_namespaces_are_empty(SANDGLASS_QUEUES)) failure = enter_namespaces(plan, parameters->slot);
+    struct sandglass_slot_namespaces own = {
+        .queues = SANDGLASS_QUEUES, .network = {SANDGLASS_SOCKETS, SANDGLASS_TRAFFIC}
+    };
+    if (!sandglass_slot_namespaces_are_unused(plan, &own)) failure = enter_namespaces(plan, parameters->slot);
     if (!failure.step) {
         sandglass_cgroup_reset(&plan->cgroups, parameters->slot, &parameters->cgroup);
         pid = sandglass_clone3(sandglass_slot_clone_flags(&parameters->kind) | CLONE_PARENT, -1);

@@ -41,7 +41,9 @@ extension SystemCallPolicy {
     static let allowedWith = socketProtocols + personalities
 
     /// Calls that are refused with these arguments, although ``allowed`` or ``allowedWith`` has them.
-    static let refusedWith = namespaces + socketFamilies + terminals + devices + hugePages + supervisor + listeners
+    static let refusedWith =
+        namespaces + socketFamilies + socketOptions + terminals + devices + hugePages + supervisor
+        + listeners
 
     // MARK: Allowed
 
@@ -52,10 +54,10 @@ extension SystemCallPolicy {
     /// A request for another protocol (SCTP, MPTCP, L2TP) makes the kernel load a module. Protocol 1 is also AF_UNIX's
     /// own.
     private static let socketProtocols = ["socket", "socketpair"].flatMap { call in
-        [0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6].map { `protocol` in
-            ArgumentRule(call, .equals(argument: 2, UInt32(`protocol`)), action: .allow)
-        }
+        socketProtocolNumbers.map { ArgumentRule(call, .equals(argument: 2, $0), action: .allow) }
     }
+    private static let socketProtocolNumbers =
+        [0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6].map { UInt32($0) }
 
     /// The query of the current personality, the default one, and the default one at fixed addresses (`setarch -R`).
     private static let personalities = [UInt32.max, 0, 0x0004_0000].map { persona in
@@ -105,14 +107,49 @@ extension SystemCallPolicy {
         ArgumentRule("clone", .bits(argument: 0, mask: flag, flag), action: .refuse(EPERM))
     }
 
-    /// Sockets of all other families, such as netlink, packet, vsock and alg.
-    private static let socketFamilies = ["socket", "socketpair"].flatMap { call in
-        let allowed = Set(socketFamilyNumbers)
-        let last = allowed.max() ?? 0
-        let between = (0..<last).filter { !allowed.contains($0) }.map { family in
-            ArgumentRule(call, .equals(argument: 0, family), action: .refuse(EAFNOSUPPORT))
+    /// Sockets of all other families, such as packet, vsock and alg, and netlink sockets that are not NETLINK_ROUTE (0).
+    ///
+    /// Programs list interfaces and addresses with NETLINK_ROUTE. A run has no capability, so it can change nothing there.
+    private static let socketFamilies: [ArgumentRule] = {
+        let netlink = UInt32(AF_NETLINK)
+        var rules: [ArgumentRule] = []
+        for (call, allowed) in [("socket", socketFamilyNumbers + [netlink]), ("socketpair", socketFamilyNumbers)] {
+            let last = allowed.max() ?? 0
+            for family in 0..<last where !allowed.contains(family) {
+                rules.append(ArgumentRule(call, .equals(argument: 0, family), action: .refuse(EAFNOSUPPORT)))
+            }
+            rules.append(ArgumentRule(call, .exceeds(argument: 0, UInt64(last)), action: .refuse(EAFNOSUPPORT)))
         }
-        return between + [ArgumentRule(call, .exceeds(argument: 0, UInt64(last)), action: .refuse(EAFNOSUPPORT))]
+        // Other protocols are in no list.
+        for `protocol` in socketProtocolNumbers where `protocol` != 0 {
+            rules.append(
+                ArgumentRule(
+                    "socket",
+                    .equals(argument: 0, netlink),
+                    .equals(argument: 2, `protocol`),
+                    action: .refuse(EPROTONOSUPPORT)
+                )
+            )
+        }
+        return rules
+    }()
+
+    /// Options that load a program into the kernel, whose memory no limit counts, and IPv6 flow labels, which outlive
+    /// their sockets (setsockopt(2)).
+    private static let socketOptions = [
+        (SOL_SOCKET, 26),  // SO_ATTACH_FILTER
+        (SOL_SOCKET, 44),  // SO_LOCK_FILTER
+        (SOL_SOCKET, 50),  // SO_ATTACH_BPF
+        (SOL_SOCKET, 51),  // SO_ATTACH_REUSEPORT_CBPF
+        (SOL_SOCKET, 52),  // SO_ATTACH_REUSEPORT_EBPF
+        (41, 32),  // IPPROTO_IPV6, IPV6_FLOWLABEL_MGR
+    ].map { level, option in
+        ArgumentRule(
+            "setsockopt",
+            .equals(argument: 1, UInt32(level)),
+            .equals(argument: 2, UInt32(option)),
+            action: .refuse(EPERM)
+        )
     }
 
     /// Requests that insert input into a terminal: TIOCSTI and TIOCLINUX (ioctl_tty(2)).

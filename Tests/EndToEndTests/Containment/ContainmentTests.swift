@@ -212,6 +212,65 @@ struct SlotReuseTests {
         }
     }
 
+    /// Python programs that each leave one kind of trace in the network namespace.
+    private static let networkTraces = [
+        // Connections whose ends are closed in both orders, which TIME_WAIT follows.
+        """
+        for family, address in (AF_INET, '127.0.0.1'), (AF_INET6, '::1'):
+            listener = socket(family); listener.bind((address, 4001)); listener.listen()
+            client = create_connection((address, 4001)); server, _ = listener.accept()
+            client.send(b'x'); server.recv(1); client.close(); server.close()
+        """,
+        // Connections and listeners that are open at the end.
+        """
+        listener = socket(); listener.bind(('127.0.0.1', 4002)); listener.listen()
+        for _ in range(9): create_connection(('127.0.0.1', 4002)).send(b'x' * 100000)
+        """,
+        // A process that outlives the command and keeps data in flight.
+        """
+        listener = socket(); listener.bind(('127.0.0.1', 4003)); listener.listen()
+        client = create_connection(('127.0.0.1', 4003)); client.setblocking(False)
+        try:
+            while True: client.send(b'x' * 100000)
+        except BlockingIOError: pass
+        if os.fork() == 0:
+            os.setsid()
+            for stream in range(3): os.close(stream)
+            signal.pause()
+        """,
+        // Datagrams, members of groups, and a port that nothing listens on.
+        """
+        first = socket(AF_INET, SOCK_DGRAM); first.bind(('127.0.0.1', 4004))
+        first.setsockopt(IPPROTO_IP, IP_ADD_MEMBERSHIP, inet_aton('224.1.2.3') + inet_aton('127.0.0.1'))
+        first.sendto(b'x', ('127.0.0.1', 4004)); first.sendto(b'x', ('127.0.0.1', 4005))
+        """,
+        // A Fast Open attempt, of which the kernel keeps metrics.
+        """
+        listener = socket(); listener.bind(('127.0.0.1', 4006)); listener.listen()
+        try: socket().sendto(b'x', 0x20000000, ('127.0.0.1', 4006))
+        except OSError: pass
+        """,
+    ]
+    private static let networkListing = """
+        cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 /proc/net/unix /proc/net/igmp | grep -c : | tr '\\n' ' '
+        grep -h used /proc/net/sockstat; grep -o 'tw [0-9]*' /proc/net/sockstat; grep lo: /proc/net/dev | tr -s ' '
+        cat /proc/net/route /proc/net/ipv6_route /proc/net/arp /proc/net/ip6_flowlabel | md5sum
+        """
+
+    @Test(arguments: networkTraces)
+    func `no run finds a trace of the network of the run before`(trace: String) throws {
+        try withServer("--concurrency", "1") { server in
+            let clean = try server.shell(Self.networkListing).stdout.text
+            #expect(clean.contains("sockets: used 0\ntw 0\n lo: 0 0 0 "))
+            let script = "import os, signal\nfrom socket import *\n" + trace
+            for _ in 0..<Self.runs {
+                let run = try server.run(["python3", "-c", script])
+                #expect(run.end == .exited(0), "\(run.stderr.text)")
+                for _ in 0..<2 { try #expect(server.shell(Self.networkListing).stdout.text == clean) }
+            }
+        }
+    }
+
     @Test func `every run has the same users and cannot map others`() throws {
         let script = """
             cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups /proc/sys/user/max_user_namespaces | tr -s ' '

@@ -13,6 +13,77 @@ struct NetworkTests {
         )
     }
 
+    @Test(arguments: [[], ["--allow-host-network"]], [true, false])
+    func `a run has a loopback interface of its own, and no way out`(flags: [String], isOrdinary: Bool) throws {
+        let prefix = isOrdinary ? Host.asOrdinaryUser : []
+        let server = try ServerProcess(flags, prefix: prefix, program: isOrdinary ? Host.sharedProgram : Host.program)
+        let script = """
+            import http.server, threading, urllib.request
+            from socket import *
+            for family, address in (AF_INET, "127.0.0.1"), (AF_INET6, "::1"):
+                class Server(http.server.HTTPServer): address_family = family
+                class Handler(http.server.BaseHTTPRequestHandler):
+                    def do_GET(self): self.send_response(200); self.end_headers(); self.wfile.write(b"hello ")
+                    def log_message(self, *words): pass
+                server = Server((address, 8000), Handler)
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                host = "localhost" if family == AF_INET else "[::1]"
+                print(urllib.request.urlopen(f"http://{host}:8000/").read().decode(), end="")
+            print(if_nameindex(), gethostbyname("localhost"))
+            for address in ("198.51.100.1", "2001:db8::1"):
+                try: create_connection((address, 80), 5)
+                except OSError as error: print(error.strerror)
+            """
+        for _ in 0..<2 {
+            let run = try server.run(["python3", "-c", script])
+            #expect(
+                run.stdout.text
+                    == "hello hello [(1, 'lo')] 127.0.0.1\nNetwork is unreachable\nNetwork is unreachable\n",
+                "\(run.stderr.text)"
+            )
+        }
+        try server.stop()
+    }
+
+    @Test func `a run can list its interfaces and change none`() throws {
+        try withServer { server in
+            let script = """
+                import ctypes, struct
+                from socket import *
+                names = []
+                for protocol in range(23):
+                    try: socket(AF_NETLINK, SOCK_RAW, protocol); names.append(protocol)
+                    except OSError: pass
+                print(names)
+                route = socket(AF_NETLINK, SOCK_RAW, 0)
+                # RTM_NEWLINK of interface 1 with the change "down", RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH
+                link = struct.pack("=BxHiII", 0, 0, 1, 0, 1)
+                address = struct.pack("=BBBBi", AF_INET, 8, 0, 0, 1) + struct.pack("=HH4s", 8, 2, bytes([10, 0, 0, 1]))
+                target = struct.pack("=BBBBBBBBI", AF_INET, 0, 0, 0, 254, 3, 253, 1, 0) + struct.pack("=HHi", 8, 4, 1)
+                neighbour = struct.pack("=BxHiHBB", AF_INET, 0, 1, 0x80, 0, 0) + struct.pack("=HH4s", 8, 1, bytes([127, 0, 0, 2]))
+                for kind, body in (16, link), (20, address), (24, target), (28, neighbour):
+                    route.send(struct.pack("=IHHII", 16 + len(body), kind, 0x605, 1, 0) + body)
+                    answer = route.recv(4096)
+                    print(struct.unpack_from("=i", answer, 16)[0])
+                """
+            let run = try server.run(["python3", "-c", script])
+            #expect(run.stdout.text == "[0]\n-1\n-1\n-1\n-1\n", "\(run.stderr.text)")
+        }
+    }
+
+    @Test func `no program can be attached to a socket`() throws {
+        try withServer { server in
+            let script = """
+                from socket import *
+                s = socket(AF_INET6)
+                for level, option in (1, 26), (1, 44), (1, 50), (1, 51), (1, 52), (41, 32), (1, 2), (6, 1):
+                    try: s.setsockopt(level, option, bytes(16) if option > 2 else 1); print("set", end=" ")
+                    except OSError as error: print(error.errno, end=" ")
+                """
+            try #expect(server.run(["python3", "-c", script]).stdout.text == "1 1 1 1 1 1 set set ")
+        }
+    }
+
     @Test func `a run has no network by default`() throws {
         try withServer("--allow-host-network") { server in
             for members in [[:], ["network": "none"]] {
@@ -47,7 +118,7 @@ struct NetworkTests {
             let script = """
                 (echo 1 > /proc/sys/net/ipv4/ip_forward) 2>/dev/null && echo written; \
                 perl -MSocket -e 'socket(my $s, PF_INET, SOCK_RAW, 1) and print "raw"; \
-                socket(my $p, 17, SOCK_RAW, 0) and print "packet"; socket(my $n, 16, SOCK_RAW, 0) and print "netlink"'
+                socket(my $p, 17, SOCK_RAW, 0) and print "packet"; socket(my $n, 16, SOCK_RAW, 4) and print "netlink"'
                 """
             try #expect(server.shell(script, ["network": "host"]).stdout.text == "")
         }

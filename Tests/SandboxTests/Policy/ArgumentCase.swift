@@ -32,7 +32,7 @@ struct ArgumentCase: CustomTestStringConvertible {
         [(1, 0), (2, 0), (2, 6), (2, 17), (10, 0), (10, 17)].map { family, `protocol` in
             ArgumentCase("socket", family, 1, `protocol`, action: .allow)
         }
-        + ([0, 3, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17, 38, 40, 44, 45, 255, 0x8000_0001, 0xFFFF_FFFF] as [UInt64])
+        + ([0, 3, 4, 5, 6, 7, 8, 9, 11, 15, 17, 38, 40, 44, 45, 255, 0x8000_0001, 0xFFFF_FFFF] as [UInt64])
         .flatMap { family in
             [
                 ArgumentCase("socket", family, 2, 0, action: .refuse(EAFNOSUPPORT)),
@@ -42,6 +42,23 @@ struct ArgumentCase: CustomTestStringConvertible {
         }
         + [
             ArgumentCase("socketpair", 1, 1, 0, none, action: .allow),
+            ArgumentCase("socket", 16, 3, 0, action: .allow),
+            ArgumentCase("socket", 16, 2, garbage, action: .allow),
+            ArgumentCase("socket", 16, 3, 1, action: .refuse(EPROTONOSUPPORT)),
+            ArgumentCase("socket", 16, 3, 6, action: .refuse(EPROTONOSUPPORT)),
+            ArgumentCase("socket", 16, 3, 17, action: .refuse(EPROTONOSUPPORT)),
+            ArgumentCase("socket", 16, 3, 4, action: .refuse(ENOSYS)),
+            ArgumentCase("socket", 16, 3, 16, action: .refuse(ENOSYS)),
+            ArgumentCase("socketpair", 16, 3, 0, none, action: .refuse(EAFNOSUPPORT)),
+            ArgumentCase("setsockopt", none, 1, 2, none, 4, action: .allow),
+            ArgumentCase("setsockopt", none, 6, 26, none, 4, action: .allow),
+            ArgumentCase("setsockopt", none, 1, 26, none, 16, action: .refuse(EPERM)),
+            ArgumentCase("setsockopt", none, 1 | garbage, 26 | garbage, none, 16, action: .refuse(EPERM)),
+            ArgumentCase("setsockopt", none, 1, 44, none, 4, action: .refuse(EPERM)),
+            ArgumentCase("setsockopt", none, 1, 50, none, 4, action: .refuse(EPERM)),
+            ArgumentCase("setsockopt", none, 1, 51, none, 16, action: .refuse(EPERM)),
+            ArgumentCase("setsockopt", none, 1, 52, none, 4, action: .refuse(EPERM)),
+            ArgumentCase("setsockopt", none, 41, 32, none, 32, action: .refuse(EPERM)),
             // SCTP, MPTCP, DCCP, L2TP
             ArgumentCase("socket", 2, 1, 132, action: .refuse(ENOSYS)),
             ArgumentCase("socket", 10, 1, 262, action: .refuse(ENOSYS)),

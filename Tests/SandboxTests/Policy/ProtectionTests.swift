@@ -20,7 +20,7 @@ import Testing
     private static let callsDeniedByFilter = [
         call("userfaultfd", 1), call("keyctl", 0, -2, 1), call("personality", 8), call("ptrace", 0, 0, 0, 0),
         // Netlink and vsock.
-        call("socket", 16, 3, 0), call("socket", 40, 1, 0),
+        call("socket", 16, 3, 16), call("socket", 40, 1, 0),
     ]
 
     private static let writesDeniedByLandlock = ["echo 1000 > /proc/self/oom_score_adj", "echo x > /proc/self/comm"]
