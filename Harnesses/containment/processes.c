@@ -62,15 +62,6 @@ static int seize(const char *ignored) {
     return outcome(ptrace(PTRACE_SEIZE, context.process, NULL, NULL));
 }
 
-static int trace_child(const char *ignored) {
-    (void)ignored;
-    pid_t child = fork();
-    if (child == 0) _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 ? errno : 0);
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WEXITSTATUS(status);
-}
-
 static uintptr_t some_address(void) {
     unsigned long address = 0x400000;
     FILE *maps = fopen(file_of("maps"), "re");
@@ -228,7 +219,6 @@ static const struct probe probes[] = {
     {"processes", "open another's coredump_filter to write", write_of, "coredump_filter"},
     {"processes", "attach to another", attach, NULL},
     {"processes", "seize another", seize, NULL},
-    {"processes", "have a child traced", trace_child, NULL},
     {"processes", "read another's memory", read_memory, NULL},
     {"processes", "write another's memory", write_memory, NULL},
     {"processes", "take another's descriptor", take_descriptor, NULL},

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -217,14 +218,23 @@ static bool exceeded_cpu_limit(const struct supervision *run, int status, const 
     return milliseconds + 100 + run->cpu_seconds * 250u >= run->cpu_seconds * 1000u;
 }
 
+// Lets a process go on that made the slot its tracer (PTRACE_TRACEME, ptrace(2)). Its stops would look like exits, because
+// wait(2) reports them whatever its options. A trap has no meaning without a tracer; every other signal is delivered.
+static void release_tracee(pid_t process, int signal) {
+    ptrace(PTRACE_DETACH, process, NULL, (void *)(intptr_t)(signal == SIGTRAP ? 0 : signal));
+}
+
 // Returns whether the kernel has recorded the command's exit. The verdict rests on this record alone.
 static bool read_exit(struct supervision *run, int options) {
     int status;
     struct rusage usage;
-    pid_t ended;
-    do ended = wait4(run->command, &status, options, &usage);
-    while (ended < 0 && errno == EINTR);
-    if (ended != run->command) return false;
+    for (;;) {
+        pid_t ended = wait4(run->command, &status, options, &usage);
+        if (ended < 0 && errno == EINTR) continue;
+        if (ended != run->command) return false;
+        if (!WIFSTOPPED(status)) break;
+        release_tracee(run->command, WSTOPSIG(status));
+    }
     record_oom_kills(run);
     if (run->end.signals_sent == 0 && exceeded_cpu_limit(run, status, &usage))
         run->end.signals_sent |= SANDGLASS_SENT_CPU_LIMIT_KILL;
@@ -262,6 +272,10 @@ static bool reap_orphans(struct supervision *run) {
         // WNOWAIT: only read_exit may reap the command itself.
         siginfo_t ended = {0};
         if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || ended.si_pid == 0) return false;
+        if (ended.si_code == CLD_TRAPPED || ended.si_code == CLD_STOPPED) {
+            release_tracee(ended.si_pid, ended.si_status);
+            continue;
+        }
         if (ended.si_pid == run->command) {
             if (read_exit(run, WNOHANG)) finish(run);
             return false;

@@ -29,7 +29,7 @@ enum SystemCallPolicy {
     /// Calls that are allowed, except with the arguments in ``refusedWith``.
     static let allowed =
         descriptors + files + names + waiting + memory + processes + identity + scheduling
-        + signals + time + sockets + ipc + selfRestriction
+        + signals + time + sockets + ipc + debugging + selfRestriction
 
     /// Reading and writing through descriptors, and managing them.
     private static let descriptors = [
@@ -126,6 +126,13 @@ enum SystemCallPolicy {
         "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop", "shmat", "shmctl", "shmdt", "shmget",
     ]
 
+    /// Debuggers, and the leak checks of sanitizers.
+    ///
+    /// The kernel allows them among the run's own processes alone. The slot cannot be traced, because it is not dumpable
+    /// (ptrace(2)), and no other process is in the run's pid namespace. A tracer cannot bring its tracee past the filter,
+    /// which the kernel applies after the tracer's changes.
+    private static let debugging = ["process_vm_readv", "process_vm_writev", "ptrace"]
+
     /// Protections that a command applies to itself, which can only reduce its rights.
     private static let selfRestriction = [
         "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self", "seccomp",
@@ -142,12 +149,8 @@ enum SystemCallPolicy {
         "swapoff", "swapon", "syslog", "unshare", "vhangup",
     ]
 
-    /// Access to the memory and descriptors of other processes, including the caller's children.
-    ///
-    /// Debuggers do not work.
-    private static let otherProcesses = [
-        "kcmp", "pidfd_getfd", "process_vm_readv", "process_vm_writev", "ptrace",
-    ]
+    /// Comparing the resources of other processes and taking their descriptors.
+    private static let otherProcesses = ["kcmp", "pidfd_getfd"]
 
     /// Mounts.
     private static let mounts = [
