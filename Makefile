@@ -5,7 +5,7 @@ RELEASE := .build-release
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 SANITIZED := ReactorTests|SandboxTests|ExecutionTests|SandglassRunnerTests|ServiceTests
 
-.PHONY: help serve build build-tests test test-unit test-end-to-end test-slow docs lint bench fuzz-api fuzz-json test-cgroup2 \
+.PHONY: help serve build build-tests test test-unit test-end-to-end test-slow docs lint bench fuzz-api fuzz-json fuzz-archive test-cgroup2 \
 	thread-sanitizer address-sanitizer image dependencies clean
 
 help: ## List the targets
@@ -50,6 +50,9 @@ fuzz-api: build ## Send a real server valid and invalid requests of its OpenAPI 
 fuzz-json: ## Fuzz the JSON reader and the decoder of runs for a minute (SECONDS=60)
 	Harnesses/fuzz/json $(or $(SECONDS),60)
 
+fuzz-archive: ## Fuzz the unpacking of archives in a slot for a minute (SECONDS=60)
+	Harnesses/fuzz/archive $(or $(SECONDS),60)
+
 test-cgroup2: build ## Test control groups of version 2 in a small virtual machine
 	Harnesses/cgroup2/run
 
@@ -68,4 +71,4 @@ dependencies:
 	@./install-dependencies
 
 clean: ## Remove everything that was built
-	rm -rf $(BUILD) $(RELEASE) .build-thread .build-address .build-benchmarks .build-fuzz-api .build-fuzz-json
+	rm -rf $(BUILD) $(RELEASE) .build-thread .build-address .build-benchmarks .build-fuzz-api .build-fuzz-json .build-fuzz-archive

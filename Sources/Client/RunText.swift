@@ -30,8 +30,13 @@ package enum RunText {
             lines.append(("label", "\(label.name)=\(text(of: label.value))"))
         }
         for artifact in run.artifacts {
-            let kind = artifact.isExecutable ? ", executable" : ""
-            lines.append(("artifact", "\(artifact.path) (\(artifact.bytes) bytes\(kind))"))
+            let kind =
+                switch artifact.kind {
+                case .regular(let bytes, _, let isExecutable): "\(bytes) bytes" + (isExecutable ? ", executable" : "")
+                case .symbolicLink(let target): "link to \(target)"
+                case .directory: "empty directory"
+                }
+            lines.append(("artifact", "\(artifact.path) (\(kind))"))
         }
         lines += run.omissions.map { ("omitted", $0) }
         let width = (lines.map(\.name.count).max() ?? 0) + 2

@@ -22,7 +22,8 @@ package struct BlobFile: Sendable, Hashable {
 /// The blobs are opened a few at a time, because a server cannot spare a thousand descriptors for each run.
 struct InputBlobs {
     private let files: [BlobFile]
-    private let digests: [String]
+    /// The position of each blob in ``files``.
+    private let indices: [String: Int]
 
     /// Looks the blobs up.
     ///
@@ -31,24 +32,34 @@ struct InputBlobs {
     ///   - find: returns the file of the blob with a digest, or `nil` if there is none.
     /// - Throws: ENOENT when a blob has been deleted.
     init(_ contents: [Content], _ find: (String) -> BlobFile?) throws(SystemError) {
-        var seen: Set<String> = []
-        digests = contents.compactMap(\.blob).filter { seen.insert($0).inserted }
         var files: [BlobFile] = []
-        for digest in digests {
+        var indices: [String: Int] = [:]
+        for case .blob(let digest) in contents where indices[digest] == nil {
             guard let file = find(digest) else { throw SystemError("open a blob", number: ENOENT) }
+            indices[digest] = files.count
             files.append(file)
         }
-        self.files = files
+        (self.files, self.indices) = (files, indices)
     }
 
     /// The number of different blobs.
     var count: Int { files.count }
 
-    /// Returns the source from which a slot gets the bytes of a file.
-    func source(of content: Content) -> SlotFile.Source {
-        guard let digest = content.blob, let index = digests.firstIndex(of: digest) else {
-            return .bytes(content.bytes ?? [])
+    /// Returns the entry that a slot creates.
+    func slotFile(_ file: RunFile) -> SlotFile {
+        switch file.kind {
+        case .regular(let content, let isExecutable):
+            SlotFile(path: file.path, source: source(of: content), isExecutable: isExecutable)
+        case .directory: SlotFile(path: file.path, source: .bytes([]), kind: .directory)
+        case .symbolicLink(let target):
+            SlotFile(path: file.path, source: .bytes(Array(target.utf8)), kind: .symbolicLink)
+        case .archive(let content): SlotFile(path: file.path, source: source(of: content), kind: .archive)
         }
+    }
+
+    /// Returns the source from which a slot gets the bytes of a content.
+    private func source(of content: Content) -> SlotFile.Source {
+        guard let digest = content.blob, let index = indices[digest] else { return .bytes(content.bytes ?? []) }
         return .descriptor(index: index, count: files[index].bytes)
     }
 
@@ -70,7 +81,7 @@ struct InputBlobs {
     ///
     /// The caller closes the descriptor.
     func open(_ content: Content) throws(SystemError) -> Int32? {
-        guard let digest = content.blob, let index = digests.firstIndex(of: digest) else { return nil }
+        guard let digest = content.blob, let index = indices[digest] else { return nil }
         return try Self.open(files[index])
     }
 

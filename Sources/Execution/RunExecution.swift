@@ -152,7 +152,8 @@ package final class RunExecution {
             if case .failed(let failure) = report, failure.step == .files, let index = failure.index,
                 specification.files.indices.contains(index)
             {
-                failedFile = specification.files[index].path
+                let path = specification.files[index].path
+                failedFile = path == RunFile.box ? "/box" : path
             }
             handle(.report(report))
         }
@@ -169,9 +170,7 @@ package final class RunExecution {
             cpu: reachableCPULimit,
             diskBytes: specification.limits.diskBytes,
             stackBytes: specification.limits.stackBytes,
-            files: specification.files.map { file in
-                SlotFile(path: file.path, source: fileBlobs.source(of: file.content), isExecutable: file.isExecutable)
-            },
+            files: specification.files.map(fileBlobs.slotFile),
             keepsFiles: !specification.artifacts.isEmpty
         )
         try slot.start(

@@ -120,8 +120,11 @@ package enum Verdict {
 
     private static func hint(_ failure: SetupFailure) -> String {
         if failure.step == .files {
-            return failure.number == ENOSPC
-                ? "the files of the run do not fit into its diskBytes" : "a file of the run cannot be created in /box"
+            if failure.number == ENOSPC {
+                return "the files of the run do not fit into its diskBytes, or there are too many of them"
+            }
+            return failure.entry.map { hint(failure.number, inEntry: $0) }
+                ?? "a file of the run cannot be created in /box"
         }
         guard failure.step == .exec else { return "the working directory cannot be entered inside the sandbox" }
         return switch failure.number {
@@ -130,6 +133,20 @@ package enum Verdict {
         case ENOEXEC: "the command is neither a program of this machine nor a script that begins with #!"
         case E2BIG: "arguments and environment together are too large"
         default: "the command could not be executed"
+        }
+    }
+
+    /// Explains an entry of an archive that could not be created.
+    private static func hint(_ number: Int32, inEntry entry: Int) -> String {
+        switch number {
+        case EBADMSG, EIO: "the archive is damaged, truncated or no tar archive, at its entry \(entry)"
+        case EINVAL: "entry \(entry) of the archive has a path or a target that does not stay below /box"
+        case EOPNOTSUPP:
+            "entry \(entry) of the archive has a kind that is not unpacked, such as a device, a FIFO or a sparse file"
+        case E2BIG: "the archive has more than \(RunFile.maximumArchiveEntries) entries"
+        case EEXIST: "the path of entry \(entry) of the archive exists already"
+        case ENOTDIR: "the parent of entry \(entry) of the archive is a file or a symbolic link"
+        default: "entry \(entry) of the archive cannot be created in /box"
         }
     }
 }

@@ -102,13 +102,16 @@ package struct CapabilitiesDocument {
     let capabilities: Capabilities
     let maxima: RequestLimits
     private let maximumBodyBytes: Int
+    private let maximumBlobBytes: Int
 
     /// - Parameters:
     ///   - capabilities: the capabilities of the server.
     ///   - maxima: the maxima and defaults for requested runs.
     ///   - maximumBodyBytes: the maximum size of a request body in bytes.
-    package init(capabilities: Capabilities, maxima: RequestLimits, maximumBodyBytes: Int) {
-        (self.capabilities, self.maxima, self.maximumBodyBytes) = (capabilities, maxima, maximumBodyBytes)
+    ///   - maximumBlobBytes: the maximum size of a blob in bytes.
+    package init(capabilities: Capabilities, maxima: RequestLimits, maximumBodyBytes: Int, maximumBlobBytes: Int) {
+        (self.capabilities, self.maxima) = (capabilities, maxima)
+        (self.maximumBodyBytes, self.maximumBlobBytes) = (maximumBodyBytes, maximumBlobBytes)
     }
 
     /// Renders the document as JSON text with a final line feed.
@@ -165,6 +168,9 @@ package struct CapabilitiesDocument {
         document.member("waitSeconds", maxima.wait.inSeconds)
         document.member("bodyBytes", maximumBodyBytes)
         document.member("commandElements", maxima.commandElements)
+        document.member("files", maxima.files)
+        document.member("archiveEntries", maxima.archiveEntries)
+        document.member("blobBytes", maximumBlobBytes)
         document.member("limits") { $0.object { maxima.maxima.write(Limits.memberTable, to: &$0) } }
     }
 }

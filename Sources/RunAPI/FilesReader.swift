@@ -2,7 +2,7 @@ internal import JSON
 internal import RunModel
 internal import System
 
-/// A reader of `files`: paths below `/box` and the content of each file.
+/// A reader of `files`: paths below `/box`, and the content of each file or the kind of another entry.
 struct FilesReader {
     private(set) var faults: [JSONFault] = []
     private let maximum: Int
@@ -28,14 +28,25 @@ struct FilesReader {
         }
         let files = object.members.map { member in
             let pointer = pointer.appending(member.name)
+            let file = file(member, pointer)
+            // Only an archive can be unpacked in /box itself.
+            if case .archive = file.kind, file.path == RunFile.box { return file }
             if let fault = Self.fault(of: member.name) { refuse(pointer, fault) }
-            return file(member, pointer)
+            return file
         }
         refuseCollisions(files, pointer)
         return files
     }
 
     private mutating func file(_ member: JSONMember, _ pointer: JSONPointer) -> RunFile {
+        if case .object(let object) = member.value,
+            let other = object.members.first(where: { ["symlink", "directory", "tar"].contains($0.name) })
+        {
+            for extra in object.members where extra.name != other.name {
+                refuse(pointer.appending(extra.name), "cannot be combined with \"\(other.name)\"")
+            }
+            return RunFile(path: member.name, kind: kind(other, of: member.name, pointer.appending(other.name)))
+        }
         var isExecutable = false
         if case .object(let object) = member.value, let flag = object["executable"] {
             if case .bool(let value) = flag {
@@ -48,6 +59,27 @@ struct FilesReader {
         let content = reader.content(member.value, pointer, allowing: ["executable"])
         faults += reader.faults
         return RunFile(path: member.name, content: content, isExecutable: isExecutable)
+    }
+
+    /// Reads the one member of an entry that is not a file.
+    private mutating func kind(_ member: JSONMember, of path: String, _ pointer: JSONPointer) -> RunFile.Kind {
+        switch member.name {
+        case "symlink":
+            guard case .string(let target) = member.value else {
+                refuse(pointer, "must be a string, the relative target of the link, not \(member.value.typeName)")
+                return .directory
+            }
+            if let fault = SymbolicLink.fault(of: target, at: path) { refuse(pointer, fault) }
+            return .symbolicLink(target: target)
+        case "directory":
+            if case .bool(true) = member.value { return .directory }
+            refuse(pointer, "must be true")
+            return .directory
+        default:
+            var reader = ContentReader()
+            defer { faults += reader.faults }
+            return .archive(reader.content(member.value, pointer))
+        }
     }
 
     /// Returns the fault of a path that cannot be below `/box`; `nil` for a valid path.
@@ -69,20 +101,29 @@ struct FilesReader {
         return nil
     }
 
-    /// Refuses a file that is the parent directory of another.
+    /// Refuses a file or a link that is the parent directory of another entry.
     ///
     /// Two files never have the same path, because both are members of one object.
     private mutating func refuseCollisions(_ files: [RunFile], _ pointer: JSONPointer) {
         // With the slash sorted before all other characters, the files of a directory directly follow the directory.
         let sorted = files.map {
-            (path: $0.path, key: $0.path.utf8.map { $0 == UInt8(ascii: "/") ? 1 : UInt16($0) + 2 })
+            (file: $0, key: $0.path.utf8.map { $0 == UInt8(ascii: "/") ? 1 : UInt16($0) + 2 })
         }
         .sorted { $0.key.lexicographicallyPrecedes($1.key) }
-        for (directory, file) in zip(sorted, sorted.dropFirst()) {
-            guard file.key.count > directory.key.count, file.key[directory.key.count] == 1,
-                file.key.starts(with: directory.key)
-            else { continue }
-            refuse(pointer.appending(file.path), "cannot be in \"\(directory.path)\", because that is a file")
+        // The files and links on the path to the current entry.
+        var parents: [(file: RunFile, key: [UInt16])] = []
+        for (file, key) in sorted {
+            while let parent = parents.last,
+                !(key.count > parent.key.count && key[parent.key.count] == 1 && key.starts(with: parent.key))
+            {
+                parents.removeLast()
+            }
+            if let parent = parents.last?.file {
+                var kind = "a file"
+                if case .symbolicLink = parent.kind { kind = "a symbolic link, and no link is followed" }
+                refuse(pointer.appending(file.path), "cannot be in \"\(parent.path)\", because that is \(kind)")
+            }
+            if !file.isContainer { parents.append((file, key)) }
         }
     }
 

@@ -99,23 +99,37 @@ package struct ReceivedRun: Sendable {
     }
 }
 
-/// A kept file of a run as a client receives it.
+/// An artifact of a run as a client receives it.
 package struct ReceivedArtifact: Sendable {
+    /// The kind of an artifact.
+    package enum Kind: Sendable {
+        /// A file, with its size in bytes, the digest of its content, and whether it may be executed.
+        case regular(bytes: Int, digest: SHA256Digest, isExecutable: Bool)
+        /// A symbolic link, whose target the client must validate before it creates the link.
+        case symbolicLink(target: String)
+        /// An empty directory.
+        case directory
+    }
+
     /// The path below `/box`, which the client must validate before it creates a file.
     package let path: String
-    /// The size in bytes.
-    package let bytes: Int
-    /// A Boolean value indicating whether the file may be executed.
-    package let isExecutable: Bool
-    /// The SHA-256 of the content.
-    package let digest: SHA256Digest
+    /// The kind of the artifact.
+    package let kind: Kind
 
     fileprivate init(json value: JSONValue) throws(MalformedDocument) {
-        guard let object = value.object, let path = object["path"]?.string, let bytes = object["bytes"]?.integer,
-            bytes >= 0, let digest = object["sha256"]?.string.flatMap(SHA256Digest.init(hexadecimal:))
-        else { throw MalformedDocument("an artifact without valid path, bytes and sha256") }
-        (self.path, self.bytes, self.digest) = (path, bytes, digest)
-        isExecutable = object["executable"]?.bool ?? false
+        guard let object = value.object, let path = object["path"]?.string, let kind = Self.kind(object) else {
+            throw MalformedDocument("an artifact without valid path, bytes and sha256")
+        }
+        (self.path, self.kind) = (path, kind)
+    }
+
+    private static func kind(_ object: JSONObject) -> Kind? {
+        if let target = object["symlink"] { return target.string.map { .symbolicLink(target: $0) } }
+        if object["directory"]?.bool == true { return .directory }
+        guard let bytes = object["bytes"]?.integer, bytes >= 0,
+            let digest = object["sha256"]?.string.flatMap(SHA256Digest.init(hexadecimal:))
+        else { return nil }
+        return .regular(bytes: bytes, digest: digest, isExecutable: object["executable"]?.bool ?? false)
     }
 }
 

@@ -15,6 +15,8 @@ package struct RequestLimits: Sendable {
     package var commandElements = 1024
     /// The maximum number of `files`.
     package var files = 1000
+    /// The maximum number of entries of one archive in `files`.
+    package var archiveEntries: Int { RunFile.maximumArchiveEntries }
     /// The maximum number of patterns in `artifacts`.
     package var artifactPatterns = 100
     /// The names of the root file systems from which `image` may choose.

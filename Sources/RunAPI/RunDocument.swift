@@ -102,9 +102,14 @@ package enum RunDocument {
 
     private static func write(_ artifact: Artifact, to document: inout JSONWriter) {
         document.member("path", artifact.path)
-        document.member("bytes", artifact.bytes)
-        document.member("sha256", artifact.sha256)
-        document.member("executable", artifact.isExecutable)
+        switch artifact.kind {
+        case .regular(let bytes, let sha256, let isExecutable):
+            document.member("bytes", bytes)
+            document.member("sha256", sha256)
+            document.member("executable", isExecutable)
+        case .symbolicLink(let target): document.member("symlink", target)
+        case .directory: document.member("directory", true)
+        }
     }
 
     private static func write(_ omitted: [OmittedArtifact], count: Int, to document: inout JSONWriter) {

@@ -62,7 +62,8 @@ package final class APIServer {
             capabilities: CapabilitiesDocument(
                 capabilities: capabilities,
                 maxima: maxima,
-                maximumBodyBytes: http.maximumBodyBytes
+                maximumBodyBytes: http.maximumBodyBytes,
+                maximumBlobBytes: service.blobs.maximumBytes
             ),
             policy: RequestPolicy(listeningAt: http.address, rules),
             publicAddress: PublicAddress(rules),

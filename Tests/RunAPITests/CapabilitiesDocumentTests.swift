@@ -56,7 +56,8 @@ import Testing
                 "defaults":{"timeoutSeconds":10,"graceSeconds":0,"limits":{"cpuSeconds":20,"memoryBytes":536870912,\#
                 "processes":512,"outputBytes":1048576,"diskBytes":268435456,"openFiles":256,"stackBytes":8388608}},\#
                 "maxima":{"timeoutSeconds":3600,"graceSeconds":60,"waitSeconds":300,"bodyBytes":1000,\#
-                "commandElements":1024,"limits":{"cpuSeconds":14400,"memoryBytes":68719476736,"processes":8192,\#
+                "commandElements":1024,"files":1000,"archiveEntries":100000,"blobBytes":2000,\#
+                "limits":{"cpuSeconds":14400,"memoryBytes":68719476736,"processes":8192,\#
                 "outputBytes":67108864,"diskBytes":68719476736,"openFiles":65536,"stackBytes":68719476736}},
                 """#
             )
@@ -98,6 +99,11 @@ import Testing
             gaps: gaps,
             images: images
         )
-        return CapabilitiesDocument(capabilities: capabilities, maxima: maxima, maximumBodyBytes: 1000)
+        return CapabilitiesDocument(
+            capabilities: capabilities,
+            maxima: maxima,
+            maximumBodyBytes: 1000,
+            maximumBlobBytes: 2000
+        )
     }
 }

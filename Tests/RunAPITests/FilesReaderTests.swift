@@ -58,6 +58,55 @@ import Testing
         #expect(try read(text).pointers.count == faults)
     }
 
+    @Test func `an entry may be a symbolic link, a directory or an archive`() throws {
+        let blob = String(repeating: "0", count: 64)
+        let (files, faults) = try read(
+            #"{"a/l": {"symlink": "../b"}, "d": {"directory": true}, "d/x": "", "t": {"tar": {"blob": "sha256:\#(blob)"}}, "#
+                + #""t/x": "", ".": {"tar": {"base64": "AP8="}}}"#
+        )
+        #expect(faults.isEmpty)
+        #expect(
+            files == [
+                RunFile(path: "a/l", kind: .symbolicLink(target: "../b")), RunFile(path: "d", kind: .directory),
+                RunFile(path: "d/x", content: []), RunFile(path: "t", kind: .archive(.blob(sha256: blob))),
+                RunFile(path: "t/x", content: []), RunFile(path: ".", kind: .archive([0, 255])),
+            ]
+        )
+    }
+
+    @Test(arguments: [
+        ("l", "x"), ("l", "."), ("l", "./x"), ("l", "x/.."), ("l", "x/../y//z/"), ("a/l", ".."), ("a/b/l", "../../x"),
+        ("l", "..."), ("l", "..x"),
+    ])
+    func `a link may stay below box`(path: String, target: String) throws {
+        #expect(try read("{\"\(path)\": {\"symlink\": \"\(target)\"}}").pointers.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("l", ""), ("l", "/"), ("l", "/box/x"), ("l", ".."), ("l", "../box/x"), ("a/l", "../.."), ("a/l", "../../a/x"),
+        ("l", "x/../.."), ("l", "x/../../x"), ("l", "./.."), ("l", "a\\u0000b"),
+        ("l", String(repeating: "x", count: 4096)),
+    ])
+    func `a link that does not stay below box is refused`(path: String, target: String) throws {
+        let pointer = "/files/" + path.replacing("/", with: "~1") + "/symlink"
+        #expect(try read("{\"\(path)\": {\"symlink\": \"\(target)\"}}").pointers == [pointer])
+    }
+
+    @Test(arguments: [
+        (#"{"a": {"symlink": 1}}"#, ["/files/a/symlink"]), (#"{"a": {"directory": false}}"#, ["/files/a/directory"]),
+        (#"{"a": {"symlink": "b", "executable": true}}"#, ["/files/a/executable"]),
+        (#"{"a": {"directory": true, "base64": ""}}"#, ["/files/a/base64"]),
+        (#"{"a": {"tar": {"blob": "x"}}}"#, ["/files/a/tar/blob"]), (#"{"a": {"tar": 1}}"#, ["/files/a/tar"]),
+        (#"{".": {"directory": true}}"#, ["/files/."]), (#"{".": {"symlink": "x"}}"#, ["/files/."]),
+        (#"{"..": {"tar": ""}}"#, ["/files/.."]), (#"{"l": {"symlink": "d"}, "l/x": ""}"#, ["/files/l~1x"]),
+        (#"{"l": {"symlink": "d"}, "l/x": {"directory": true}, "l/x/y": ""}"#, ["/files/l~1x", "/files/l~1x~1y"]),
+        (#"{"l": {"symlink": "d"}, "l/x": {"symlink": "y"}}"#, ["/files/l~1x"]),
+        (#"{"f": "", "f/t": {"tar": ""}}"#, ["/files/f~1t"]),
+    ])
+    func `each invalid entry is refused with its position`(text: String, pointers: [String]) throws {
+        #expect(try read(text).pointers == pointers)
+    }
+
     @Test func `too many files are refused`() throws {
         #expect(try read(#"{"a": "", "b": ""}"#, maximum: 2).pointers.isEmpty)
         #expect(try read(#"{"a": "", "b": "", "c": ""}"#, maximum: 2).pointers == ["/files"])

@@ -176,7 +176,12 @@ import Testing
     private func render(version: String, _ maxima: RequestLimits) throws -> JSONValue {
         let report = HostReport(HostInfo(), failure: SetupFailure(step: .launcher, number: 32))
         let capabilities = Capabilities(version: version, report: report, images: maxima.images)
-        let server = CapabilitiesDocument(capabilities: capabilities, maxima: maxima, maximumBodyBytes: 1)
+        let server = CapabilitiesDocument(
+            capabilities: capabilities,
+            maxima: maxima,
+            maximumBodyBytes: 1,
+            maximumBlobBytes: 1
+        )
         return try JSONParser.parse(OpenAPIDocument(server).render())
     }
 

@@ -50,9 +50,10 @@ enum sandglass_step {
 };
 
 struct sandglass_failure {
-    uint32_t step; // enum sandglass_step; SANDGLASS_STEP_NONE if nothing failed
-    int32_t index; // index of the plan item, or -1
-    int32_t error; // errno(3)
+    uint32_t step;  // enum sandglass_step; SANDGLASS_STEP_NONE if nothing failed
+    int32_t index;  // index of the plan item, or -1
+    int32_t error;  // errno(3)
+    uint32_t entry; // number of an archive's entry, counted from 1, or 0
 };
 
 // One entry of the file system that commands see.
@@ -202,6 +203,7 @@ enum sandglass_slot_request_kind {
     SANDGLASS_SLOT_KILL,      // sends SIGKILL to every process in the slot
     SANDGLASS_SLOT_BLOBS,     // after START: carries up to SANDGLASS_BLOBS_AT_ONCE descriptors of input blobs
     SANDGLASS_SLOT_OPEN,      // after ENDED, if the command set `keeps_files`: a struct sandglass_open_request
+    SANDGLASS_SLOT_OPEN_LINK, // the same for a symbolic link itself, which can then be read (readlinkat(2))
 };
 enum { SANDGLASS_BLOBS_AT_ONCE = 64 };
 struct sandglass_slot_request {
@@ -245,12 +247,23 @@ struct sandglass_command {
     uint64_t text_bytes; // offset of the file contents
 };
 
-// A file to create. Missing parent directories are created too. Nothing exists at the path yet.
+// The maximum number of entries of one archive among the input files.
+enum { SANDGLASS_MAXIMUM_ARCHIVE_ENTRIES = 100000 };
+
+enum sandglass_file_kind {
+    SANDGLASS_FILE_REGULAR,
+    SANDGLASS_FILE_DIRECTORY,
+    SANDGLASS_FILE_SYMBOLIC_LINK, // the content is the target
+    SANDGLASS_FILE_ARCHIVE,       // the content is a tar archive, unpacked at the path; "." stands for /box
+};
+
+// A file, directory or link to create. Missing parent directories are created too. Only directories may exist already.
 struct sandglass_file {
     uint64_t offset; // in the command, or in the blob
     uint64_t length;
     int32_t blob;  // index among the descriptors that follow, or -1 for the command's memfd
-    uint32_t mode; // its permission bits
+    uint32_t kind; // enum sandglass_file_kind
+    uint32_t mode; // permission bits of a regular file
 };
 
 // Messages from slot to server.

@@ -74,10 +74,33 @@ bool sandglass_request_read(
         const struct sandglass_file *placed = &request->files[i];
         if (placed->blob >= (int64_t)header->blob_count) return false;
         if (placed->blob < 0 && (placed->offset > length || placed->length > length - placed->offset)) return false;
+        if (placed->kind > SANDGLASS_FILE_ARCHIVE) return false;
     }
     return take_strings(command->arguments, header->argument_count, &at, end)
         && take_strings(command->environment, header->environment_count, &at, end)
         && take_strings(request->paths, header->file_count, &at, end) && at == end;
+}
+
+// Receives a few blobs at a time, so that a slot needs few descriptors for any number of files.
+static struct sandglass_failure create_from_blobs(
+    struct sandglass_tree *tree, const struct sandglass_decoded_request *request, uint32_t arrived, int control
+) {
+    const struct sandglass_command *header = request->header;
+    int descriptors[SANDGLASS_BLOBS_AT_ONCE];
+    struct sandglass_slot_request next = {0};
+    uint32_t left = header->blob_count - arrived;
+    int wanted = left < SANDGLASS_BLOBS_AT_ONCE ? (int)left : SANDGLASS_BLOBS_AT_ONCE;
+    ssize_t received = sandglass_receive(control, &next, sizeof next, descriptors, wanted);
+    // The server has exited.
+    if (received <= 0) _exit(0);
+    errno = EBADMSG;
+    if (received != sizeof next || next.kind != SANDGLASS_SLOT_BLOBS || descriptors[wanted - 1] < 0)
+        return sandglass_failed(SANDGLASS_STEP_REQUEST, -1);
+    struct sandglass_file_sources blobs = {.first = (int32_t)arrived, .count = wanted, .descriptors = descriptors};
+    struct sandglass_failure failure =
+        sandglass_input_files_create(tree, request->files, request->paths, header->file_count, &blobs);
+    for (int i = 0; i < wanted; i++) close(descriptors[i]);
+    return failure;
 }
 
 // Async-signal-safe.
@@ -85,24 +108,13 @@ struct sandglass_failure sandglass_request_create_files(
     const struct sandglass_decoded_request *request, int memory, int control
 ) {
     const struct sandglass_command *header = request->header;
+    struct sandglass_tree tree;
+    if (sandglass_tree_open(&tree, "/box") < 0) return sandglass_failed(SANDGLASS_STEP_FILES, -1);
     struct sandglass_file_sources bytes = {.first = -1, .count = 1, .descriptors = &memory};
     struct sandglass_failure failure =
-        sandglass_input_files_create(request->files, request->paths, header->file_count, &bytes);
-    // Receives a few blobs at a time, so that a slot needs few descriptors for any number of files.
-    for (uint32_t arrived = 0; !failure.step && arrived < header->blob_count; arrived += SANDGLASS_BLOBS_AT_ONCE) {
-        int descriptors[SANDGLASS_BLOBS_AT_ONCE];
-        struct sandglass_slot_request next = {0};
-        uint32_t left = header->blob_count - arrived;
-        int wanted = left < SANDGLASS_BLOBS_AT_ONCE ? (int)left : SANDGLASS_BLOBS_AT_ONCE;
-        ssize_t received = sandglass_receive(control, &next, sizeof next, descriptors, wanted);
-        // The server has exited.
-        if (received <= 0) _exit(0);
-        errno = EBADMSG;
-        if (received != sizeof next || next.kind != SANDGLASS_SLOT_BLOBS || descriptors[wanted - 1] < 0)
-            return sandglass_failed(SANDGLASS_STEP_REQUEST, -1);
-        struct sandglass_file_sources blobs = {.first = (int32_t)arrived, .count = wanted, .descriptors = descriptors};
-        failure = sandglass_input_files_create(request->files, request->paths, header->file_count, &blobs);
-        for (int i = 0; i < wanted; i++) close(descriptors[i]);
-    }
+        sandglass_input_files_create(&tree, request->files, request->paths, header->file_count, &bytes);
+    for (uint32_t arrived = 0; !failure.step && arrived < header->blob_count; arrived += SANDGLASS_BLOBS_AT_ONCE)
+        failure = create_from_blobs(&tree, request, arrived, control);
+    sandglass_tree_close(&tree);
     return failure;
 }

@@ -188,6 +188,8 @@ static pid_t start_command(const struct sandglass_plan *plan, struct supervision
     if (header->file_count > 0) {
         struct sandglass_failure failure = sandglass_request_create_files(&request, descriptors[MEMORY], CONTROL);
         if (failure.step) give_up(failure);
+        // The command did not use the time that this took.
+        run->cgroup.initial.cpu_nanoseconds = sandglass_cgroup_cpu_nanoseconds(&run->cgroup);
     }
     pid_t child = sandglass_command_start(&command);
     for (int i = 0; i <= STREAMS; i++)

@@ -55,21 +55,77 @@ package final class ArtifactDirectory {
         }
         let parent = try openParent(parts.dropLast(), of: artifact.path)
         guard let name = parts.last else { return }
-        let temporary = ".sandglass-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
+        switch artifact.kind {
+        case .regular(let bytes, let digest, let isExecutable):
+            let content = Content(path: artifact.path, bytes: bytes, digest: digest)
+            let target = "/runs/\(run)/artifacts/" + parts.map { PercentCoding.encode($0) }.joined(separator: "/")
+            try fetch(content, isExecutable, from: target, to: name, in: parent)
+        case .symbolicLink(let target): try createLink(name, target, artifact.path, in: parent)
+        case .directory:
+            let path = artifact.path
+            if mkdirat(parent.raw, name, 0o777) != 0, errno != EEXIST { throw failure(path) }
+            _ = try openDirectory(name, in: parent, of: path)
+        }
+    }
+
+    /// The announced content of a file.
+    private struct Content {
+        let path: String
+        let bytes: Int
+        let digest: SHA256Digest
+    }
+
+    private func fetch(
+        _ artifact: Content,
+        _ isExecutable: Bool,
+        from target: String,
+        to name: String,
+        in parent: borrowing Descriptor
+    ) throws(ClientError) {
+        let temporary = Self.temporaryName()
         let file = openat(parent.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw failure(artifact.path) }
         let content = Descriptor(owning: file)
         var isRenamed = false
         defer { if !isRenamed { unlinkat(parent.raw, temporary, 0) } }
-        let target = "/runs/\(run)/artifacts/" + parts.map { PercentCoding.encode($0) }.joined(separator: "/")
         try download(target, artifact, into: content.raw)
-        guard fchmod(content.raw, (artifact.isExecutable ? 0o777 : 0o666) & ~mask) == 0,
+        guard fchmod(content.raw, (isExecutable ? 0o777 : 0o666) & ~mask) == 0,
             renameat(parent.raw, temporary, parent.raw, name) == 0
         else { throw failure(artifact.path) }
         isRenamed = true
     }
 
-    private func download(_ target: String, _ artifact: ReceivedArtifact, into file: Int32) throws(ClientError) {
+    private static func temporaryName() -> String {
+        ".sandglass-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
+    }
+
+    /// Creates a symbolic link, in place of a file or link of its name.
+    private func createLink(
+        _ name: String,
+        _ target: String,
+        _ path: String,
+        in parent: borrowing Descriptor
+    ) throws(ClientError) {
+        // The rule of the service is not enough here: with two links, `a/..` may lead further up than to a's parent. A
+        // target with `..` at its start alone stays in the directory, whatever other links there are.
+        let parts = target.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
+        let names = parts.drop { $0 == ".." || $0 == "." }
+        guard SymbolicLink.fault(of: target, at: path) == nil, !names.contains("..") else {
+            throw .invalidResponse(
+                "The server sent a symbolic link '\(path)', whose target '\(target)' may lead out of the output "
+                    + "directory. It was not created."
+            )
+        }
+        let temporary = Self.temporaryName()
+        guard symlinkat(target, parent.raw, temporary) == 0 else { throw failure(path) }
+        guard renameat(parent.raw, temporary, parent.raw, name) == 0 else {
+            let number = errno
+            unlinkat(parent.raw, temporary, 0)
+            throw failure(path, number)
+        }
+    }
+
+    private func download(_ target: String, _ artifact: Content, into file: Int32) throws(ClientError) {
         var policy = RetryPolicy()
         var hasLogged = false
         while true {
@@ -82,7 +138,7 @@ package final class ArtifactDirectory {
         }
     }
 
-    private func downloadOnce(_ target: String, _ artifact: ReceivedArtifact, into file: Int32) throws(ClientError) {
+    private func downloadOnce(_ target: String, _ artifact: Content, into file: Int32) throws(ClientError) {
         var (hasher, count) = (SHA256Hasher(), 0)
         _ = try client.sendOnce(
             OutgoingRequest(target: target, isStreamed: true),
@@ -121,26 +177,33 @@ package final class ArtifactDirectory {
         var parent = Descriptor(owning: raw)
         for name in names {
             if mkdirat(parent.raw, name, 0o777) != 0, errno != EEXIST { throw failure(path) }
-            let next = openat(parent.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard next >= 0 else {
-                let number = errno
-                if number == ELOOP || number == ENOTDIR {
-                    throw .local(
-                        "\(self.path)/\(path): '\(name)' is not a directory (symbolic links are not followed)."
-                    )
-                }
-                throw failure(path, number)
-            }
-            parent = Descriptor(owning: next)
+            let next = try openDirectory(name, in: parent, of: path)
+            parent = next
         }
         return parent
+    }
+
+    private func openDirectory(
+        _ name: String,
+        in parent: borrowing Descriptor,
+        of path: String
+    ) throws(ClientError) -> Descriptor {
+        let raw = openat(parent.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard raw >= 0 else {
+            let number = errno
+            if number == ELOOP || number == ENOTDIR {
+                throw .local("\(self.path)/\(path): '\(name)' is not a directory (symbolic links are not followed).")
+            }
+            throw failure(path, number)
+        }
+        return Descriptor(owning: raw)
     }
 
     private func failure(_ path: String, _ number: Int32 = errno) -> ClientError {
         .local("\(self.path)/\(path): \(SystemError.meaning(of: number))")
     }
 
-    private static func mismatch(_ artifact: ReceivedArtifact) -> ClientError {
+    private static func mismatch(_ artifact: Content) -> ClientError {
         .invalidResponse(
             "The content of the artifact \(artifact.path) does not match its size and digest. It was not saved."
         )

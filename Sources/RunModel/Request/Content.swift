@@ -35,24 +35,3 @@ package enum Content: Sendable, Hashable {
 extension Content: ExpressibleByArrayLiteral {
     package init(arrayLiteral elements: UInt8...) { self = .bytes(elements) }
 }
-
-/// An input file of a run, placed below `/box`.
-package struct RunFile: Sendable, Hashable {
-    /// The maximum length of a path in bytes: the kernel's PATH_MAX without `/box/` and the final NUL.
-    package static let longestPath = 4096 - 6
-    /// The maximum length of a name between slashes in bytes (NAME_MAX).
-    package static let longestName = 255
-
-    /// The path below `/box`, such as `src/main.c`.
-    package let path: String
-    /// The content of the file.
-    package let content: Content
-    /// A Boolean value indicating whether the command may execute the file.
-    package let isExecutable: Bool
-
-    package init(path: String, content: Content, isExecutable: Bool = false) {
-        self.path = path
-        self.content = content
-        self.isExecutable = isExecutable
-    }
-}

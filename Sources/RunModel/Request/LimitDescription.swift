@@ -92,7 +92,7 @@ extension Limits {
             value: .number(minimum: 4096, get: { $0.diskBytes }, set: { $0.diskBytes = $1 }),
             summary:
                 "Bytes that `/box`, `/tmp` and `/dev/shm` may contain together. Writing more fails with ENOSPC, and so does "
-                + "creating the 65,536th file. These files count as memory too."
+                + "creating the 131,072nd file. These files count as memory too."
         ),
         LimitDescription(
             name: "openFiles",

@@ -1,19 +1,40 @@
-/// A file of a run that was kept when its command had ended.
+/// A file, symbolic link or empty directory of a run that was kept when its command had ended.
 package struct Artifact: Sendable, Hashable {
+    /// The kind of an artifact.
+    package enum Kind: Sendable, Hashable {
+        /// A file with its size in bytes and the SHA-256 of its content.
+        ///
+        /// The 64 lowercase hexadecimal digits are also the name of its blob. The owner may or may not execute it.
+        case regular(bytes: Int, sha256: String, isExecutable: Bool)
+        /// A symbolic link with a relative target below `/box` (``SymbolicLink``).
+        case symbolicLink(target: String)
+        /// An empty directory.
+        case directory
+    }
+
     /// The path below `/box`.
     package let path: String
-    /// The size in bytes.
-    package let bytes: Int
-    /// The SHA-256 of the content as 64 lowercase hexadecimal digits, which is also the name of its blob.
-    package let sha256: String
-    /// A Boolean value indicating whether the owner may execute the file.
-    package let isExecutable: Bool
+    /// The kind of the artifact.
+    package let kind: Kind
 
-    package init(path: String, bytes: Int, sha256: String, isExecutable: Bool) {
+    package init(path: String, kind: Kind) {
         self.path = path
-        self.bytes = bytes
-        self.sha256 = sha256
-        self.isExecutable = isExecutable
+        self.kind = kind
+    }
+
+    /// Creates a file.
+    package init(path: String, bytes: Int, sha256: String, isExecutable: Bool) {
+        self.init(path: path, kind: .regular(bytes: bytes, sha256: sha256, isExecutable: isExecutable))
+    }
+
+    /// The size of a file in bytes; 0 for links and directories.
+    package var bytes: Int {
+        if case .regular(let bytes, _, _) = kind { bytes } else { 0 }
+    }
+
+    /// The digest of a file; `nil` for links and directories.
+    package var sha256: String? {
+        if case .regular(_, let sha256, _) = kind { sha256 } else { nil }
     }
 }
 
@@ -23,7 +44,7 @@ package struct OmittedArtifact: Sendable, Hashable {
     package enum Reason: String, Sendable, Hashable, CaseIterable {
         /// No file below `/box` matches the pattern.
         case noMatch = "no_match"
-        /// The file is a symbolic link, and no link is ever followed.
+        /// The file is a symbolic link that does not stay below `/box`, or that is named as a directory.
         case symbolicLink = "symbolic_link"
         /// The path is a directory; a pattern for its files ends in `/**`.
         case directory = "directory"

@@ -122,11 +122,17 @@ enum LauncherWire {
     /// - Parameters:
     ///   - name: the name of one directory entry; empty for `/box` itself.
     ///   - directory: a descriptor of the directory that holds the entry; `nil` for `/box` itself.
+    ///   - isLink: whether the entry is a symbolic link, which is opened itself and not followed.
     ///   - socket: the slot's control socket.
     /// - Throws: `ENAMETOOLONG` for a name of more than 255 bytes, or the error of sendmsg(2).
-    static func sendOpen(_ name: [UInt8], in directory: Int32?, to socket: Int32) throws(SystemError) {
+    static func sendOpen(
+        _ name: [UInt8],
+        in directory: Int32?,
+        isLink: Bool = false,
+        to socket: Int32
+    ) throws(SystemError) {
         var request = sandglass_open_request()
-        request.kind = SANDGLASS_SLOT_OPEN.rawValue
+        request.kind = (isLink ? SANDGLASS_SLOT_OPEN_LINK : SANDGLASS_SLOT_OPEN).rawValue
         guard name.count < MemoryLayout.size(ofValue: request.name) else {
             throw SystemError("openat", number: ENAMETOOLONG)
         }
@@ -251,7 +257,12 @@ enum LauncherWire {
 
     private static func failure(_ failure: sandglass_failure) -> SetupFailure? {
         guard let step = step(failure.step) else { return nil }
-        return SetupFailure(step: step, index: failure.index < 0 ? nil : Int(failure.index), number: failure.error)
+        return SetupFailure(
+            step: step,
+            index: failure.index < 0 ? nil : Int(failure.index),
+            entry: failure.entry == 0 ? nil : Int(failure.entry),
+            number: failure.error
+        )
     }
 
     private static func step(_ number: UInt32) -> SetupStep? {

@@ -37,9 +37,21 @@ package final class SandboxFiles: Sendable {
         try open(name, in: directory.raw)
     }
 
-    private func open(_ name: [UInt8], in directory: Int32?) throws(SystemError) -> Descriptor {
+    /// Opens a symbolic link itself, for readlinkat(2) with an empty path.
+    ///
+    /// - Returns: a descriptor with O_PATH. The entry need not be a symbolic link.
+    /// - Throws: as for ``open(_:in:)``.
+    package func openLink(_ name: [UInt8], in directory: borrowing Descriptor) throws(SystemError) -> Descriptor {
+        try open(name, in: directory.raw, isLink: true)
+    }
+
+    private func open(
+        _ name: [UInt8],
+        in directory: Int32?,
+        isLink: Bool = false
+    ) throws(SystemError) -> Descriptor {
         do throws(SystemError) {
-            try LauncherWire.sendOpen(name, in: directory, to: control.raw)
+            try LauncherWire.sendOpen(name, in: directory, isLink: isLink, to: control.raw)
             return try LauncherWire.receiveOpened(from: control.raw, milliseconds: Self.timeoutMilliseconds)
         } catch {
             if error.number == ETIMEDOUT {

@@ -6,13 +6,16 @@ package struct SetupFailure: Error, Sendable, Hashable {
     package let step: SetupStep
     /// The index of the item that failed, such as an entry of the file system; `nil` for a step with one item.
     package let index: Int?
+    /// The number of an archive's entry that failed, counted from 1; `nil` if the item is no archive.
+    package let entry: Int?
     /// The error number (errno(3)).
     package let number: Int32
 
     /// Creates a failure.
-    package init(step: SetupStep, index: Int? = nil, number: Int32) {
+    package init(step: SetupStep, index: Int? = nil, entry: Int? = nil, number: Int32) {
         self.step = step
         self.index = index
+        self.entry = entry
         self.number = number
     }
 
@@ -104,7 +107,7 @@ package enum SetupStep: String, Sendable, Hashable, CaseIterable {
     case systemCallFilter = "system_call_filter"
     /// Reading the command.
     case request
-    /// Creating an input file, named by its number.
+    /// Creating an input file, named by its number, or an entry of an archive.
     case files
     /// Creating the command's process.
     case fork

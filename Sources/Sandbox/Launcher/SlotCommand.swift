@@ -56,7 +56,7 @@ package struct SlotCommand: Sendable, Hashable {
     }
 }
 
-/// A file that a slot creates in `/box` before it starts its command.
+/// An entry that a slot creates in `/box` before it starts its command.
 package struct SlotFile: Sendable, Hashable {
     /// The origin of a file's contents.
     package enum Source: Sendable, Hashable {
@@ -66,22 +66,39 @@ package struct SlotFile: Sendable, Hashable {
         case descriptor(index: Int, count: Int)
     }
 
-    /// A path below `/box`, without empty, `.` and `..` components.
+    /// The kind of the entry.
+    package enum Kind: Sendable, Hashable {
+        /// A file, which every user in the slot may or may not execute.
+        case regular(isExecutable: Bool)
+        /// A directory; the source is not used.
+        case directory
+        /// A symbolic link, whose target is the source.
+        case symbolicLink
+        /// A tar archive, which is unpacked at the path.
+        case archive
+    }
+
+    /// A path below `/box`, without empty, `.` and `..` components; `.` for an archive that is unpacked in `/box`.
     ///
     /// With `/box/` in front it has at most PATH_MAX bytes.
     package let path: String
     /// The origin of the contents.
     package let source: Source
-    /// A Boolean value that indicates whether every user in the slot may execute the file.
-    package let isExecutable: Bool
+    /// The kind of the entry.
+    package let kind: Kind
 
-    /// Creates a file.
+    /// Creates an entry.
     ///
     /// The path may not contain a NUL byte.
-    package init(path: String, source: Source, isExecutable: Bool) {
+    package init(path: String, source: Source, kind: Kind) {
         self.path = path
         self.source = source
-        self.isExecutable = isExecutable
+        self.kind = kind
+    }
+
+    /// Creates a file.
+    package init(path: String, source: Source, isExecutable: Bool) {
+        self.init(path: path, source: source, kind: .regular(isExecutable: isExecutable))
     }
 }
 
@@ -141,12 +158,19 @@ extension SlotCommand {
 extension SlotFile {
     /// Returns the file's record, for contents that begin at an offset of the encoded command.
     fileprivate func record(at offset: UInt64) -> sandglass_file {
-        let mode: UInt32 = isExecutable ? 0o755 : 0o644
-        switch source {
-        case .bytes(let contents):
-            return sandglass_file(offset: offset, length: UInt64(contents.count), blob: -1, mode: mode)
-        case .descriptor(let index, let count):
-            return sandglass_file(offset: 0, length: UInt64(count), blob: Int32(index), mode: mode)
+        var record = sandglass_file()
+        switch kind {
+        case .regular(let isExecutable):
+            record.kind = SANDGLASS_FILE_REGULAR.rawValue
+            record.mode = isExecutable ? 0o755 : 0o644
+        case .directory: record.kind = SANDGLASS_FILE_DIRECTORY.rawValue
+        case .symbolicLink: record.kind = SANDGLASS_FILE_SYMBOLIC_LINK.rawValue
+        case .archive: record.kind = SANDGLASS_FILE_ARCHIVE.rawValue
         }
+        switch source {
+        case .bytes(let contents): (record.offset, record.length, record.blob) = (offset, UInt64(contents.count), -1)
+        case .descriptor(let index, let count): (record.length, record.blob) = (UInt64(count), Int32(index))
+        }
+        return record
     }
 }

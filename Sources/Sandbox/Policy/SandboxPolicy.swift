@@ -41,7 +41,7 @@ package struct SandboxPolicy: Sendable {
     /// The host name inside the sandbox, which reveals nothing about the host.
     static let hostName = "sandglass"
     /// The maximum number of files and directories in the writable directories together.
-    static let scratchInodes = 65536
+    static let scratchInodes = 131_072
     /// The maximum number of slots of one launcher.
     package static let maximumSlots = 8192
 

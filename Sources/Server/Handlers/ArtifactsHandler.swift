@@ -16,15 +16,24 @@ struct ArtifactsHandler {
         let path = request.parameters["path"] ?? ""
         let kept = run.result?.artifacts.kept ?? []
         // Compared by bytes: two paths that are canonically equivalent in Unicode are two files.
-        guard let artifact = kept.first(where: { $0.path.utf8.elementsEqual(path.utf8) }),
-            let digest = SHA256Digest(hexadecimal: artifact.sha256)
-        else {
+        guard let artifact = kept.first(where: { $0.path.utf8.elementsEqual(path.utf8) }) else {
             let explanation =
                 kept.isEmpty ? "Run \(run.id) has no artifacts." : "Run \(run.id) has no artifact \(path)."
             throw Problem(status: 404, detail: kept.isEmpty ? "\(explanation) It did not keep \(path)." : explanation)
         }
+        guard let digest = artifact.sha256.flatMap(SHA256Digest.init(hexadecimal:)) else {
+            throw Problem(status: 404, detail: Self.absenceOfContent(artifact))
+        }
         guard let blob = service.blobs.findArtifact(digest) else { throw .unknownBlob(digest) }
         return .response(try BlobsHandler.content(of: blob, digest).response(to: request.http))
+    }
+
+    /// Explains why an artifact that is not a file has no content.
+    private static func absenceOfContent(_ artifact: Artifact) -> String {
+        if case .symbolicLink(let target) = artifact.kind {
+            return "The artifact \(artifact.path) is a symbolic link to \(target), and no link is followed."
+        }
+        return "The artifact \(artifact.path) is a directory."
     }
 
     func readAll(_ request: AuthenticatedRequest) async throws(Problem) -> Reply.Content {

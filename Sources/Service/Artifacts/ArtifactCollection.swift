@@ -20,6 +20,7 @@ final class ArtifactCollection: @unchecked Sendable {
     /// The maximum number of bytes that one step reads.
     private static let stepBytes = 1 << 20
     private static let bufferBytes = 128 << 10
+    private static let notFollowed = "it is a symbolic link, and links are not followed"
 
     /// A directory on the path from `/box` to the current position.
     private struct Level {
@@ -159,10 +160,15 @@ final class ArtifactCollection: @unchecked Sendable {
     // MARK: Directories
 
     /// Reads the entries of a directory, which stays open for them.
-    private func enter(_ opened: consuming Descriptor, named name: [UInt8], _ position: GlobPosition) {
+    ///
+    /// - Returns: true if the directory is empty.
+    @discardableResult
+    private func enter(_ opened: consuming Descriptor, named name: [UInt8], _ position: GlobPosition) -> Bool {
         var level = Level(name: name, position: position, entries: [])
+        var isEmpty = true
         do throws(SystemError) {
             try DirectoryEntry.forEach(in: opened) { entry in
+                isEmpty = false
                 let match = position.match(Self.scalars(entry.name))
                 if !match.isEmpty { level.entries.append((entry, match)) }
             }
@@ -170,19 +176,20 @@ final class ArtifactCollection: @unchecked Sendable {
             levels.append(level)
             omit(path(), after: error, isDirectory: true)
             levels.removeLast()
-            return
+            return false
         }
         level.entries.sort { $1.entry.name.lexicographicallyPrecedes($0.entry.name) }
         levels.append(level)
         directory = .some(opened)
+        return isEmpty
     }
 
     /// Opens an entry of the last level's directory.
-    private func open(_ name: [UInt8]) throws(SystemError) -> Descriptor {
+    private func open(_ name: [UInt8], isLink: Bool = false) throws(SystemError) -> Descriptor {
         let current: Descriptor
         if let open = directory.take() { current = open } else { current = try reopen() }
         do throws(SystemError) {
-            let opened = try files.open(name, in: current)
+            let opened = isLink ? try files.openLink(name, in: current) : try files.open(name, in: current)
             directory = .some(current)
             return opened
         } catch {
@@ -207,9 +214,8 @@ final class ArtifactCollection: @unchecked Sendable {
         switch entry.kind {
         case .directory: descend(entry.name, path, match)
         case .file where !match.globs.isEmpty, .unknown where !match.globs.isEmpty: keep(entry.name, path, match)
-        case .symbolicLink where !match.globs.isEmpty || match.isNamedBelow:
-            matched.formUnion(match.globs)
-            tally.omit(path, .symbolicLink, "it is a symbolic link, and links are not followed")
+        case .symbolicLink where !match.globs.isEmpty: keepLink(entry.name, path, match)
+        case .symbolicLink where match.isNamedBelow: tally.omit(path, .symbolicLink, Self.notFollowed)
         case .other where !match.globs.isEmpty:
             matched.formUnion(match.globs)
             tally.omit(path, .notAFile, "it is a FIFO, a socket or a device")
@@ -235,20 +241,67 @@ final class ArtifactCollection: @unchecked Sendable {
             guard ownStatus(of: opened, type: S_IFDIR) != nil else {
                 return tally.omit(path, .foreign, "it does not belong to the run")
             }
-            enter(opened, named: name, match.below)
+            let isEmpty = enter(opened, named: name, match.below)
+            // A pattern that ends in `**` stands for all that is below a directory.
+            if isEmpty, match.globs.count > match.named.count { keepEmptyDirectory(name, path, match) }
         } catch { omit(path, after: error, isDirectory: true) }
+    }
+
+    /// Returns whether an entry can be kept by its path, and otherwise omits it.
+    private func mayKeep(_ name: [UInt8], _ path: String) -> Bool {
+        if String(validating: name, as: UTF8.self) == nil || !isUTF8 {
+            tally.omit(path, .nameNotUTF8, "its name is not UTF-8; U+FFFD replaces the invalid bytes here")
+        } else if path.utf8.count > RunFile.longestPath {
+            tally.omit(path, .tooDeep, "its path is longer than \(RunFile.longestPath) bytes")
+        } else if let (reason, detail) = tally.obstacle(to: path, bytes: 0) {
+            tally.omit(path, reason, detail)
+        } else {
+            return true
+        }
+        return false
+    }
+
+    private func keepEmptyDirectory(_ name: [UInt8], _ path: String, _ match: GlobPosition.Match) {
+        matched.formUnion(match.globs)
+        // The directory is now the last level itself.
+        if mayKeep(name, path) { tally.keep(Artifact(path: path, kind: .directory)) }
+    }
+
+    /// Keeps a link as what it is, if it stays below `/box`.
+    private func keepLink(_ name: [UInt8], _ path: String, _ match: GlobPosition.Match) {
+        matched.formUnion(match.globs)
+        guard mayKeep(name, path) else { return }
+        let bytes: [UInt8]
+        do throws(SystemError) { bytes = try readLink(name) } catch {
+            return omit(path, after: error, isDirectory: false)
+        }
+        guard let target = String(validating: bytes, as: UTF8.self) else {
+            return tally.omit(path, .symbolicLink, "it is a symbolic link whose target is not UTF-8")
+        }
+        if let fault = SymbolicLink.fault(of: target, at: path) {
+            return tally.omit(path, .symbolicLink, "it is a symbolic link that is not kept: \(fault)")
+        }
+        if let (reason, detail) = tally.obstacle(to: path + target, bytes: 0) {
+            return tally.omit(path, reason, detail)
+        }
+        tally.keep(Artifact(path: path, kind: .symbolicLink(target: target)))
+    }
+
+    /// Returns the target of a symbolic link in the last level's directory.
+    private func readLink(_ name: [UInt8]) throws(SystemError) -> [UInt8] {
+        let opened = try open(name, isLink: true)
+        guard ownStatus(of: opened, type: S_IFLNK) != nil else { throw SystemError("readlink", number: EPERM) }
+        // One byte more than the longest target.
+        var target = [CChar](repeating: 0, count: SymbolicLink.longestTarget + 1)
+        let count = readlinkat(opened.raw, "", &target, target.count)
+        guard count >= 0 else { throw SystemError("readlink") }
+        return target.prefix(count).map { UInt8(bitPattern: $0) }
     }
 
     /// Begins to copy a file if it may be kept.
     private func keep(_ name: [UInt8], _ path: String, _ match: GlobPosition.Match) {
         matched.formUnion(match.globs)
-        guard String(validating: name, as: UTF8.self) != nil, isUTF8 else {
-            return tally.omit(path, .nameNotUTF8, "its name is not UTF-8; U+FFFD replaces the invalid bytes here")
-        }
-        guard path.utf8.count <= RunFile.longestPath else {
-            return tally.omit(path, .tooDeep, "its path is longer than \(RunFile.longestPath) bytes")
-        }
-        if let (reason, detail) = tally.obstacle(to: path, bytes: 0) { return tally.omit(path, reason, detail) }
+        guard mayKeep(name, path) else { return }
         let opened: Descriptor
         do throws(SystemError) { opened = try open(name) } catch { return omit(path, after: error, isDirectory: false) }
         guard let status = ownStatus(of: opened, type: nil) else {
@@ -339,7 +392,7 @@ final class ArtifactCollection: @unchecked Sendable {
         case EACCES, EPERM:
             let subject = isDirectory ? "this directory" : "this file"
             tally.omit(path, .unreadable, "the run's user has no permission to read \(subject)")
-        case ELOOP: tally.omit(path, .symbolicLink, "it is a symbolic link, and links are not followed")
+        case ELOOP: tally.omit(path, .symbolicLink, Self.notFollowed)
         case ENXIO, ENODEV: tally.omit(path, .notAFile, "it is a FIFO, a socket or a device")
         case EPIPE, ECONNRESET, ETIMEDOUT, EBADMSG:
             interrupt(.sandboxGone, "the sandbox ended before all artifacts were collected")

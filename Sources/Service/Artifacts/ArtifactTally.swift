@@ -45,6 +45,7 @@ struct ArtifactTally {
         artifacts.kept.append(artifact)
         totalBytes += artifact.bytes
         pathBytes += artifact.path.utf8.count
+        if case .symbolicLink(let target) = artifact.kind { pathBytes += target.utf8.count }
     }
 
     mutating func omit(_ path: String, _ reason: OmittedArtifact.Reason, _ detail: String) {

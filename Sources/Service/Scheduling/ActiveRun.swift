@@ -19,7 +19,7 @@ struct QueuedRun {
     /// The number of bytes of memory that the run takes in the queue, most of it input.
     var bytes: Int {
         request.environment.reduce(request.standardInput.bytesInMemory) { $0 + $1.key.utf8.count + $1.value.utf8.count }
-            + request.files.reduce(0) { $0 + $1.path.utf8.count + $1.content.bytesInMemory }
+            + request.files.reduce(0) { $0 + $1.bytesInMemory }
             + request.command.reduce(0) { $0 + $1.utf8.count }
     }
 }

@@ -36,7 +36,7 @@ extension BlobStore {
     /// artifacts until it is deleted.
     func releaseInputs(of run: RunID, except artifacts: CollectedArtifacts) {
         let now = Timestamp.now.millisecondsSince1970
-        let kept = Set(artifacts.kept.map(\.sha256))
+        let kept = Set(artifacts.kept.compactMap(\.sha256))
         let released = index.withLock { $0.release(run, except: kept, at: now) }
         if !released.isEmpty { writer.perform { try? $0.blobs.release(released, of: run) } }
     }

@@ -169,9 +169,21 @@ extension RecordWriter {
         write(artifacts.kept.count)
         for artifact in artifacts.kept {
             write(artifact.path)
-            write(artifact.bytes)
-            write(artifact.sha256)
-            write(artifact.isExecutable)
+            switch artifact.kind {
+            case .regular(let bytes, let sha256, let isExecutable):
+                write(bytes)
+                write(sha256)
+                write(isExecutable)
+            // No file has a negative size. The target stands in place of the digest, and a directory has no target.
+            case .symbolicLink(let target):
+                write(-1)
+                write(target)
+                write(false)
+            case .directory:
+                write(-1)
+                write("")
+                write(false)
+            }
         }
         write(artifacts.omitted.count)
         for omitted in artifacts.omitted {
@@ -189,10 +201,15 @@ extension RecordReader {
         for _ in 0..<max(try int(), 0) {
             let path = try text()
             let bytes = try int()
-            let sha256 = try text()
-            artifacts.kept.append(
-                Artifact(path: path, bytes: bytes, sha256: sha256, isExecutable: try bool())
-            )
+            let text = try text()
+            let isExecutable = try bool()
+            let kind: Artifact.Kind =
+                if bytes >= 0 {
+                    .regular(bytes: bytes, sha256: text, isExecutable: isExecutable)
+                } else {
+                    text.isEmpty ? .directory : .symbolicLink(target: text)
+                }
+            artifacts.kept.append(Artifact(path: path, kind: kind))
         }
         for _ in 0..<max(try int(), 0) {
             let path = try text()
@@ -201,5 +218,49 @@ extension RecordReader {
         }
         artifacts.omittedCount = try int()
         return artifacts
+    }
+}
+
+// MARK: Files
+
+/// The kind of a file in a record.
+///
+/// Versions without links, directories and archives wrote 0 or 1: whether a file is executable.
+private enum RecordedFileKind: Int {
+    case regular, executable, symbolicLink, directory, archive
+}
+
+extension RecordWriter {
+    mutating func write(_ file: RunFile) {
+        write(file.path)
+        let (kind, content): (RecordedFileKind, Content) =
+            switch file.kind {
+            case .regular(let content, let isExecutable): (isExecutable ? .executable : .regular, content)
+            case .directory: (.directory, .empty)
+            case .symbolicLink(let target): (.symbolicLink, .bytes(Array(target.utf8)))
+            case .archive(let content): (.archive, content)
+            }
+        write(kind.rawValue)
+        write(content.blob) { $0.write($1) }
+        write(content.bytes ?? [])
+    }
+}
+
+extension RecordReader {
+    mutating func file() throws(Damage) -> RunFile {
+        let path = try text()
+        guard let recorded = RecordedFileKind(rawValue: try int()) else { throw Damage() }
+        let blob = try optional { reader throws(Damage) in try reader.text() }
+        let bytes = try bytes()
+        let content = blob.map { Content.blob(sha256: $0) } ?? .bytes(bytes)
+        let kind: RunFile.Kind =
+            switch recorded {
+            case .regular: .regular(content, isExecutable: false)
+            case .executable: .regular(content, isExecutable: true)
+            case .symbolicLink: .symbolicLink(target: String(decoding: bytes, as: UTF8.self))
+            case .directory: .directory
+            case .archive: .archive(content)
+            }
+        return RunFile(path: path, kind: kind)
     }
 }

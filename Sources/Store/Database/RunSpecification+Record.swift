@@ -75,10 +75,7 @@ extension RunSpecification {
         writer.write(standardInput.blob) { $0.write($1) }
         writer.write(files.count)
         for file in files {
-            writer.write(file.path)
-            writer.write(file.isExecutable)
-            writer.write(file.content.blob) { $0.write($1) }
-            writer.write(file.content.bytes ?? [])
+            writer.write(file)
         }
         // A record of a version without artifacts ends here.
         if !artifacts.isEmpty || !later.isEmpty { writer.write(artifacts.map(\.text)) }
@@ -97,12 +94,7 @@ extension RunSpecification {
             standardInput = .blob(sha256: blob)
         }
         for _ in 0..<max(try reader.int(), 0) {
-            let path = try reader.text()
-            let isExecutable = try reader.bool()
-            let blob = try reader.optional { reader throws(RecordReader.Damage) in try reader.text() }
-            let bytes = try reader.bytes()
-            let content = blob.map { Content.blob(sha256: $0) } ?? .bytes(bytes)
-            files.append(RunFile(path: path, content: content, isExecutable: isExecutable))
+            files.append(try reader.file())
         }
         guard !reader.isAtEnd else { return }
         for text in try reader.texts() {

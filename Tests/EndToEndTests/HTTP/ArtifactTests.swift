@@ -80,6 +80,7 @@ struct ArtifactTests {
             let script = #"""
                 use Socket; use POSIX;
                 symlink "/etc/passwd", "link"; symlink "..", "up"; symlink "loop", "loop"; symlink "real", "linked";
+                symlink "\xff", "latin"; symlink "real/../../box/real", "out";
                 mkdir "real"; open F, ">", "real/x"; print F "x"; close F;
                 link "real/x", "hard"; mkfifo("fifo", 0666);
                 socket(S, AF_UNIX, SOCK_STREAM, 0); bind(S, pack_sockaddr_un("socket"));
@@ -93,10 +94,11 @@ struct ArtifactTests {
                 """#
             let run = try server.perl(script, ["artifacts": ["**", "linked/*"]])
             #expect(run.stderr.text == "")
-            #expect(run.artifacts.map(\.path) == ["-rf", "a\nb", "hard", "real/x"])
+            #expect(run.artifacts.map(\.path) == ["-rf", "a\nb", "hard", "linked", "loop", "real/x"])
+            #expect(run.artifacts.compactMap(\.symlink) == ["real", "loop"])
             #expect(
                 Set(run.omitted) == [
-                    "link: symbolic_link", "up: symbolic_link", "loop: symbolic_link", "linked: symbolic_link",
+                    "link: symbolic_link", "up: symbolic_link", "latin: symbolic_link", "out: symbolic_link",
                     "fifo: not_a_file", "socket: not_a_file", "giant: too_large", "secret: unreadable",
                     "closed: unreadable", "blind/x: unreadable", "bad\u{FFFD}: name_not_utf8",
                     "dir\u{FFFD}/x: name_not_utf8", "linked/*: no_match",
@@ -105,6 +107,52 @@ struct ArtifactTests {
             #expect(run.omittedArtifactCount == 13)
             #expect(try fetch(run, "a%0Ab", server) == Array("newline".utf8))
         }
+    }
+
+    @Test func `links and empty directories are kept as what they are`() throws {
+        try withServer { server in
+            let script = """
+                mkdir -p lib/deep 'empty ä' full/empty; echo x > lib/libx.so.1; echo y > full/y; ln -s libx.so.1 lib/libx.so
+                ln -s ../libx.so.1 lib/deep/up; ln -s missing/../x dangling; ln -s lib dir; ln -s . lib/self
+                ln -s $(printf 'l%.0s' $(seq 200)) long; rmdir full/empty; mkdir full/empty
+                """
+            let run = try server.shell(script, ["artifacts": ["**"]])
+            #expect(run.end == .exited(0), "\(run.stderr.text)")
+            #expect(run.omittedArtifacts == nil)
+            let links = run.artifacts.compactMap { artifact in artifact.symlink.map { "\(artifact.path) -> \($0)" } }
+            let long = String(repeating: "l", count: 200)
+            #expect(
+                links == [
+                    "dangling -> missing/../x", "dir -> lib", "lib/deep/up -> ../libx.so.1", "lib/libx.so -> libx.so.1",
+                    "lib/self -> .", "long -> \(long)",
+                ]
+            )
+            #expect(run.artifacts.filter { $0.directory == true }.map(\.path) == ["empty ä", "full/empty"])
+            let response = try server.get("/runs/\(run.id)/artifacts/lib/libx.so")
+            #expect(response.status == 404)
+            #expect(try response.problem().detail.contains("a symbolic link to libx.so.1"))
+            #expect(try server.get("/runs/\(run.id)/artifacts/full/empty").status == 404)
+            // A pattern that ends in a name keeps links, and no directory.
+            let named = try server.shell(script, ["artifacts": ["lib/*", "dir/*", "*ä"]])
+            #expect(named.artifacts.map(\.path) == ["lib/libx.so", "lib/libx.so.1", "lib/self"])
+            #expect(
+                named.omitted == ["dir: symbolic_link", "empty ä: directory", "lib/deep: directory", "dir/*: no_match"]
+            )
+            // What tar unpacks is the input of the next run.
+            let archive = try server.get("/runs/\(run.id)/artifacts.tar").body
+            let files = [".": ["tar": ["base64": Data(archive).base64EncodedString()]]]
+            let again = try server.shell("cat lib/libx.so dir/libx.so.1", ["files": files, "artifacts": ["**"]])
+            #expect(again.stdout.text == "x\nx\n", "\(again)")
+            #expect(again.artifacts == run.artifacts)
+        }
+    }
+
+    @Test func `the limits of artifacts count links and empty directories`() throws {
+        let server = try ServerProcess(["--max-artifacts", "2"])
+        let run = try server.shell("ln -s x a; mkdir b; ln -s x c; mkdir d", ["artifacts": ["**"]])
+        #expect(run.artifacts.map(\.path) == ["a", "b"])
+        #expect(run.omitted == ["c: too_many", "d: too_many"])
+        try server.stop()
     }
 
     @Test func `a directory and a pattern without matches are listed as omitted`() throws {
@@ -201,6 +249,18 @@ struct ArtifactTests {
                 #expect((access(path, X_OK) == 0) == artifact.executable, "\(artifact.path)")
             }
             #expect(run.artifacts.count == 5)
+            let linked = try server.shell(
+                "mkdir -p out/empty; echo x > out/x; ln -s ../out/x out/l; ln -s $(printf 'l%.0s' $(seq 200)) out/long",
+                ["artifacts": ["out/**"]]
+            )
+            try Data(try server.get("/runs/\(linked.id)/artifacts.tar").body).write(to: URL(fileURLWithPath: archive))
+            let links = try ChildProcess(["tar", "-xf", archive, "-C", directory.path]).finish()
+            #expect(links.end == .exited(0), "\(links.diagnostics)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/out/empty").isEmpty)
+            let target = try FileManager.default.destinationOfSymbolicLink(atPath: directory.path + "/out/l")
+            #expect(target == "../out/x")
+            let long = try FileManager.default.destinationOfSymbolicLink(atPath: directory.path + "/out/long")
+            #expect(long == String(repeating: "l", count: 200))
             let none = try server.run(["true"])
             #expect(try server.get("/runs/\(none.id)/artifacts.tar").body == [UInt8](repeating: 0, count: 1024))
         }

@@ -32,6 +32,59 @@ struct FilesTests {
         }
     }
 
+    @Test func `input files may be links and empty directories`() throws {
+        try withServer { server in
+            let files: [String: Any] = [
+                "lib/libx.so.1": "x\n", "lib/libx.so": ["symlink": "libx.so.1"], "bin/x": ["symlink": "../lib/libx.so"],
+                "empty/deep": ["directory": true], "lib": ["directory": true], "dangling": ["symlink": "missing"],
+            ]
+            let script = """
+                cat bin/x; readlink bin/x dangling lib/libx.so; stat -c '%a %u %F %n' empty empty/deep lib bin; ls empty/deep
+                touch empty/deep/f lib/f && rm bin/x
+                """
+            let run = try server.shell(script, ["files": files])
+            #expect(run.stderr.text == "")
+            #expect(
+                run.stdout.text == """
+                    x
+                    ../lib/libx.so
+                    missing
+                    libx.so.1
+                    755 1000 directory empty
+                    755 1000 directory empty/deep
+                    755 1000 directory lib
+                    755 1000 directory bin
+
+                    """
+            )
+            let refused: [String: Any] = [
+                "a": ["symlink": "/etc/passwd"], "b": ["symlink": "../x"], "c": ["symlink": ""],
+                "d": ["symlink": "d\u{0}"], "e": ["symlink": String(repeating: "x/", count: 2048)],
+                "f": ["symlink": "d"], "f/x": "", "g": ["directory": false],
+            ]
+            let response = try server.post(ServerProcess.body(["true"], ["files": refused]))
+            #expect(response.status == 422)
+            #expect(
+                try Set(response.problem().pointers) == [
+                    "/files/a/symlink", "/files/b/symlink", "/files/c/symlink", "/files/d/symlink", "/files/e/symlink",
+                    "/files/f~1x", "/files/g/directory",
+                ]
+            )
+        }
+    }
+
+    @Test func `a queued run keeps its links over a kill of the server`() throws {
+        let directory = try TemporaryDataDirectory()
+        let first = try directory.server("--concurrency", "1")
+        _ = try first.submit(["sleep", Marker.nap()])
+        let files: [String: Any] = ["l": ["symlink": "d"], "d": ["directory": true]]
+        let queued = try first.submit(["sh", "-c", "touch l/x; ls d; readlink l"], ["files": files])
+        try first.kill()
+        let second = try directory.server("--concurrency", "1")
+        #expect(try second.finished(queued).stdout.text == "x\nd\n")
+        try second.stop()
+    }
+
     @Test func `a run may have a thousand files, one of them of four megabytes`() throws {
         try withServer { server in
             var files: [String: Any] = [:]
@@ -78,6 +131,9 @@ struct FilesTests {
             #expect(try run(["b": "1"]).id != first.id)
             let executable = ["a": ["base64": Data("1".utf8).base64EncodedString(), "executable": true]]
             #expect(try run(executable).id != first.id)
+            let link = try run(["a": "1", "l": ["symlink": "a"]])
+            #expect(try run(["a": "1", "l": ["symlink": "./a"]]).id != link.id)
+            #expect(try run(["a": "1", "l": ["directory": true]]).id != link.id)
         }
     }
 

@@ -27,11 +27,37 @@ struct RunDocument: Decodable {
         }
     }
 
+    /// A file, a link or an empty directory.
+    ///
+    /// The members of a file are empty for the others.
     struct Artifact: Decodable, Equatable {
         let path: String
         let bytes: Int
         let sha256: String
         let executable: Bool
+        let symlink: String?
+        let directory: Bool?
+
+        enum CodingKeys: CodingKey { case path, bytes, sha256, executable, symlink, directory }
+
+        init(from decoder: any Decoder) throws {
+            let members = try decoder.container(keyedBy: CodingKeys.self)
+            path = try members.decode(String.self, forKey: .path)
+            symlink = try members.decodeIfPresent(String.self, forKey: .symlink)
+            directory = try members.decodeIfPresent(Bool.self, forKey: .directory)
+            let isFile = symlink == nil && directory == nil
+            bytes = isFile ? try members.decode(Int.self, forKey: .bytes) : 0
+            sha256 = isFile ? try members.decode(String.self, forKey: .sha256) : ""
+            executable = isFile ? try members.decode(Bool.self, forKey: .executable) : false
+            let expected =
+                isFile
+                ? ["path", "bytes", "sha256", "executable"] : ["path", symlink != nil ? "symlink" : "directory"]
+            guard Set(members.allKeys.map(\.stringValue)) == Set(expected) else {
+                throw DecodingError.dataCorrupted(
+                    DecodingError.Context(codingPath: decoder.codingPath, debugDescription: "unexpected members")
+                )
+            }
+        }
     }
 
     struct Omitted: Decodable, Equatable {

@@ -36,6 +36,7 @@ struct RecordCodingTests {
             kept: [
                 Artifact(path: "a\n/é", bytes: 1 << 40, sha256: "ab", isExecutable: true),
                 Artifact(path: "b", bytes: 0, sha256: "", isExecutable: false),
+                Artifact(path: "l", kind: .symbolicLink(target: "../é")), Artifact(path: "d", kind: .directory),
             ],
             omitted: OmittedArtifact.Reason.allCases.map { OmittedArtifact(path: "x", reason: $0, detail: "y") },
             omittedCount: 1 << 33
@@ -75,6 +76,8 @@ struct RecordCodingTests {
         request.files = [
             RunFile(path: "a/b", content: [0, 255], isExecutable: true),
             RunFile(path: "c", content: .blob(sha256: "ab")),
+            RunFile(path: "l", kind: .symbolicLink(target: "../é")), RunFile(path: "d", kind: .directory),
+            RunFile(path: "t", kind: .archive([1])), RunFile(path: ".", kind: .archive(.blob(sha256: "ab"))),
         ]
         let read = try RunSpecification(record: request.record)
         #expect(read == request)

@@ -1,10 +1,10 @@
 import Testing
 
-@testable import Server
+@testable import System
 
-struct ArtifactArchiveTests {
+struct TarHeaderTests {
     private func header(_ path: String, bytes: Int = 0) -> [UInt8] {
-        TarHeader(path: path, bytes: bytes, isExecutable: false, modified: 1).blocks
+        TarHeader(path: path, kind: .regular(bytes: bytes, isExecutable: false), modified: 1).blocks
     }
 
     private func sum(_ block: ArraySlice<UInt8>) -> Int {
@@ -43,6 +43,25 @@ struct ArtifactArchiveTests {
             let stated = Int(String(decoding: record.prefix { $0 != 32 }, as: UTF8.self))
             #expect(stated == record.count)
         }
+    }
+
+    @Test func `a link has its target, and a long one needs a pax record`() {
+        func header(_ target: String) -> [UInt8] {
+            TarHeader(path: "l", kind: .symbolicLink(target: target), modified: 1).blocks
+        }
+        let short = header("target")
+        #expect(short.count == 512)
+        #expect(short[156] == UInt8(ascii: "2"))
+        #expect(String(decoding: short.dropFirst(157).prefix(7), as: UTF8.self) == "target\0")
+        let long = String(repeating: "t", count: 101)
+        #expect(String(decoding: header(long), as: UTF8.self).contains(" linkpath=\(long)\n"))
+        #expect(header("é").count == 3 * 512)
+    }
+
+    @Test func `a directory ends in a slash`() {
+        let blocks = TarHeader(path: "d", kind: .directory, modified: 1).blocks
+        #expect(String(decoding: blocks.prefix(3), as: UTF8.self) == "d/\0")
+        #expect(blocks[156] == UInt8(ascii: "5"))
     }
 
     @Test func `a file is padded to whole blocks`() {
