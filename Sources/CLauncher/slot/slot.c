@@ -157,6 +157,7 @@ struct supervision {
     uint64_t cpu_seconds;     // limit of one process (RLIMIT_CPU)
     uint32_t processors;
     bool keeps_files;    // serve the output files after the command's end
+    bool has_ended;      // the command's exit is recorded, and the rest of the run is in its grace period
     int oom_checks_left; // remaining checks
     struct sandglass_slot_report end;
 };
@@ -230,6 +231,8 @@ static void release_tracee(pid_t process, int signal) {
 static bool read_exit(struct supervision *run, int options) {
     int status;
     struct rusage usage;
+    // Another process may have the command's pid by now.
+    if (run->has_ended) return true;
     for (;;) {
         pid_t ended = wait4(run->command, &status, options, &usage);
         if (ended < 0 && errno == EINTR) continue;
@@ -242,6 +245,7 @@ static bool read_exit(struct supervision *run, int options) {
         run->end.signals_sent |= SANDGLASS_SENT_CPU_LIMIT_KILL;
     run->end.wait_status = status;
     run->end.ended_nanoseconds = sandglass_monotonic_nanoseconds();
+    run->has_ended = true;
     return true;
 }
 
@@ -268,19 +272,31 @@ static _Noreturn void finish(struct supervision *run) {
     _exit(0);
 }
 
+// Ends the run if its command has ended. In the grace period after SIGTERM, all its processes must have ended: SIGTERM
+// went to each of them, and each has the same time to handle it.
+static void finish_if_over(struct supervision *run) {
+    if (!read_exit(run, WNOHANG)) return;
+    bool is_in_grace = run->end.signals_sent == SANDGLASS_SENT_TERMINATE;
+    siginfo_t any = {0};
+    if (!is_in_grace || (waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)) finish(run);
+}
+
 // Returns whether more orphans may be waiting.
 static bool reap_orphans(struct supervision *run) {
     for (int i = 0; i < REAPED_AT_ONCE; i++) {
         // WNOWAIT: only read_exit may reap the command itself.
         siginfo_t ended = {0};
-        if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || ended.si_pid == 0) return false;
+        if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || ended.si_pid == 0) {
+            finish_if_over(run);
+            return false;
+        }
         if (ended.si_code == CLD_TRAPPED || ended.si_code == CLD_STOPPED) {
             release_tracee(ended.si_pid, ended.si_status);
             continue;
         }
-        if (ended.si_pid == run->command) {
-            if (read_exit(run, WNOHANG)) finish(run);
-            return false;
+        if (ended.si_pid == run->command && !run->has_ended) {
+            finish_if_over(run);
+            continue;
         }
         wait4(ended.si_pid, NULL, WNOHANG, NULL);
     }
@@ -303,7 +319,8 @@ static void handle_request(struct supervision *run) {
     if (received <= 0) _exit(0);
     switch (request.kind) {
     case SANDGLASS_SLOT_TERMINATE:
-        if (read_exit(run, WNOHANG)) finish(run);
+        // Without a SIGTERM of the slot, the end of the command is the end of the run.
+        finish_if_over(run);
         record_oom_kills(run);
         run->end.signals_sent |= SANDGLASS_SENT_TERMINATE;
         kill(-1, SIGTERM);
@@ -371,7 +388,7 @@ static _Noreturn void supervise(struct supervision *run) {
         }
         // The kernel merges SIGCHLDs. Therefore the command's exit is queried by its pid and cannot get lost among
         // orphans.
-        if ((events[0].revents || more) && read_exit(run, WNOHANG)) finish(run);
+        if (events[0].revents || more) finish_if_over(run);
         if (events[1].revents) handle_request(run);
         check_oom(run, events[2].revents != 0);
         more = (events[0].revents || more) && reap_orphans(run);

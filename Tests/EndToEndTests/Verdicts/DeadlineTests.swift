@@ -85,6 +85,59 @@ struct DeadlineTests {
         }
     }
 
+    /// A shell without a handler, whose child handles SIGTERM slowly and tells when it is done.
+    private static let slowChild = """
+        python3 -c '
+        import signal, sys, time
+        def end(*_):
+            deadline = time.monotonic() + 0.6
+            while time.monotonic() < deadline: time.sleep(0.01)
+            print("cleaned up", flush=True)
+            sys.exit(3)
+        signal.signal(signal.SIGTERM, end)
+        print("ready", flush=True)
+        signal.pause()
+        '; echo
+        """
+
+    @Test func `every process of a run may use the grace period`() throws {
+        try withServer { server in
+            let run = try server.shell(Self.slowChild, ["timeoutSeconds": 1, "graceSeconds": 30])
+            #expect(run.stdout.text == "ready\ncleaned up\n")
+            // The shell itself had no handler.
+            #expect(run.end == .timedOut(signal: "SIGTERM"))
+        }
+    }
+
+    @Test func `every process of a cancelled run may use the grace period`() throws {
+        try withServer { server in
+            let run = try server.submit(["sh", "-c", Self.slowChild], ["timeoutSeconds": 600, "graceSeconds": 30])
+            #expect(eventually { (try? server.get("/runs/\(run.id)/stdout").text) == "ready\n" })
+            _ = try server.send("POST", "/runs/\(run.id)/cancel")
+            let end = try server.finished(run)
+            #expect(end.stdout.text == "ready\ncleaned up\n")
+            #expect(end.outcome == "cancelled")
+        }
+    }
+
+    @Test func `the exit code is that of the command, whatever its children do in the grace period`() throws {
+        try withServer { server in
+            let script = "trap 'exit 9' TERM; (trap 'sleep 0.3; exit 4' TERM; sleep 60 & wait; wait) & wait"
+            let run = try server.shell(script, ["timeoutSeconds": 0.3, "graceSeconds": 30])
+            #expect(run.end == .timedOut(exitCode: 9))
+        }
+    }
+
+    @Test func `the end of the command without a SIGTERM ends the run at once`() throws {
+        try withServer { server in
+            let word = Marker.word()
+            let script = "sh -c 'trap : TERM; while :; do sleep 0.01; done' \(word) & exit 3"
+            let run = try server.shell(script, ["timeoutSeconds": 60, "graceSeconds": 60])
+            #expect(run.end == .exited(3))
+            #expect(ProcessTable.running(word).isEmpty)
+        }
+    }
+
     @Test func `a command that ends in time gets no SIGTERM`() throws {
         try withServer { server in
             try #expect(server.shell("exit 6", ["timeoutSeconds": 20, "graceSeconds": 20]).end == .exited(6))
