@@ -65,6 +65,17 @@ package final class APIClient {
         return try run(OutgoingRequest(method: "POST", target: "/runs", headers: headers, body: .bytes(body)))
     }
 
+    /// Fetches the capabilities of the server; `nil` if the server does not tell them.
+    func capabilities() throws(ClientError) -> JSONObject? {
+        do throws(ClientError) {
+            let response = try send(OutgoingRequest(target: "/capabilities"))
+            return (try? JSONParser.parse(response.body))?.object
+        } catch {
+            if case .refused = error { return nil }
+            throw error
+        }
+    }
+
     /// Fetches the current state of a run.
     ///
     /// - Parameters:

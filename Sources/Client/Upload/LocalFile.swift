@@ -54,6 +54,50 @@ struct LocalFile {
         (digest, bytes) = (hasher.finish(), count)
     }
 
+    /// Writes a tar archive of entries to a temporary file.
+    ///
+    /// The archive has no times, so that an unchanged tree has the same digest again.
+    init(archiveOf entries: [LocalEntry], signals: SignalSource) throws(ClientError) {
+        let copy = try SpooledFile()
+        var (hasher, count) = (SHA256Hasher(), 0)
+        func append(_ part: [UInt8]) throws(ClientError) {
+            part.withUnsafeBytes { hasher.update($0) }
+            try copy.append(part)
+            count += part.count
+        }
+        for entry in entries {
+            try signals.deliver()
+            switch entry.kind {
+            case .directory: try append(TarHeader(path: entry.path, kind: .directory, modified: 0).blocks)
+            case .symbolicLink(let target):
+                try append(TarHeader(path: entry.path, kind: .symbolicLink(target: target), modified: 0).blocks)
+            case .file(let source):
+                let file = try Self.open(source)
+                var status = stat()
+                guard fstat(file.raw, &status) == 0 else { throw Self.failure(source) }
+                guard status.st_mode & S_IFMT == S_IFREG else { throw .local("\(source): This is not a regular file.") }
+                let (size, isExecutable) = (Int(status.st_size), status.st_mode & 0o111 != 0)
+                let kind = TarHeader.Kind.regular(bytes: size, isExecutable: isExecutable)
+                try append(TarHeader(path: entry.path, kind: kind, modified: 0).blocks)
+                var rest = size
+                while rest > 0 {
+                    let wanted = min(rest, Self.bufferBytes)
+                    let part = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, length in
+                        length = max(FileIO.retrying { read(file.raw, buffer.baseAddress, wanted) }, 0)
+                    }
+                    guard !part.isEmpty else { throw .local("\(source): The file changed while it was read. Retry.") }
+                    try append(part)
+                    rest -= part.count
+                    try signals.deliver()
+                }
+                try append([UInt8](repeating: 0, count: TarHeader.padding(after: size)))
+            }
+        }
+        try append(TarHeader.endOfArchive)
+        (source, isExecutable, self.copy) = ("archive of \(entries.count) entries", false, copy)
+        (digest, bytes) = (hasher.finish(), count)
+    }
+
     /// Calls a closure with an open descriptor of the content.
     func withContent<Result>(
         _ body: (Int32) throws(ClientError) -> Result

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import JSON
 package import RunAPI
 package import RunModel
@@ -9,6 +10,8 @@ package struct SubmitRequest: Sendable {
     package var command: [String]
     /// The files to upload.
     package var files: [FileArgument] = []
+    /// The patterns of entries inside directories to leave out.
+    package var excluded: [ExcludePattern] = []
     /// The path of the standard input; `-` for this program's own, `nil` for none.
     package var standardInput: String?
     /// The patterns of the artifacts to keep.
@@ -49,26 +52,65 @@ package struct SubmitRequest: Sendable {
         progress: @escaping (_ source: String, _ sent: Int, _ of: Int) -> Void = { _, _, _ in }
     ) throws(ClientError) -> ReceivedRun {
         var uploader = BlobUploader(client, progress: progress)
-        var entries: [(path: String, file: LocalFile)] = []
-        for argument in files {
-            for (path, source) in try LocalDirectory.files(of: argument) {
-                entries.append((path, try LocalFile(source, signals: client.signals)))
-            }
+        // Every fault of a file must be found before anything is sent.
+        let local = try localEntries(for: client)
+        var entries: [UploadEntry] = []
+        if local.count > Self.mostSingleFiles {
+            entries = [
+                UploadEntry(path: RunFile.box, kind: .archive(try LocalFile(archiveOf: local, signals: client.signals)))
+            ]
+        } else {
+            for entry in local { entries.append(try UploadEntry(entry, signals: client.signals)) }
         }
         let input = try standardInput.map { path throws(ClientError) in
             try LocalFile(path, mayBePipe: true, signals: client.signals)
         }
-        // Every fault of a file must be found before anything is sent.
-        var seen: Set<[UInt8]> = []
-        for entry in entries where !seen.insert(Array(entry.path.utf8)).inserted {
-            throw .invalidArgument("More than one --file has the path \(entry.path). Remove all but one.")
-        }
-        for entry in entries { try uploader.upload(entry.file) }
+        for entry in entries { if let file = entry.file { try uploader.upload(file) } }
         if let input { try uploader.upload(input) }
         return try client.create(body(entries, input))
     }
 
-    func body(_ files: [(path: String, file: LocalFile)], _ input: LocalFile?) -> [UInt8] {
+    /// The number of entries up to which each is sent by itself, and above which all are sent as one archive.
+    private static let mostSingleFiles = 256
+
+    /// Lists what the arguments name, and checks it against the limits of the server.
+    private func localEntries(for client: APIClient) throws(ClientError) -> [LocalEntry] {
+        var entries: [LocalEntry] = []
+        for argument in files { entries += try LocalDirectory.entries(of: argument, excluding: excluded) }
+        var seen: Set<[UInt8]> = []
+        for entry in entries where !seen.insert(Array(entry.path.utf8)).inserted {
+            throw .invalidArgument("More than one --file has the path \(entry.path). Remove all but one.")
+        }
+        var total = 0
+        for case .file(let source) in entries.map(\.kind) {
+            var status = stat()
+            guard stat(source, &status) == 0 else { throw .local("\(source): \(SystemError.meaning(of: errno))") }
+            guard status.st_mode & S_IFMT == S_IFREG else { throw .local("\(source): This is not a regular file.") }
+            if access(source, R_OK) != 0 {
+                throw .local("\(source): \(SystemError.meaning(of: errno))")
+            }
+            total += Int(status.st_size)
+        }
+        guard !entries.isEmpty, let maxima = try client.capabilities() else { return entries }
+        let most = maxima["maxima"]?.object?["archiveEntries"]?.integer ?? maxima["maxima"]?.object?["files"]?.integer
+        if let most, entries.count > most {
+            throw .local(
+                "The --file arguments name \(entries.count) files, links and directories, but the server takes at most "
+                    + "\(most). Leave some out with --exclude."
+            )
+        }
+        let disk = limits.last { $0.name == "diskBytes" }?.value
+        let room = disk ?? maxima["defaults"]?.object?["limits"]?.object?["diskBytes"]?.integer
+        if let room, total > room {
+            throw .local(
+                "The files have \(total) bytes, but the run may store only \(room). Raise --disk-bytes, or leave files out "
+                    + "with --exclude."
+            )
+        }
+        return entries
+    }
+
+    func body(_ files: [UploadEntry], _ input: LocalFile?) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { body in
             body.member("command") { $0.array { for word in command { $0.element(word) } } }
@@ -78,14 +120,7 @@ package struct SubmitRequest: Sendable {
             if !files.isEmpty {
                 body.member("files") { list in
                     list.object { list in
-                        for (path, file) in files {
-                            list.member(path) { content in
-                                content.object { content in
-                                    content.member("blob", file.blob)
-                                    if file.isExecutable { content.member("executable", true) }
-                                }
-                            }
-                        }
+                        for file in files { list.member(file.path) { $0.object { file.write(to: &$0) } } }
                     }
                 }
             }
@@ -122,6 +157,49 @@ package struct SubmitRequest: Sendable {
                     if let value = values.removeValue(forKey: Array(pair.name.utf8)) { object.member(pair.name, value) }
                 }
             }
+        }
+    }
+}
+
+/// An entry of `files` whose content, if it has any, is read and ready to be sent.
+struct UploadEntry {
+    enum Kind {
+        case file(LocalFile)
+        case directory
+        case symbolicLink(target: String)
+        case archive(LocalFile)
+    }
+
+    let path: String
+    let kind: Kind
+
+    init(path: String, kind: Kind) { (self.path, self.kind) = (path, kind) }
+
+    init(_ entry: LocalEntry, signals: SignalSource) throws(ClientError) {
+        path = entry.path
+        switch entry.kind {
+        case .file(let source): kind = .file(try LocalFile(source, signals: signals))
+        case .directory: kind = .directory
+        case .symbolicLink(let target): kind = .symbolicLink(target: target)
+        }
+    }
+
+    /// The content to upload; `nil` for links and directories.
+    var file: LocalFile? {
+        switch kind {
+        case .file(let file), .archive(let file): file
+        case .directory, .symbolicLink: nil
+        }
+    }
+
+    func write(to object: inout JSONWriter) {
+        switch kind {
+        case .file(let file):
+            object.member("blob", file.blob)
+            if file.isExecutable { object.member("executable", true) }
+        case .directory: object.member("directory", true)
+        case .symbolicLink(let target): object.member("symlink", target)
+        case .archive(let file): object.member("tar") { $0.object { $0.member("blob", file.blob) } }
         }
     }
 }

@@ -45,11 +45,19 @@ struct SubmitCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Upload a file or directory to this path below /box, optionally with the content of another path. "
-                + "Symbolic links inside a directory are refused, and empty directories are omitted. Repeatable.",
+                + "A directory is sent with its symbolic links and empty directories. Repeatable.",
             valueName: "path[=content-path]"
         )
     )
     var file: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Leave out what matches this pattern of .gitignore files inside directories of --file. Repeatable.",
+            valueName: "pattern"
+        )
+    )
+    var exclude: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -140,6 +148,7 @@ struct SubmitCommand: ParsableCommand {
     private func request(_ command: [String], _ timeout: Duration?) throws(ClientError) -> SubmitRequest {
         var request = SubmitRequest(command: command)
         request.files = try file.map { text throws(ClientError) in try FileArgument(text) }
+        request.excluded = try exclude.map { text throws(ClientError) in try ExcludePattern(text) }
         request.standardInput = stdin
         request.artifacts = try Glob.artifacts(artifact)
         request.environment = env.map { ($0.name, $0.value) }
