@@ -159,7 +159,8 @@ package final class RunExecution {
         }
         let standardInput = try openInput(input, inputBlob)
         let standardOutput = try openOutput(.standardOutput)
-        let standardError = try openOutput(.standardError)
+        let standardError =
+            specification.mergesStandardError ? try standardOutput.duplicate() : try openOutput(.standardError)
         let command = SlotCommand(
             arguments: specification.command,
             environment: specification.fullEnvironment,

@@ -87,6 +87,7 @@ package struct CreateRunDecoder {
             case "network": run.network = network(value, pointer)
             case "cache": usesCache = flag(value, pointer)
             case "labels": run.labels = labels(value, pointer)
+            case "mergeStderr": run.mergesStandardError = flag(value, pointer)
             case "onOutputLimit": run.onOutputLimit = outputLimitPolicy(value, pointer)
             default:
                 if let limit = Limits.table.first(where: { $0.isRunMember && $0.name == member.name }) {

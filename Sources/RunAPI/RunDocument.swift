@@ -73,6 +73,7 @@ package enum RunDocument {
             document.member("stdout") { $0.value(OutputDocument(output: run.standardOutput)) }
             document.member("stderr") { $0.value(OutputDocument(output: run.standardError)) }
         }
+        if run.specification.mergesStandardError { document.member("mergeStderr", true) }
         let artifacts = run.result?.artifacts ?? .none
         document.member("artifacts") { list in
             list.array { list in

@@ -27,6 +27,8 @@ extension Runner {
         ///
         /// By default the rest is counted and dropped.
         public var endsAtOutputLimit = false
+        /// True if standard error goes to standard output, in exact order; ``Result/standardError`` is then empty.
+        public var mergesStandardError = false
         /// The limits beside the timeout.
         public var limits = Limits()
 
@@ -68,7 +70,7 @@ extension Runner {
 
 extension Runner.Command {
     var specification: RunSpecification {
-        RunSpecification(
+        var specification = RunSpecification(
             command: arguments,
             environment: environment,
             workingDirectory: workingDirectory,
@@ -89,5 +91,7 @@ extension Runner.Command {
             grace: gracePeriod,
             onOutputLimit: endsAtOutputLimit ? .kill : .truncate
         )
+        specification.mergesStandardError = mergesStandardError
+        return specification
     }
 }

@@ -13,6 +13,13 @@ package struct Descriptor: ~Copyable, Sendable {
         self.raw = raw
     }
 
+    /// Returns another descriptor of the same open file (fcntl(2), F_DUPFD_CLOEXEC).
+    package borrowing func duplicate() throws(SystemError) -> Descriptor {
+        let copy = fcntl(raw, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw SystemError("fcntl") }
+        return Descriptor(owning: copy)
+    }
+
     /// Returns the number and gives up its ownership without closing it.
     package consuming func release() -> Int32 {
         let raw = raw

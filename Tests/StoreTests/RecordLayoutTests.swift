@@ -61,6 +61,28 @@ import Testing
         #expect(try RunSpecification(record: changed.record) == changed)
     }
 
+    @Test func `members of later versions survive in the records of a run`() throws {
+        var changed = try withFiles()
+        changed.mergesStandardError = true
+        #expect(changed.digest != (try withFiles().digest))
+        #expect(try RunSpecification(record: changed.record) == changed)
+        let id = try #require(RunID("01ARYZ6S41TSV4RRFFQ69G5FAV"))
+        var merging = specification
+        merging.mergesStandardError = true
+        var run = Run(
+            id: id,
+            specification: merging,
+            enforcement: .minimum,
+            createdAt: Timestamp(millisecondsSince1970: 1000)
+        )
+        run.commandStarted(at: Timestamp(millisecondsSince1970: 1001))
+        let usage = Usage(wall: .zero, user: nil, system: nil, peakMemoryBytes: nil, maxResidentBytes: 5)
+        run.finish(
+            Run.Result(outcome: .exited(code: 0), usage: usage, finishedAt: Timestamp(millisecondsSince1970: 2000))
+        )
+        #expect(try Run(id, record: run.record) { _ in "" } == run)
+    }
+
     @Test func `a specification has the digest of earlier versions`() throws {
         #expect(
             try withFiles().digest.hexadecimal == "b6fd1e1cb21280531ab6c512d83fb31f7e5312b8976ae4d51653946a15c73376"

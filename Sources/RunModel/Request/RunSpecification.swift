@@ -22,6 +22,8 @@ package struct RunSpecification: Sendable, Hashable {
     package var grace: Duration
     /// The reaction to a stream that exceeds its limit.
     package var onOutputLimit: OutputLimitPolicy
+    /// A Boolean value that indicates whether standard error goes to the pipe of standard output, in exact order.
+    package var mergesStandardError = false
     /// The name of the configured root file system; `host` shows the programs of this host.
     package var image: String
     /// The network that the command sees.

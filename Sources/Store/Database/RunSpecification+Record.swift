@@ -111,6 +111,7 @@ extension RunSpecification {
         var byDefault = Limits()
         byDefault.memoryBytes = limits.memoryBytes
         if limits.stackBytes != byDefault.stackBytes { members.add("stackBytes") { $0.write(limits.stackBytes) } }
+        if mergesStandardError { members.add("mergeStderr") { $0.write(true) } }
         return members
     }
 
@@ -118,6 +119,7 @@ extension RunSpecification {
     mutating func read(_ members: LaterMembers) throws(RecordReader.Damage) {
         let stack = try members.read("stackBytes") { reader throws(RecordReader.Damage) in try reader.int() }
         if let stack { limits.stackBytes = stack }
+        mergesStandardError = try members.read("mergeStderr") { _ in true } ?? false
     }
 }
 

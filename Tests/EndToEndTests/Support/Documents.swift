@@ -92,6 +92,7 @@ struct RunDocument: Decodable {
     let exitCode: Int?
     let signal: Signal?
     let timedOut: Bool
+    let mergeStderr: Bool?
     let cached: Bool?
     let error: Failure?
     let stdout: Stream

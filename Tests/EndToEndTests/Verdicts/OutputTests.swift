@@ -14,6 +14,37 @@ struct OutputTests {
         }
     }
 
+    @Test func `merged streams arrive in the order of writing`() throws {
+        try withServer { server in
+            let script = "set -x; i=0; while [ $i -lt 300 ]; do echo out $i; ls /nonexistent; i=$((i + 1)); done"
+            let plain = try server.run(["bash", "-c", "exec 2>&1; \(script)"], ["timeoutSeconds": 60])
+            let run = try server.run(["bash", "-c", script], ["timeoutSeconds": 60, "mergeStderr": true])
+            #expect(run.end == .exited(0))
+            // Without the line of the redirection itself.
+            #expect(run.stdout.text == plain.stdout.text)
+            #expect(run.stderr.bytes == 0 && run.stderr.text == "")
+            #expect(run.mergeStderr == true)
+            #expect(plain.mergeStderr == nil)
+            try #expect(server.get("/runs/\(run.id)/stdout").text == run.stdout.text)
+            try #expect(server.get("/runs/\(run.id)/stderr").text == "")
+        }
+    }
+
+    @Test func `merged streams share one limit`() throws {
+        try withServer { server in
+            let script = "printf 1234567; printf abcdefg >&2"
+            let run = try server.shell(script, ["mergeStderr": true, "limits": ["outputBytes": 10]])
+            #expect(run.stdout.text == "1234567abc")
+            #expect(run.stdout.bytes == 14)
+            #expect(run.stdout.truncated)
+            let killed = try server.shell(
+                "yes >&2",
+                ["mergeStderr": true, "limits": ["outputBytes": 10], "onOutputLimit": "kill"]
+            )
+            #expect(killed.outcome == "output_limit")
+        }
+    }
+
     @Test func `a command that closes its streams runs until its end`() throws {
         try withServer { server in
             let run = try server.shell("exec >&- 2>&-; sleep 0.3; exit 3", ["timeoutSeconds": 30])
