@@ -8,21 +8,6 @@ enum HostView {
     /// On a merged-/usr system all but the first are symbolic links.
     private static let systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
 
-    /// Directories of /etc that hold no secrets and that programs read.
-    private static let configurationDirectories = [
-        "/etc/alternatives", "/etc/fonts", "/etc/perl", "/etc/pki/ca-trust", "/etc/pki/tls/certs", "/etc/ssl/certs",
-    ]
-    private static let configurationDirectoryPrefixes = ["java-", "python3"]
-
-    /// Files of /etc that are shown as they are when the service starts.
-    ///
-    /// They are copied: a bound file would keep its old contents after a package manager has replaced it.
-    private static let configurationFiles = [
-        "/etc/bash.bashrc", "/etc/debian_version", "/etc/gai.conf", "/etc/host.conf", "/etc/inputrc",
-        "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/locale.alias", "/etc/localtime", "/etc/lsb-release",
-        "/etc/magic", "/etc/mime.types", "/etc/os-release", "/etc/protocols", "/etc/rpc", "/etc/services",
-        "/etc/shells", "/etc/ssl/openssl.cnf", "/etc/timezone",
-    ]
     private static let maximumCopyBytes = 2 << 20
 
     private static let devices = ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"]
@@ -39,10 +24,15 @@ enum HostView {
         hostName: String,
         configuration: SandboxConfiguration = SandboxConfiguration()
     ) -> [SandboxEntry] {
-        withParents(
-            systemEntries() + configurationEntries(user: user, hostName: hostName)
-                + (configuration.allowsHostNetwork ? nameServerEntries() : []) + deviceEntries() + runEntries()
-                + configuration.exposed.map(\.entry)
+        let exposed = configuration.exposed
+        let builtIn = configurationEntries(user: user, hostName: hostName).filter { entry in
+            // What the operator exposes replaces what the view has there.
+            !exposed.contains { (entry.path + "/").hasPrefix($0.path + "/") }
+        }
+        return withParents(
+            systemEntries() + builtIn + (configuration.allowsHostNetwork ? nameServerEntries() : []) + deviceEntries()
+                + runEntries()
+                + exposed.flatMap(\.entries)
         )
     }
 
@@ -63,7 +53,7 @@ enum HostView {
     }
 
     private static func configurationEntries(user: UInt32, hostName: String) -> [SandboxEntry] {
-        var entries = [
+        let entries = [
             ("/etc/group", "root:x:0:\nbox:x:\(user):\nnogroup:x:65534:\n"),
             ("/etc/hostname", "\(hostName)\n"),
             ("/etc/hosts", "127.0.0.1 localhost \(hostName)\n::1 localhost\n"),
@@ -81,22 +71,7 @@ enum HostView {
                 """
             ),
         ].map { SandboxEntry.file($0.0, contents: Array($0.1.utf8)) }
-        entries += configurationFiles.compactMap { path in
-            HostFile.contents(of: path, atMost: maximumCopyBytes).map { .file(path, contents: $0) }
-        }
-        let prefixed = HostFile.names(in: "/etc").filter { name in
-            configurationDirectoryPrefixes.contains { name.hasPrefix($0) }
-        }
-        entries += (configurationDirectories + prefixed.map { "/etc/" + $0 }).compactMap { path -> (String, String)? in
-            // The launcher follows no links while it builds the new root, so it needs the canonical path.
-            HostFile.canonicalPath(of: path).flatMap { host in
-                if case .directory = HostFile.kind(of: host) { (host, path) } else { nil }
-            }
-        }.flatMap { host, path in
-            // A mount costs every run microseconds. A copy costs the start of the service less than one per file.
-            DirectoryCopy(of: host, at: path)?.entries ?? [.bind(host: host, at: path)]
-        }
-        return entries
+        return entries + PackageFiles.existing().flatMap(PackageFiles.entries)
     }
 
     /// Returns `/dev` and its entries, which images have too.
@@ -129,8 +104,8 @@ enum HostView {
                 parent += "/" + component
                 if paths.insert(parent).inserted { result.append(.directory(parent)) }
             }
-            paths.insert(entry.path)
-            result.append(entry)
+            // A parent that was added may have an entry of its own.
+            if paths.insert(entry.path).inserted { result.append(entry) }
         }
         return result
     }
@@ -138,7 +113,7 @@ enum HostView {
 
 /// A copy of a small directory of the host, made when the service starts.
 ///
-/// The copy leaves out entries that not every user may read, and all but directories, files and symbolic links.
+/// The copy leaves out secrets, entries that not every user may read, and all but directories, files and symbolic links.
 struct DirectoryCopy {
     /// The maximum number of directories, files and links together.
     private static let maximumEntries = 2000
@@ -161,6 +136,7 @@ struct DirectoryCopy {
     private mutating func add(_ host: String, at path: String) -> Bool {
         var status = stat()
         guard entries.count < Self.maximumEntries, lstat(host, &status) == 0 else { return false }
+        if HostSecrets.reason(toHide: host) != nil { return true }
         switch HostFile.kind(of: host) {
         case .symbolicLink(let target):
             entries.append(.symbolicLink(path, to: target))
@@ -173,6 +149,7 @@ struct DirectoryCopy {
         case .file:
             guard status.st_mode & 0o4 != 0 else { return true }
             guard let contents = HostFile.contents(of: host, atMost: Self.maximumBytes - bytes) else { return false }
+            if HostSecrets.isPrivateKey(contents) { return true }
             bytes += contents.count
             entries.append(.file(path, contents: contents, isExecutable: status.st_mode & 0o1 != 0))
         case .other, nil: break

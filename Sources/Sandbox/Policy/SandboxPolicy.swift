@@ -88,7 +88,7 @@ package struct SandboxPolicy: Sendable {
 /// The operator's additions to the built-in view.
 package struct SandboxConfiguration: Sendable {
     /// Further directories of the host in the built-in view.
-    package var exposed: [ExposedDirectory] = []
+    package var exposed: [ExposedPath] = []
     /// Root file systems that a run may choose instead.
     package var images: [SandboxImage] = []
     /// A Boolean value that indicates whether a run may use the host's network.

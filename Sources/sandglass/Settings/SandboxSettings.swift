@@ -60,7 +60,7 @@ struct SandboxSettings: SettingGroup {
         var configuration = SandboxConfiguration()
         let exposed = try sources.values(expose)
         do {
-            configuration.exposed = try ExposedDirectory.all(exposed)
+            configuration.exposed = try ExposedPath.all(exposed)
         } catch {
             throw SettingError("\(sources.source(of: expose.description)): \(error)")
         }

@@ -100,7 +100,7 @@ struct SandboxViewTests {
     @Test func `a command does not see the host's own files`() throws {
         try withServer { server in
             for path in [
-                "/root", "/home", "/etc/shadow", "/etc/machine-id", "/var/lib", "/boot", "/sys", "/mnt", "/.host",
+                "/root", "/home", "/etc/shadow", "/etc/machine-id", "/var/lib/dpkg", "/boot", "/sys", "/mnt", "/.host",
             ] {
                 try #expect(server.run(["test", "-e", path]).end == .exited(1), "\(path)")
             }
@@ -123,12 +123,48 @@ struct SandboxViewTests {
         }
     }
 
+    @Test func `a command sees the package files of the host, and none of its secrets`() throws {
+        try withServer { server in
+            for path in ["/etc/ssl/certs", "/etc/perl", "/etc/fonts", "/etc/profile", "/etc/alternatives"]
+            where access(path, R_OK) == 0 {
+                try #expect(server.run(["test", "-r", path]).end == .exited(0), "\(path)")
+            }
+            let keys =
+                "grep -rlE 'PRIVATE KEY' /etc /var/lib 2>/dev/null; find /etc /var -name '*.key' -o -name '*shadow*'"
+            try #expect(server.shell(keys).stdout.text == "")
+        }
+    }
+
+    @Test(
+        .needs("perl"),
+        arguments: [
+            ("Rscript", "-e", "cat(length(rnorm(10)))", "10"),
+            ("php", "-r", "echo mb_strlen(\"\u{E4}\");", "1"),
+            ("python3", "-c", "import matplotlib; print(1)", "1\n"),
+        ]
+    )
+    func `a program finds the files of its package`(
+        program: String,
+        flag: String,
+        script: String,
+        output: String
+    ) throws {
+        let probe = try ChildProcess(["sh", "-c", "\(program) \(flag) '\(script)'"]).finish()
+        // Not installed here, or without that package.
+        guard probe.end == .exited(0) else { return }
+        try withServer { server in
+            let run = try server.run([program, flag, script], ["timeoutSeconds": 60])
+            #expect(run.stdout.text == output, "\(run.stderr.text)")
+        }
+    }
+
     @Test func `a command has no network`() throws {
         try withServer { server in
             let run = try server.shell(
                 "grep -c : /proc/net/dev; grep -c . /proc/net/if_inet6; tail -n +2 /proc/net/route; hostname"
             )
-            #expect(run.stdout.text == "1\n0\nsandglass\n")
+            // Only ::1 of the loopback interface.
+            #expect(run.stdout.text == "1\n1\nsandglass\n")
             let connect =
                 "use Socket; socket my $s, PF_INET, SOCK_STREAM, 0; "
                 + "exit connect($s, sockaddr_in(\(server.port), inet_aton('127.0.0.1'))) ? 1 : 0"

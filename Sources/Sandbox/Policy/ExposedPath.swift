@@ -1,26 +1,26 @@
-/// A directory of the host that commands see at its own path, read-only, in addition to the built-in view.
-package struct ExposedDirectory: Sendable, Hashable {
-    /// The path at which commands see the directory, as configured.
+/// A directory or file of the host that commands see at its own path, read-only, in addition to the built-in view.
+package struct ExposedPath: Sendable, Hashable {
+    /// The path at which commands see it, as configured.
     package let path: String
-    /// The path of the directory itself, without symbolic links.
-    let hostPath: String
+    /// The entries that show it.
+    let entries: [SandboxEntry]
 
     /// Top-level names that the view already has or that each run creates.
     ///
     /// No exposed directory may cover them.
     private static let reservedNames: Set = [
-        "bin", "box", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys", "tmp", "usr",
+        "bin", "box", "dev", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys", "tmp", "usr",
     ]
 
-    /// Finds the directories to expose on the host.
+    /// Finds the directories and files to expose on the host.
     ///
     /// - Parameter paths: absolute paths. Their symbolic links are followed now, once.
-    /// - Returns: the directories, none of them inside another.
+    /// - Returns: the directories and files, none of them inside another.
     /// - Throws: the first path that cannot be exposed, with the reason.
-    package static func all(_ paths: [String]) throws(ViewError) -> [ExposedDirectory] {
-        var directories: [ExposedDirectory] = []
+    package static func all(_ paths: [String]) throws(ViewError) -> [ExposedPath] {
+        var directories: [ExposedPath] = []
         for path in paths {
-            let directory = try ExposedDirectory(path)
+            let directory = try ExposedPath(path)
             if let other = directories.first(where: { HostPath.overlap($0.path, directory.path) }) {
                 throw ViewError(
                     path: path,
@@ -38,7 +38,7 @@ package struct ExposedDirectory: Sendable, Hashable {
             throw ViewError(path: text, reason: HostPath.rootReason)
         }
         let path = "/" + components.joined(separator: "/")
-        let isReserved = Self.reservedNames.contains(top) || ["/run", "/var"].contains(path)
+        let isReserved = Self.reservedNames.contains(top) || ["/etc", "/run", "/var"].contains(path)
         let coversLink = ["/var/run", "/var/tmp"].contains { HostPath.overlap($0, path) }
         guard !isReserved, !coversLink else {
             throw ViewError(
@@ -47,11 +47,33 @@ package struct ExposedDirectory: Sendable, Hashable {
             )
         }
         self.path = path
-        hostPath = try HostPath.directory(text)
+        entries = ["etc", "var"].contains(top) ? try Self.configuration(text, at: path) : try Self.bind(text, at: path)
     }
 
-    /// The entry that shows the directory.
-    var entry: SandboxEntry { .bind(host: hostPath, at: path) }
+    private static func bind(_ text: String, at path: String) throws(ViewError) -> [SandboxEntry] {
+        let host = try HostPath.directory(text)
+        try refuseSecret(text, path, host)
+        return [.bind(host: host, at: path)]
+    }
+
+    /// Returns the entries of a path below /etc or /var, where secrets lie beside other files.
+    private static func configuration(_ text: String, at path: String) throws(ViewError) -> [SandboxEntry] {
+        guard let host = HostFile.canonicalPath(of: path) else {
+            throw ViewError(path: text, reason: "there is no such file or directory")
+        }
+        try refuseSecret(text, path, host)
+        let entries = PackageFiles.entries(showing: path)
+        guard entries.isEmpty else { return entries }
+        if let secret = HostSecrets.first(in: host) {
+            throw ViewError(path: text, reason: "it holds the secret \(secret); expose a narrower directory")
+        }
+        throw ViewError(path: text, reason: "it is a private key, or neither a file nor a directory")
+    }
+
+    private static func refuseSecret(_ text: String, _ path: String, _ host: String) throws(ViewError) {
+        guard let reason = HostSecrets.reason(toHide: path) ?? HostSecrets.reason(toHide: host) else { return }
+        throw ViewError(path: text, reason: "\(reason); no command may see it")
+    }
 }
 
 /// Checks of the host paths that an operator has configured.
