@@ -251,5 +251,9 @@ struct sandglass_failure sandglass_root_add_scratch(
     // ENODEV means a kernel without message queues.
     if (mount("mqueue", queues, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 && errno != ENODEV)
         return sandglass_failed(SANDGLASS_STEP_SCRATCH, SCRATCH_DIRECTORIES);
+    // The run's own pseudo-terminals (pts(4)). ENODEV means a kernel without them.
+    if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0600,max=64") < 0
+        && errno != ENODEV)
+        return sandglass_failed(SANDGLASS_STEP_SCRATCH, SCRATCH_DIRECTORIES + 1);
     return sandglass_no_failure();
 }

@@ -5,7 +5,9 @@ internal import Glibc
 /// Most of them are readable by root only, so a command could not read them anyway. The tables also hold on a host on
 /// which somebody has changed a mode, and where commands have the same user as the service.
 enum HostSecrets {
-    /// Paths that are never shown, with the reason. A `*` may end a component. Everything inside is hidden too.
+    /// Paths that are never shown, with the reason.
+    ///
+    /// A `*` may end a component. Everything inside is hidden too.
     static let table: [(reason: String, paths: [String])] = [
         ("it has password hashes", ["/etc/gshadow*", "/etc/security/opasswd", "/etc/shadow*"]),
         (
@@ -85,9 +87,10 @@ enum HostSecrets {
         uniqueKeysWithValues: names.flatMap { row in row.names.map { ($0, row.reason) } }
     )
 
-    /// Returns the reason why a path is hidden, or `nil` if its name does not forbid to show it.
+    /// Returns the reason why a path is hidden.
     ///
     /// - Parameter path: an absolute path.
+    /// - Returns: the reason, or `nil` if nothing forbids to show a path of that name.
     static func reason(toHide path: String) -> String? {
         let components = path.split(separator: "/")
         if let (_, reason) = patterns.first(where: { $0.0.relation(to: components) == .inside }) { return reason }

@@ -10,7 +10,7 @@ enum HostView {
 
     private static let maximumCopyBytes = 2 << 20
 
-    private static let devices = ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"]
+    private static let devices = ["/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"]
 
     /// Builds the view.
     ///
@@ -76,10 +76,10 @@ enum HostView {
 
     /// Returns `/dev` and its entries, which images have too.
     static func deviceEntries() -> [SandboxEntry] {
-        [.deviceDirectory("/dev"), .directory("/dev/shm"), .directory("/dev/mqueue")]
+        [.deviceDirectory("/dev"), .directory("/dev/shm"), .directory("/dev/mqueue"), .directory("/dev/pts")]
             + devices.filter { HostFile.kind(of: $0) != nil }.map { .device($0) }
             + [
-                .symbolicLink("/dev/fd", to: "/proc/self/fd"),
+                .symbolicLink("/dev/ptmx", to: "pts/ptmx"), .symbolicLink("/dev/fd", to: "/proc/self/fd"),
                 .symbolicLink("/dev/stdin", to: "/proc/self/fd/0"),
                 .symbolicLink("/dev/stdout", to: "/proc/self/fd/1"),
                 .symbolicLink("/dev/stderr", to: "/proc/self/fd/2"),

@@ -117,12 +117,13 @@ enum PackageFiles {
     /// The size of the largest file that is copied, in bytes.
     private static let maximumCopyBytes = 2 << 20
 
-    /// Returns the entries that show a file or directory of the host to commands; none if it is a secret or gone.
+    /// Returns the entries that show a file or directory of the host to commands.
     ///
     /// Files and small directories are copied: a mount costs every run microseconds, a copy costs the start of the service
     /// less than one per file, and a bound file would keep its old contents after a package manager has replaced it.
     ///
     /// - Parameter path: the path, the same on the host and in the sandbox.
+    /// - Returns: the entries; none if the path is a secret or gone.
     static func entries(showing path: String) -> [SandboxEntry] {
         // The launcher follows no links while it builds the new root, so it needs the canonical path.
         guard let host = HostFile.canonicalPath(of: path),
