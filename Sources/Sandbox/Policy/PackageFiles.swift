@@ -2,7 +2,7 @@
 ///
 /// Commands see those that exist, without the secrets in them (``HostSecrets``). A `*` may end a component.
 enum PackageFiles {
-    /// What is shown, with a reason for each group.
+    /// The paths that are shown, with a reason for each group.
     static let table: [(reason: String, paths: [String])] = [
         (
             "the programs that names such as cc, java, editor or libblas.so.3 stand for",
