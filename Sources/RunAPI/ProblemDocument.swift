@@ -94,3 +94,8 @@ package struct ReceivedProblem: Sendable {
         }
     }
 }
+
+extension ProblemDocument {
+    /// The faults, each as one text with its position.
+    package var faultTexts: [String] { faults.map { "\($0.pointer): \($0.detail)" } }
+}

@@ -130,7 +130,18 @@ extension Setting<Int> {
         let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")]
         let unit = units.first { `default` > 0 && `default` % (1 << $0.0) == 0 }
         let text = unit.map { "\(`default`) (\(`default` >> $0.0) \($0.1))" }
-        return number(name, range, valueName: "bytes", default: `default`, defaultText: text, help: help)
+        return Setting(
+            name,
+            .quantity,
+            valueName: "bytes",
+            default: `default`,
+            defaultText: text ?? String(`default`),
+            constraint: "a number of bytes, such as 65536, 64K or 1G, "
+                + (range.upperBound == .max
+                    ? "at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"),
+            help: help,
+            parse: { text in Quantity.bytes(text).flatMap { range.contains($0) ? $0 : nil } }
+        )
     }
 }
 
@@ -154,18 +165,18 @@ extension Setting<Duration> {
         let seconds = `default` / .seconds(1)
         return Setting(
             name,
-            .number,
+            .quantity,
             valueName: "seconds",
             default: `default`,
             defaultText: seconds == seconds.rounded() ? String(Int(seconds)) : String(seconds),
-            constraint: "a number of seconds \(mayBeZero ? "from 0 to" : "above 0, at most") \(maximum)",
+            constraint: "a number of seconds, or a time such as 250ms, 5m or 1.5h, "
+                + "\(mayBeZero ? "from 0 to" : "above 0, at most") \(maximum) seconds",
             help: help,
             parse: { text in
-                // Swift's Double also reads "nan" and "0x1p4".
-                guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),
-                    let seconds = Double(text), seconds <= Double(maximum), mayBeZero || seconds > 0
-                else { return nil }
-                return .nanoseconds(max(seconds > 0 ? 1 : 0, Int64((seconds * 1e9).rounded())))
+                guard let time = Quantity.duration(text), time <= .seconds(maximum), mayBeZero || time > .zero else {
+                    return nil
+                }
+                return time
             }
         )
     }

@@ -9,6 +9,8 @@ package struct SettingDescription: Sendable, Hashable {
         case text
         /// A number.
         case number
+        /// A number, or a string with a number and its unit.
+        case quantity
         /// `true` or `false`; in the environment also `1` or `0`.
         case toggle
         /// An array of strings; in the environment one text with this character between the elements.

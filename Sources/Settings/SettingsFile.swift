@@ -67,7 +67,8 @@ package struct SettingsFile: Sendable {
     private static func texts(of value: JSONValue, _ shape: SettingDescription.Shape) -> [String]? {
         switch (value, shape) {
         case (.string(let text), .text): return [text]
-        case (.number(let number), .number): return [number.literal]
+        case (.number(let number), .number), (.number(let number), .quantity): return [number.literal]
+        case (.string(let text), .quantity): return [text]
         case (.bool(let isOn), .toggle): return [isOn ? "true" : "false"]
         case (.array(let elements), .list):
             var texts: [String] = []
@@ -84,6 +85,7 @@ package struct SettingsFile: Sendable {
         switch shape {
         case .text: "a string"
         case .number: "a number"
+        case .quantity: "a number or a string with a unit"
         case .toggle: "true or false"
         case .list: "an array of strings"
         }

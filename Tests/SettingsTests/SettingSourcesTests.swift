@@ -144,6 +144,16 @@ import Testing
         #expect(try sources(flags: ["timeout": ["100"]]).value(Self.group.time) == .seconds(100))
     }
 
+    @Test func `a time may have a unit in every source`() throws {
+        let time = Self.group.time
+        #expect(try sources(flags: ["timeout": ["1.5m"]]).value(time) == .seconds(90))
+        #expect(try sources(environment: ["SANDGLASS_TIMEOUT": "250ms"]).value(time) == .milliseconds(250))
+        #expect(try sources(file: #"{"timeout": "1m"}"#).value(time) == .seconds(60))
+        #expect(try sources(file: #"{"timeout": 60}"#).value(time) == .seconds(60))
+        #expect(throws: SettingError.self) { try sources(file: #"{"timeout": "2m"}"#).value(time) }
+        #expect(throws: SettingError.self) { try sources(file: #"{"timeout": true}"#) }
+    }
+
     @Test func `an unknown variable is an error that names it`() throws {
         let error = #expect(throws: SettingError.self) {
             _ = try sources(environment: ["SANDGLASS_HTTP_PROT": "1", "SANDGLASS_B": "", "PATH": "/"])

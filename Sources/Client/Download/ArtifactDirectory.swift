@@ -11,7 +11,8 @@ internal import System
 package final class ArtifactDirectory {
     private let path: String
     private let globs: [Glob]
-    private let client: APIClient
+    /// The client of the server; `nil` if the artifacts are on this machine.
+    private let client: APIClient?
     private let directory: Descriptor
     private let mask: mode_t
 
@@ -22,7 +23,7 @@ package final class ArtifactDirectory {
     ///   - globs: The artifact patterns of the run. Other artifacts are refused.
     ///   - client: The client of the server.
     /// - Throws: `local` if the directory cannot be created or opened.
-    package init(_ path: String, for globs: [Glob], _ client: APIClient) throws(ClientError) {
+    package init(_ path: String, for globs: [Glob], _ client: APIClient? = nil) throws(ClientError) {
         (self.path, self.globs, self.client) = (path, globs, client)
         if mkdir(path, 0o777) != 0, errno != EEXIST { throw .local("\(path): \(SystemError.meaning(of: errno))") }
         let raw = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -46,23 +47,41 @@ package final class ArtifactDirectory {
     /// - Throws: `invalidResponse` if the path leads elsewhere or the content does not match the digest. `local` if the
     ///   file cannot be written. Also the errors of the download.
     package func fetch(_ artifact: ReceivedArtifact, of run: RunID) throws(ClientError) {
-        let parts = try Self.parts(of: artifact.path)
+        let path = artifact.path
+        try save(path, artifact.kind) { file throws(ClientError) in
+            guard case .regular(let bytes, let digest, _) = artifact.kind, let client else { return }
+            let parts = try Self.parts(of: path).map { PercentCoding.encode($0) }
+            let target = "/runs/\(run)/artifacts/" + parts.joined(separator: "/")
+            try download(target, Content(path: path, bytes: bytes, digest: digest), into: file, by: client)
+        }
+    }
+
+    /// Creates or replaces a file, a link or a directory.
+    ///
+    /// - Parameters:
+    ///   - path: The path of the artifact below the directory.
+    ///   - kind: The kind of the artifact.
+    ///   - write: Writes the content of a file to a descriptor.
+    /// - Throws: `invalidResponse` if the path leads elsewhere, `local` if it cannot be written, and the errors of
+    ///   `write`.
+    package func save(
+        _ path: String,
+        _ kind: ReceivedArtifact.Kind,
+        _ write: (Int32) throws(ClientError) -> Void
+    ) throws(ClientError) {
+        let parts = try Self.parts(of: path)
         // A path below the directory may have a special meaning: `.git/hooks/pre-commit`.
         guard GlobPosition(globs).matchesFile(at: parts) else {
             throw .invalidResponse(
-                "The server sent an artifact '\(artifact.path)', which was not asked for. It was not downloaded."
+                "The server sent an artifact '\(path)', which was not asked for. It was not downloaded."
             )
         }
-        let parent = try openParent(parts.dropLast(), of: artifact.path)
+        let parent = try openParent(parts.dropLast(), of: path)
         guard let name = parts.last else { return }
-        switch artifact.kind {
-        case .regular(let bytes, let digest, let isExecutable):
-            let content = Content(path: artifact.path, bytes: bytes, digest: digest)
-            let target = "/runs/\(run)/artifacts/" + parts.map { PercentCoding.encode($0) }.joined(separator: "/")
-            try fetch(content, isExecutable, from: target, to: name, in: parent)
-        case .symbolicLink(let target): try createLink(name, target, artifact.path, in: parent)
+        switch kind {
+        case .regular(_, _, let isExecutable): try createFile(name, isExecutable, path, in: parent, write)
+        case .symbolicLink(let target): try createLink(name, target, path, in: parent)
         case .directory:
-            let path = artifact.path
             if mkdirat(parent.raw, name, 0o777) != 0, errno != EEXIST { throw failure(path) }
             _ = try openDirectory(name, in: parent, of: path)
         }
@@ -75,23 +94,23 @@ package final class ArtifactDirectory {
         let digest: SHA256Digest
     }
 
-    private func fetch(
-        _ artifact: Content,
+    private func createFile(
+        _ name: String,
         _ isExecutable: Bool,
-        from target: String,
-        to name: String,
-        in parent: borrowing Descriptor
+        _ path: String,
+        in parent: borrowing Descriptor,
+        _ write: (Int32) throws(ClientError) -> Void
     ) throws(ClientError) {
         let temporary = Self.temporaryName()
         let file = openat(parent.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw failure(artifact.path) }
+        guard file >= 0 else { throw failure(path) }
         let content = Descriptor(owning: file)
         var isRenamed = false
         defer { if !isRenamed { unlinkat(parent.raw, temporary, 0) } }
-        try download(target, artifact, into: content.raw)
+        try write(content.raw)
         guard fchmod(content.raw, (isExecutable ? 0o777 : 0o666) & ~mask) == 0,
             renameat(parent.raw, temporary, parent.raw, name) == 0
-        else { throw failure(artifact.path) }
+        else { throw failure(path) }
         isRenamed = true
     }
 
@@ -125,20 +144,30 @@ package final class ArtifactDirectory {
         }
     }
 
-    private func download(_ target: String, _ artifact: Content, into file: Int32) throws(ClientError) {
+    private func download(
+        _ target: String,
+        _ artifact: Content,
+        into file: Int32,
+        by client: APIClient
+    ) throws(ClientError) {
         var policy = RetryPolicy()
         var hasLogged = false
         while true {
             do throws(ClientError) {
                 guard ftruncate(file, 0) == 0, lseek(file, 0, SEEK_SET) == 0 else { throw failure(artifact.path) }
-                return try downloadOnce(target, artifact, into: file)
+                return try downloadOnce(target, artifact, into: file, by: client)
             } catch {
                 try client.pause(after: error, &policy, &hasLogged)
             }
         }
     }
 
-    private func downloadOnce(_ target: String, _ artifact: Content, into file: Int32) throws(ClientError) {
+    private func downloadOnce(
+        _ target: String,
+        _ artifact: Content,
+        into file: Int32,
+        by client: APIClient
+    ) throws(ClientError) {
         var (hasher, count) = (SHA256Hasher(), 0)
         _ = try client.sendOnce(
             OutgoingRequest(target: target, isStreamed: true),

@@ -36,6 +36,8 @@ package struct SubmitRequest: Sendable {
     package var cpuSeconds: Double?
     /// The limits that are whole numbers, by their names in the API.
     package var limits: [(name: String, value: Int)] = []
+    /// True if standard error goes to standard output (`mergeStderr`).
+    package var mergesStandardError = false
 
     /// Creates a request with the server's defaults.
     package init(command: [String]) { self.command = command }
@@ -62,25 +64,50 @@ package struct SubmitRequest: Sendable {
         } else {
             for entry in local { entries.append(try UploadEntry(entry, signals: client.signals)) }
         }
-        let input = try standardInput.map { path throws(ClientError) in
+        var input = try standardInput.map { path throws(ClientError) in
             try LocalFile(path, mayBePipe: true, signals: client.signals)
         }
+        if input?.bytes == 0 { input = nil }
         for entry in entries { if let file = entry.file { try uploader.upload(file) } }
         if let input { try uploader.upload(input) }
         return try client.create(body(entries, input))
     }
 
+    /// Describes the run as a `POST /runs` body for this machine, without standard input.
+    ///
+    /// - Parameter signals: The signals to deliver while files are read.
+    /// - Returns: The body, and the local path and size of each blob in it, by its digest.
+    /// - Throws: If a file cannot be read, or a signal stops the program.
+    package func localBody(
+        _ signals: SignalSource
+    ) throws(ClientError) -> (body: [UInt8], blobs: [String: (path: String, bytes: Int)]) {
+        var entries: [UploadEntry] = []
+        var blobs: [String: (path: String, bytes: Int)] = [:]
+        for entry in try listedEntries() {
+            let ready = try UploadEntry(entry, signals: signals)
+            if let file = ready.file { blobs[file.digest.hexadecimal] = (file.source, file.bytes) }
+            entries.append(ready)
+        }
+        return (body(entries, nil), blobs)
+    }
+
     /// The number of entries up to which each is sent by itself, and above which all are sent as one archive.
     private static let mostSingleFiles = 256
 
-    /// Lists what the arguments name, and checks it against the limits of the server.
-    private func localEntries(for client: APIClient) throws(ClientError) -> [LocalEntry] {
+    /// Lists what the arguments name.
+    private func listedEntries() throws(ClientError) -> [LocalEntry] {
         var entries: [LocalEntry] = []
         for argument in files { entries += try LocalDirectory.entries(of: argument, excluding: excluded) }
         var seen: Set<[UInt8]> = []
         for entry in entries where !seen.insert(Array(entry.path.utf8)).inserted {
             throw .invalidArgument("More than one --file has the path \(entry.path). Remove all but one.")
         }
+        return entries
+    }
+
+    /// Lists what the arguments name, and checks it against the limits of the server.
+    private func localEntries(for client: APIClient) throws(ClientError) -> [LocalEntry] {
+        let entries = try listedEntries()
         var total = 0
         for case .file(let source) in entries.map(\.kind) {
             var status = stat()
@@ -137,6 +164,7 @@ package struct SubmitRequest: Sendable {
                     }
                 }
             }
+            if mergesStandardError { body.member("mergeStderr", true) }
             if let network { body.member("network", network) }
             if let image { body.member("image", image) }
             if usesCache { body.member("cache", true) }

@@ -9,7 +9,7 @@ internal import System
 ///
 /// The search consists of small steps on the blob store's threads, so a run with many files delays neither the
 /// reactor nor other runs. Each step requests the next one and may run on any of the threads.
-final class ArtifactCollection: @unchecked Sendable {
+package final class ArtifactCollection: @unchecked Sendable {
     // SAFETY: one step at a time uses the variables, because each step is requested at the end of the one before.
     // `isCancelled` has a lock.
 

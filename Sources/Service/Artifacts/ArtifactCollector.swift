@@ -1,14 +1,14 @@
 internal import DequeModule
-internal import Reactor
-internal import RunModel
-internal import Sandbox
-internal import Store
+package import Reactor
+package import RunModel
+package import Sandbox
+package import Store
 
 /// Collects the artifacts of a few runs concurrently.
 ///
 /// Each collection takes descriptors, and memory for the names in its directories, so further collections are queued.
 @ReactorActor
-final class ArtifactCollector {
+package final class ArtifactCollector {
     private static let concurrency = 4
 
     private typealias Completion = @ReactorActor (CollectedArtifacts) -> Void
@@ -18,7 +18,10 @@ final class ArtifactCollector {
     private var queue = Deque<(collection: ArtifactCollection, completion: Completion)>()
     private var active = 0
 
-    init(_ store: BlobStore, _ limits: ArtifactLimits) { (self.store, self.limits) = (store, limits) }
+    /// - Parameters:
+    ///   - store: the store of the blobs that keep the artifacts.
+    ///   - limits: the number and sizes of the files to keep.
+    package init(_ store: BlobStore, _ limits: ArtifactLimits) { (self.store, self.limits) = (store, limits) }
 
     /// Collects the artifacts of a run whose command has ended.
     ///
@@ -29,7 +32,8 @@ final class ArtifactCollector {
     ///   - principal: the run's owner.
     ///   - completion: called once with the artifacts.
     /// - Returns: the collection, which can be cancelled.
-    func collect(
+    @discardableResult
+    package func collect(
         _ files: SandboxFiles,
         _ globs: [Glob],
         of run: RunID,
@@ -43,7 +47,7 @@ final class ArtifactCollector {
     }
 
     /// Returns the artifacts of a run whose sandbox ended before its files could be read.
-    static func artifactsOfLostSandbox(_ outcome: Outcome) -> CollectedArtifacts {
+    package static func artifactsOfLostSandbox(_ outcome: Outcome) -> CollectedArtifacts {
         // A command that never started has left no files.
         if outcome.failure != nil { return .none }
         let detail = "the kernel or this service ended the whole sandbox, and its files were lost with it"

@@ -10,7 +10,6 @@ struct RunCommand: ParsableCommand {
     struct Options: SettingGroup {
         static let title = ""
 
-        let timeout = CommandSetting.timeout
         let require = ServeSetting.sandbox.require
         let json = CommandSetting.runJSON
         let expose = ServeSetting.sandbox.expose
@@ -20,8 +19,8 @@ struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Run one command in a sandbox, without a server.",
         usage: """
-            sandglass run [--timeout <seconds>] [--require <protection>] [--json] [--expose <path>] \
-            [--image <name[=path]>] [--network <network>] -- <command> ...
+            sandglass run [--timeout <seconds>] [--file <path[=content-path]>] [--artifact <glob>] \
+            [--require <protection>] [--json] [--expose <path>] [<options>] -- <command> ...
             """,
         discussion: """
             The command runs in its own sandbox in the directory /box. By default it sees the programs of this \
@@ -36,26 +35,8 @@ struct RunCommand: ParsableCommand {
             """
     )
 
-    @OptionGroup var options: SettingOptions<Options>
-
-    @Option(
-        help: ArgumentHelp(
-            "Use this root file system, read-only: an image of SANDGLASS_IMAGE by its name, or any directory by "
-                + "NAME=PATH. (default: \(SandboxImage.hostName))",
-            valueName: "name[=path]"
-        )
-    )
-    var image: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Use this network: none, or host (the network of this machine with all services on its loopback). "
-                + "(default: \(RunNetwork.none.rawValue))",
-            valueName: "network"
-        ),
-        transform: Self.network
-    )
-    var network = RunNetwork.none
+    @OptionGroup var settings: SettingOptions<Options>
+    @OptionGroup var options: RunOptions
 
     @Argument(
         parsing: .captureForPassthrough,
@@ -66,63 +47,53 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let command = try PassthroughArguments.read(command, of: self)
         let session = try ProgramSettings.read { () throws(SettingError) -> RunSession in
-            try self.session(command, try ProgramSettings.command(flags: options.values))
+            try self.session(command, try ProgramSettings.command(flags: settings.values))
         }
         session.run()
     }
 
     private func session(_ command: [String], _ sources: SettingSources) throws(SettingError) -> RunSession {
         var images = try sources.values(ServeSetting.sandbox.image)
-        if let image, image.contains("=") { images.append(image) }
+        if let image = options.image, image.contains("=") { images.append(image) }
         var sandbox = try ServeSetting.sandbox.configuration(sources, images: images)
-        let name = image.map { String($0.prefix { $0 != "=" }) } ?? SandboxImage.hostName
+        let name = options.image.map { String($0.prefix { $0 != "=" }) } ?? SandboxImage.hostName
         guard name == SandboxImage.hostName || sandbox.images.contains(where: { $0.name == name }) else {
             throw SettingError("There is no image named '\(name)'. Give its path: --image \(name)=PATH")
         }
         // The caller of this program may use the host's network anyway.
-        sandbox.allowsHostNetwork = network == .host
+        sandbox.allowsHostNetwork = options.network == .host
+        let json = try sources.value(CommandSetting.json)
         return RunSession(
-            command: command,
-            timeout: try sources.value(CommandSetting.timeout),
-            json: try sources.value(CommandSetting.json),
+            local: try LocalRun(options, command, image: name, keepsOutput: json),
+            json: json,
             sandbox: sandbox,
-            image: name,
-            network: network,
             required: try ServeSetting.sandbox.required(sources)
         )
-    }
-
-    private static func network(_ name: String) throws -> RunNetwork {
-        if let network = RunNetwork(rawValue: name) { return network }
-        throw ValidationError("It must be \(RunNetwork.allCases.map(\.rawValue).joined(separator: " or ")).")
     }
 }
 
 /// The lifetime of `sandglass run`.
 struct RunSession {
-    let command: [String]
-    let timeout: Duration
+    let local: LocalRun
     let json: Bool
     let sandbox: SandboxConfiguration
-    let image: String
-    let network: RunNetwork
     let required: Set<HostFeature>
 
     /// Runs the command, and exits with its status.
     func run() -> Never {
         var signals = SignalWaiter([SIGHUP, SIGINT, SIGTERM])
         let process = SandboxStart.launcher(
-            .host(slots: 1, scratchBytes: Limits().diskBytes, configuration: sandbox),
+            .host(slots: 1, scratchBytes: local.specification.limits.diskBytes, configuration: sandbox),
             required: required,
             .current(),
             orExitWith: ExitStatus.sandglassFailed
         )
-        let run = SingleRun(self, enforcement: process.support.enforcement)
+        let single = SingleRun(self, enforcement: process.support.enforcement)
         let transfer = UnsafeTransfer(process)
-        Task { @ReactorActor in run.start(transfer.take()) }
+        Task { @ReactorActor in single.start(transfer.take()) }
         while true {
             let signal = signals.next()
-            Task { @ReactorActor in run.stop(signal) }
+            Task { @ReactorActor in single.stop(signal) }
         }
     }
 }

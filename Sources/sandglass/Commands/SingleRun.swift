@@ -1,17 +1,20 @@
 internal import CLinux
+internal import Client
 internal import Execution
 internal import Glibc
 internal import Reactor
 internal import RunAPI
 internal import RunModel
 internal import Sandbox
+internal import Service
 internal import System
 
 /// The run of `sandglass run`, on the reactor.
 @ReactorActor
 final class SingleRun {
     private let session: RunSession
-    private var specification: RunSpecification
+    private let specification: RunSpecification
+    private var artifacts: LocalArtifacts?
     private var run: Run
     private var launcher: Launcher?
     private var execution: RunExecution?
@@ -19,20 +22,17 @@ final class SingleRun {
     private var input: InputRelay?
     private let collector: OutputCollector
     private var stopSignal: Int32?
+    /// The message about an artifact that could not be saved.
+    private var artifactFailure: String?
 
     nonisolated init(_ session: RunSession, enforcement: Enforcement) {
         self.session = session
-        var specification = RunSpecification(command: session.command, image: session.image, network: session.network)
-        specification.limits.timeout = session.timeout
-        specification.limits.defaultProcessors = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2)
-        // Output that is passed through is not stored, so it needs no limit.
-        if !session.json { specification.limits.outputBytes = .max }
-        self.specification = specification
+        specification = session.local.specification
         var ids = RunIDGenerator()
         run = Run(
             id: ids.next(now: .now),
             specification: specification,
-            enforcement: enforcement.with(session.network),
+            enforcement: enforcement.with(specification.network),
             createdAt: .now
         )
         collector = OutputCollector()
@@ -50,9 +50,18 @@ final class SingleRun {
                     self?.execution?.resume(.standardError)
                 }
             }
-            let (input, pipe) = try InputRelay.make(from: STDIN_FILENO)
+            let (input, pipe) = try InputRelay.make(from: session.local.standardInput)
             self.input = input
-            execution = try RunExecution(specification, on: launcher, input: .pipe(pipe), observer: observer)
+            if !specification.artifacts.isEmpty {
+                artifacts = try LocalArtifacts(in: session.local.outputDirectory, specification.artifacts)
+            }
+            execution = try RunExecution(
+                specification,
+                on: launcher,
+                input: .pipe(pipe),
+                blob: { [session] in session.local.blobs[$0] },
+                observer: observer
+            )
         } catch {
             Diagnostics.print("sandglass: \(error)")
             launcher?.stop()
@@ -75,15 +84,27 @@ final class SingleRun {
             output: { [self] stream, part in
                 relays[stream]?.take(part) ?? collector.append(part, to: stream)
             },
-            ended: { [self] result in finish(result) }
+            ended: { [self] result in collectArtifacts(result) }
         )
     }
 
-    private func finish(_ result: RunResult) {
+    private func collectArtifacts(_ result: RunResult) {
+        guard let artifacts else { return finish(result, .none) }
+        guard let files = result.sandboxFiles else {
+            artifacts.close()
+            return finish(result, ArtifactCollector.artifactsOfLostSandbox(result.outcome))
+        }
+        artifacts.save(files, specification.artifacts, of: run.id) { [self] saved, failure in
+            artifactFailure = failure
+            finish(result, saved)
+        }
+    }
+
+    private func finish(_ result: RunResult, _ artifacts: CollectedArtifacts) {
         input?.finish()
         launcher?.stop()
         let outcome = result.outcome
-        run.finish(Run.Result(outcome: outcome, usage: result.usage, finishedAt: .now))
+        run.finish(Run.Result(outcome: outcome, usage: result.usage, finishedAt: .now, artifacts: artifacts))
         run.standardOutput = collector.captured(.standardOutput, totalBytes: result.outputBytes)
         run.standardError = collector.captured(.standardError, totalBytes: result.errorBytes)
         if session.json {
@@ -94,12 +115,19 @@ final class SingleRun {
         } else {
             for relay in relays.values { relay.finish() }
             if let message = OutcomeMessage.text(outcome, stopSignal: stopSignal) {
-                Diagnostics.print("sandglass: \(session.command[0]): \(message)")
+                Diagnostics.print("sandglass: \(specification.command[0]): \(message)")
             }
         }
         for (stream, relay) in relays {
             guard let failure = relay.failure else { continue }
             Diagnostics.print("sandglass: \(stream.rawValue): \(SystemError.meaning(of: failure.number))")
+            exit(ExitStatus.sandglassFailed)
+        }
+        for omitted in artifacts.omitted {
+            Diagnostics.print("sandglass: \(TerminalText.escaped("\(omitted.path) was not kept: \(omitted.detail)"))")
+        }
+        if let artifactFailure {
+            Diagnostics.print("sandglass: \(artifactFailure)")
             exit(ExitStatus.sandglassFailed)
         }
         exit(ExitStatus.status(of: outcome, stopSignal: stopSignal))

@@ -132,7 +132,7 @@ struct SettingOptions<Group: SettingGroup>: ParsableArguments, CustomReflectable
         for setting in Group.descriptions {
             let name = SettingName(stringValue: setting.name)
             switch setting.shape {
-            case .text, .number:
+            case .text, .number, .quantity:
                 values[setting.name] = try container.decode(Option<String?>.self, forKey: name).wrappedValue.map {
                     [$0]
                 }
@@ -151,7 +151,7 @@ struct SettingOptions<Group: SettingGroup>: ParsableArguments, CustomReflectable
             let name = NameSpecification.customLong(String(setting.flag.dropFirst(2)))
             let help = ArgumentHelp.setting(setting)
             return switch setting.shape {
-            case .text, .number: (setting.name, Option<String?>(name: name, help: help))
+            case .text, .number, .quantity: (setting.name, Option<String?>(name: name, help: help))
             case .list: (setting.name, Option<[String]>(wrappedValue: [], name: name, help: help))
             case .toggle: (setting.name, Flag<Bool?>(name: name, inversion: .prefixedNo, help: help))
             }

@@ -211,7 +211,7 @@ struct SubmitTests {
         ["--server", "ftp://h", "--", "true"],
         ["--server", "http://u@h", "--", "true"], ["--server", "http://h?q", "--", "true"],
         ["--server", "http://h:0", "--", "true"], ["--token-file", "/no/such", "--", "true"],
-        ["--ca-file", "/no/such", "--", "true"], ["--memory-bytes", "1M", "--", "true"],
+        ["--ca-file", "/no/such", "--", "true"], ["--memory-bytes", "1MB", "--", "true"],
     ])
     func `an invalid call exits with 125 and a reason`(arguments: [String]) throws {
         let finished = try ChildProcess([Host.program, "submit"] + arguments).finish()

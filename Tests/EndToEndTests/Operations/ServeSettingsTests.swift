@@ -24,7 +24,7 @@ struct ServeSettingsTests {
         (["--tls-key", "/k"], "--tls-certificate"), (["--tls-certificate", "/c"], "--tls-key"),
         (["--max-body-bytes", "2048", "--max-body-bytes-in-all", "1024"], "--max-body-bytes-in-all"),
         (["--keep-for", "nan"], "--keep-for"), (["--max-timeout-seconds", "0"], "--max-timeout-seconds"),
-        (["--max-body-bytes", "1k"], "--max-body-bytes"), (["--no-such-thing"], "--no-such-thing"),
+        (["--max-body-bytes", "1KB"], "--max-body-bytes"), (["--no-such-thing"], "--no-such-thing"),
         (["--config", "/no/such/file"], "/no/such/file"), (["--require", "isolation,magic"], "--require"),
         (["--expose", "/no/such/directory"], "--expose"), (["--image", "x"], "--image"),
     ])
