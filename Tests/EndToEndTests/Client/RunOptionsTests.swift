@@ -42,6 +42,8 @@ struct RunOptionsTests {
                 let kept = "\(path)/\(number)/out/f"
                 #expect(try String(contentsOfFile: kept, encoding: .utf8) == "kept\n")
                 #expect(access(kept, X_OK) == 0)
+                let merged = try call(command + ["--merge-stderr"], "echo 1; echo 2 >&2; echo 3")
+                #expect(merged.text == "1\n2\n3\n" && merged.diagnostics.isEmpty)
                 // Sizes and times have their units in the run.
                 let json = try call(
                     command + ["--json", "--memory-bytes", "64M", "--timeout", "1.5m", "--label", "a=b"],
