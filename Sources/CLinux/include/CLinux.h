@@ -2,6 +2,7 @@
 // require _GNU_SOURCE.
 #pragma once
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>

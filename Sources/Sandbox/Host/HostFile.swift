@@ -23,7 +23,9 @@ enum HostFile {
                 guard let start = text.baseAddress else { return nil }
                 let length = readlink(path, start, text.count)
                 guard length > 0 else { return nil }
-                return .symbolicLink(to: String(decoding: text[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self))
+                return .symbolicLink(
+                    to: String(decoding: UnsafeRawBufferPointer(start: start, count: length), as: UTF8.self)
+                )
             }
         default: return .other
         }

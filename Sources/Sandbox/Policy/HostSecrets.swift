@@ -7,7 +7,7 @@ internal import Glibc
 enum HostSecrets {
     /// Paths that are never shown, with the reason.
     ///
-    /// A `*` may end a component. Everything inside is hidden too.
+    /// A `*` may end a path. Everything inside is hidden too.
     static let table: [(reason: String, paths: [String])] = [
         ("it has password hashes", ["/etc/gshadow*", "/etc/security/opasswd", "/etc/shadow*"]),
         (
@@ -92,9 +92,13 @@ enum HostSecrets {
     /// - Parameter path: an absolute path.
     /// - Returns: the reason, or `nil` if nothing forbids to show a path of that name.
     static func reason(toHide path: String) -> String? {
-        let components = path.split(separator: "/")
-        if let (_, reason) = patterns.first(where: { $0.0.relation(to: components) == .inside }) { return reason }
-        return components.lazy.compactMap { reason(toHideName: String($0)) }.first
+        if let (_, reason) = patterns.first(where: { $0.0.contains(path) }) { return reason }
+        return path.split(separator: "/").lazy.compactMap { reason(toHideName: String($0)) }.first
+    }
+
+    /// Returns whether the table has a path inside a directory.
+    static func names(somethingIn directory: String) -> Bool {
+        patterns.contains { ($0.0.directory + "/").hasPrefix(directory + "/") }
     }
 
     /// Returns the reason why a directory entry is hidden in every directory, or `nil`.

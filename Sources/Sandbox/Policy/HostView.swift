@@ -99,9 +99,10 @@ enum HostView {
         var paths: Set<String> = []
         var result: [SandboxEntry] = []
         for entry in entries {
-            var parent = ""
-            for component in entry.path.split(separator: "/").dropLast() {
-                parent += "/" + component
+            // Bytes, because finding characters takes several times as long, and there are a thousand entries.
+            let path = entry.path
+            for index in path.utf8.indices.dropFirst() where path.utf8[index] == UInt8(ascii: "/") {
+                let parent = String(path[..<index])
                 if paths.insert(parent).inserted { result.append(.directory(parent)) }
             }
             // A parent that was added may have an entry of its own.
@@ -123,6 +124,8 @@ struct DirectoryCopy {
     /// The directory and everything in it, parents first.
     private(set) var entries: [SandboxEntry] = []
     private var bytes = 0
+    /// False if no secret has a path inside the directory, so that only names have to be checked.
+    private let checksPaths: Bool
 
     /// Copies a directory, or returns `nil` if it exceeds a maximum or cannot be read in full.
     ///
@@ -130,13 +133,16 @@ struct DirectoryCopy {
     ///   - host: the path of the directory on the host.
     ///   - path: its path inside the sandbox.
     init?(of host: String, at path: String) {
+        checksPaths = HostSecrets.names(somethingIn: host)
         guard add(host, at: path) else { return nil }
     }
 
     private mutating func add(_ host: String, at path: String) -> Bool {
         var status = stat()
         guard entries.count < Self.maximumEntries, lstat(host, &status) == 0 else { return false }
-        if HostSecrets.reason(toHide: host) != nil { return true }
+        let slash = host.utf8.lastIndex(of: UInt8(ascii: "/")) ?? host.startIndex
+        if HostSecrets.reason(toHideName: String(host[slash...].utf8.dropFirst()) ?? "") != nil { return true }
+        if checksPaths, HostSecrets.reason(toHide: host) != nil { return true }
         switch HostFile.kind(of: host) {
         case .symbolicLink(let target):
             entries.append(.symbolicLink(path, to: target))

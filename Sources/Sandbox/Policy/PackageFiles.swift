@@ -1,6 +1,8 @@
+internal import Glibc
+
 /// The files and directories below /etc and /var that packages install for other programs to read.
 ///
-/// Commands see those that exist, without the secrets in them (``HostSecrets``). A `*` may end a component.
+/// Commands see those that exist, without the secrets in them (``HostSecrets``). A `*` may end a path.
 enum PackageFiles {
     /// The paths that are shown, with a reason for each group.
     static let table: [(reason: String, paths: [String])] = [
@@ -101,17 +103,19 @@ enum PackageFiles {
     /// The patterns of the table.
     static let patterns = table.flatMap(\.paths).map(PathPattern.init)
 
-    /// The paths of the table that exist on this host, each without a link to another directory of it.
-    static func existing() -> [String] { patterns.flatMap { existing($0.components[...], in: "") } }
-
-    private static func existing(_ rest: ArraySlice<Substring>, in directory: String) -> [String] {
-        guard let first = rest.first else { return [directory] }
-        guard first.hasSuffix("*") else {
-            let path = directory + "/" + first
-            return HostFile.kind(of: path) == nil ? [] : existing(rest.dropFirst(), in: path)
+    /// The paths of the table that exist on this host.
+    static func existing() -> [String] {
+        // Each directory is listed once.
+        var listings: [String: [String]] = [:]
+        return patterns.flatMap { pattern -> [String] in
+            guard pattern.isOpen else {
+                let path = pattern.directory + "/" + pattern.name
+                return access(path, F_OK) == 0 ? [path] : []
+            }
+            let names = listings[pattern.directory] ?? HostFile.names(in: pattern.directory)
+            listings[pattern.directory] = names
+            return names.filter { $0.hasPrefix(pattern.name) }.map { pattern.directory + "/" + $0 }
         }
-        return HostFile.names(in: directory).filter { $0.hasPrefix(first.dropLast()) }
-            .flatMap { existing(rest.dropFirst(), in: directory + "/" + $0) }
     }
 
     /// The size of the largest file that is copied, in bytes.

@@ -1,27 +1,30 @@
-/// An absolute path in which the last characters of a component may be left open, such as `/etc/java-*`.
+internal import Glibc
+
+/// An absolute path whose last component may be left open at its end, such as `/etc/java-*`.
 struct PathPattern: Sendable, Hashable {
-    /// The relation of a path to a pattern.
-    enum Relation {
-        /// The path is the pattern's or lies inside it.
-        case inside
-        /// The pattern lies below the path.
-        case ancestor
-        case unrelated
-    }
+    /// The directory of the last component.
+    let directory: String
+    /// The last component, or its beginning.
+    let name: String
+    /// A Boolean value that indicates whether the last component may go on.
+    let isOpen: Bool
+    /// The directory and the name together.
+    private let start: String
 
-    let components: [Substring]
-
-    /// Creates a pattern from its text, in which a `*` may end a component.
+    /// Creates a pattern from its text, in which a `*` may end the last component.
     init(_ text: String) {
-        components = text.split(separator: "/")
+        let slash = text.lastIndex(of: "/") ?? text.startIndex
+        directory = String(text[..<slash])
+        isOpen = text.hasSuffix("*")
+        let name = text[slash...].dropFirst()
+        self.name = String(isOpen ? name.dropLast() : name)
+        start = directory + "/" + self.name
     }
 
-    /// Returns the relation of a path, given by its components.
-    func relation(to path: [Substring]) -> Relation {
-        let matches = zip(components, path).allSatisfy { pattern, component in
-            pattern.utf8.last == UInt8(ascii: "*") ? component.hasPrefix(pattern.dropLast()) : component == pattern
-        }
-        guard matches else { return .unrelated }
-        return path.count < components.count ? .ancestor : .inside
+    /// Returns whether a path is the pattern's or lies inside it.
+    func contains(_ path: String) -> Bool {
+        guard path.hasPrefix(start) else { return false }
+        let rest = path.utf8.dropFirst(start.utf8.count)
+        return isOpen || rest.isEmpty || rest.first == UInt8(ascii: "/")
     }
 }

@@ -44,6 +44,8 @@ struct ServeSession {
             host,
             orExitWith: 1
         )
+        // Returns the memory of the view's files, which only the launcher needed.
+        malloc_trim(0)
         var http = configuration.http
         http.maximumConnections = connectionLimit(concurrency)
         // Like the launcher, the server gets a higher priority than the commands. Only root may raise it. Without it
