@@ -219,7 +219,6 @@ static const struct probe probes[] = {
     {"devices", "open /dev/net/tun", open_to_read, "/dev/net/tun"},
     {"devices", "open /dev/kvm", open_to_read, "/dev/kvm"},
     {"devices", "open /dev/loop-control", open_to_read, "/dev/loop-control"},
-    {"devices", "open /dev/ptmx", open_to_read, "/dev/ptmx"},
     {"devices", "open /dev/vsock", open_to_read, "/dev/vsock"},
 };
 
