@@ -92,6 +92,8 @@ struct SubmitResumeTests {
         let data = try TemporaryDataDirectory()
         let first = try data.server("--concurrency", "1")
         _ = try first.submit(["sleep", "600"], ["timeoutSeconds": 600])
+        // A run is queued until its command has started.
+        try #require(eventually { try first.runs("&state=running").count == 1 })
         let client = try ClientProgram.start("submit", at: first.url, ["--", "echo", "after"])
         try #require(eventually { try first.runs("&state=queued").count == 1 })
         try first.kill()

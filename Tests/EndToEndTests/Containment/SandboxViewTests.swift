@@ -251,14 +251,14 @@ struct ProcTests {
         }
     }
 
-    @Test func `there are exactly five devices`() throws {
+    @Test func `there are exactly five devices and those of terminals`() throws {
         try withServer { server in
             // Tests each file itself, because directory entries call the mount points of devices regular files.
             let script = """
                 use File::Find; find({ no_chdir => 1, wanted => sub { if (m{^/(proc|usr)$}) { $File::Find::prune = 1 } \
                 elsif (!-l && (-b || -c)) { push @found, $_ } } }, '/'); print map { "$_\\n" } sort @found
                 """
-            let devices = ["full", "null", "random", "urandom", "zero"].map { "/dev/\($0)\n" }.joined()
+            let devices = ["full", "null", "pts/ptmx", "random", "tty", "urandom", "zero"].map { "/dev/\($0)\n" }.joined()
             try #expect(server.perl(script).stdout.text == devices)
         }
     }
