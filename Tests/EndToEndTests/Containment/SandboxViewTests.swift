@@ -258,7 +258,8 @@ struct ProcTests {
                 use File::Find; find({ no_chdir => 1, wanted => sub { if (m{^/(proc|usr)$}) { $File::Find::prune = 1 } \
                 elsif (!-l && (-b || -c)) { push @found, $_ } } }, '/'); print map { "$_\\n" } sort @found
                 """
-            let devices = ["full", "null", "pts/ptmx", "random", "tty", "urandom", "zero"].map { "/dev/\($0)\n" }.joined()
+            let devices = ["full", "null", "pts/ptmx", "random", "tty", "urandom", "zero"].map { "/dev/\($0)\n" }
+                .joined()
             try #expect(server.perl(script).stdout.text == devices)
         }
     }
