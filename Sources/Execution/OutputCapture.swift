@@ -53,15 +53,14 @@ final class OutputCapture {
         limit: Int,
         sink: @escaping @ReactorActor (UnsafeRawBufferPointer) -> Backpressure,
         onPassingLimit: @escaping @ReactorActor () -> Void
-    ) throws(SystemError) {
+    ) {
         self.pipe = .some(pipe)
         remaining = limit
         self.sink = sink
         self.onPassingLimit = onPassingLimit
-        try resume()
     }
 
-    /// Resumes reading after a pause.
+    /// Begins to read, or resumes reading after a pause.
     func resume() throws(SystemError) {
         guard watch == nil, let raw = pipe?.raw else { return }
         watch = try ReactorActor.watch(raw, for: .readable) { [weak self] _ in self?.read() }

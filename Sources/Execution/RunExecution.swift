@@ -147,6 +147,7 @@ package final class RunExecution {
             if case .started(let time) = report {
                 startedAt = time
                 observer.started()
+                readOutput()
             }
             if case .outOfMemory(let usage) = report { slotUsage = usage }
             if case .failed(let failure) = report, failure.step == .files, let index = failure.index,
@@ -181,6 +182,16 @@ package final class RunExecution {
         )
         try fileBlobs.send(to: slot)
         armStart()
+    }
+
+    /// Begins to read the output, so that the observer receives the start of the command before its output.
+    private func readOutput() {
+        do throws(SystemError) {
+            for capture in captures.values { try capture.resume() }
+        } catch {
+            // The command would wait for ever for somebody to read.
+            slot.destroy()
+        }
     }
 
     /// The online processors, read once: sysconf(3) opens a file for this value.
@@ -232,7 +243,7 @@ package final class RunExecution {
         var ends: [Int32] = [-1, -1]
         guard sandglass_pipe(&ends, SANDGLASS_PIPE_READ_END) == 0 else { throw SystemError("pipe2") }
         let writeEnd = Descriptor(owning: ends[1])
-        captures[stream] = try OutputCapture(
+        captures[stream] = OutputCapture(
             pipe: Descriptor(owning: ends[0]),
             limit: specification.limits.outputBytes,
             sink: { [observer] part in observer.output(stream, part) },

@@ -18,7 +18,7 @@ import Testing
 
         init(limit: Int) throws {
             pipe = try TestPipe(nonBlocking: .reading)
-            capture = try OutputCapture(
+            capture = OutputCapture(
                 pipe: pipe.takeReadEnd(),
                 limit: limit,
                 sink: { part in
@@ -28,6 +28,7 @@ import Testing
                 },
                 onPassingLimit: { self.limitCalls += 1 }
             )
+            try capture?.resume()
         }
 
         /// Waits until the capture has passed on this many bytes.

@@ -1,3 +1,5 @@
+internal import RunModel
+
 /// A pattern of `--exclude`: a part of the format of `.gitignore` files (gitignore(5)).
 ///
 /// - `*` matches any characters of a name, `?` one character, `[a-z]` and `[!a-z]` one character of a set.
@@ -10,25 +12,10 @@ package struct ExcludePattern: Sendable, Hashable {
     private enum Part: Sendable, Hashable {
         /// `**`
         case directories
-        case name([Token])
+        case name(NamePattern)
     }
 
-    private enum Token: Sendable, Hashable {
-        /// `*`
-        case any
-        /// `?`
-        case one
-        case character(Unicode.Scalar)
-        case oneOf([ClosedRange<Unicode.Scalar>], isNegated: Bool)
-
-        func matches(_ scalar: Unicode.Scalar) -> Bool {
-            switch self {
-            case .any, .one: true
-            case .character(let own): own == scalar
-            case .oneOf(let ranges, let isNegated): ranges.contains { $0.contains(scalar) } != isNegated
-            }
-        }
-    }
+    private typealias Token = NamePattern.Token
 
     /// A Boolean value indicating whether the pattern includes what an earlier pattern excludes.
     let includes: Bool
@@ -55,7 +42,7 @@ package struct ExcludePattern: Sendable, Hashable {
             if isBound, String(part) == "**" {
                 parts.append(.directories)
             } else {
-                parts.append(.name(try Self.tokens(part, of: text)))
+                parts.append(.name(NamePattern(try Self.tokens(part, of: text))))
             }
         }
         self.parts = parts
@@ -130,32 +117,12 @@ package struct ExcludePattern: Sendable, Hashable {
                 case .directories:
                     next.insert(position)
                     if position == parts.count - 1 { next.insert(parts.count) }
-                case .name(let tokens): if Self.matches(tokens, name) { next.insert(position + 1) }
+                case .name(let pattern): if pattern.matches(name) { next.insert(position + 1) }
                 }
             }
             positions = next
         }
         return positions.contains(parts.count)
-    }
-
-    private static func matches(_ tokens: [Token], _ name: [Unicode.Scalar]) -> Bool {
-        var (token, character) = (0, 0)
-        var retry: (token: Int, character: Int)?
-        while character < name.count {
-            if token < tokens.count, tokens[token] == .any {
-                retry = (token, character)
-                token += 1
-            } else if token < tokens.count, tokens[token].matches(name[character]) {
-                token += 1
-                character += 1
-            } else if let last = retry {
-                retry = (last.token, last.character + 1)
-                (token, character) = (last.token + 1, last.character + 1)
-            } else {
-                return false
-            }
-        }
-        return tokens[token...].allSatisfy { $0 == .any }
     }
 }
 

@@ -9,7 +9,7 @@ struct SystemCallIndex {
     enum Leaf: Hashable {
         /// The action, as a filter returns it to the kernel.
         case action(UInt32)
-        /// The program that begins so many instructions after this one decides, for example by the arguments.
+        /// A later program decides, for example by the arguments. It begins this many instructions after the index.
         case undecided(after: Int)
 
         fileprivate var sortKey: UInt64 {

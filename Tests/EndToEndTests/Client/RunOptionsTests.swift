@@ -42,6 +42,14 @@ struct RunOptionsTests {
                 let kept = "\(path)/\(number)/out/f"
                 #expect(try String(contentsOfFile: kept, encoding: .utf8) == "kept\n")
                 #expect(access(kept, X_OK) == 0)
+                let tree = path + "/tree"
+                try? FileManager.default.createDirectory(atPath: tree + "/build", withIntermediateDirectories: true)
+                for name in ["/a.c", "/a.o", "/build/b"] { try Data().write(to: URL(filePath: tree + name)) }
+                let listed = try call(
+                    command + ["--file", ".=\(tree)", "--exclude", "*.o", "--exclude", "build/"],
+                    "find . -mindepth 1"
+                )
+                #expect(listed.text == "./a.c\n", "\(listed.diagnostics)")
                 let merged = try call(command + ["--merge-stderr"], "echo 1; echo 2 >&2; echo 3")
                 #expect(merged.text == "1\n2\n3\n" && merged.diagnostics.isEmpty)
                 // Sizes and times have their units in the run.
