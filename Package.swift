@@ -231,7 +231,7 @@ let package = Package(
         ),
         .testTarget(
             name: "HTTPServerTests",
-            dependencies: ["HTTPServer", "System", "CLinux"],
+            dependencies: ["HTTPServer", "System", "CLinux", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

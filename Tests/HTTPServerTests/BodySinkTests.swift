@@ -1,6 +1,7 @@
 import Glibc
 import HTTPServer
 import Synchronization
+import TestSupport
 import Testing
 
 /// The calls that a sink has received, for the test's thread.
@@ -67,16 +68,16 @@ extension ServerTests {
 
         private let text = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 >> 3) }
 
-        private func put(_ client: Client, _ target: String, _ headers: String) throws {
+        private func put(_ client: HTTPClient, _ target: String, _ headers: String) throws {
             try client.send("PUT \(target) HTTP/1.1\r\nHost: a\r\n\(headers)\r\n")
         }
 
         @Test func `the whole body goes to its sink, in order`() throws {
             let server = try server(.make(maximumBodyBytes: 1_000))
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try put(client, "/", "Content-Length: \(text.count)\r\n")
             try client.send(text)
-            #expect(try client.response().body == "3000000 0")
+            #expect(try client.response().text == "3000000 0")
             #expect(received.state.withLock { $0.bytes } == text)
             try put(client, "/", "Transfer-Encoding: chunked\r\n")
             for start in stride(from: 0, to: text.count, by: 100_000) {
@@ -84,7 +85,7 @@ extension ServerTests {
                 try client.send(Array(text[start..<start + 100_000]) + Array("\r\n".utf8))
             }
             try client.send("0\r\n\r\n")
-            #expect(try client.response().body == "3000000 0")
+            #expect(try client.response().text == "3000000 0")
             #expect(received.state.withLock { $0.bytes } == text + text)
             try server.stop()
             #expect(received.state.withLock { $0.ends } == 2)
@@ -92,9 +93,9 @@ extension ServerTests {
 
         @Test func `other bodies stay in memory and have the limit of memory`() throws {
             let server = try server(.make(maximumBodyBytes: 1_000))
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
-            #expect(try client.response().body == "0 5")
+            #expect(try client.response().text == "0 5")
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n")
             #expect(try client.response().status == 413)
             try server.stop()
@@ -103,7 +104,7 @@ extension ServerTests {
 
         @Test func `an unwanted body is refused before it is sent, without 100`() throws {
             let server = try server()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try put(client, "/no", "Expect: 100-continue\r\nContent-Length: 1000000\r\n")
             let response = try client.response()
             #expect(response.status == 403)
@@ -114,17 +115,17 @@ extension ServerTests {
 
         @Test func `a wanted body gets 100`() throws {
             let server = try server()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try put(client, "/", "Expect: 100-continue\r\nContent-Length: 5\r\n")
             #expect(try client.response().status == 100)
             try client.send("hello")
-            #expect(try client.response().body == "5 0")
+            #expect(try client.response().text == "5 0")
             try server.stop()
         }
 
         @Test func `a client that sends a whole refused body still reads the response`() throws {
             let server = try server()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try put(client, "/no", "Content-Length: \(text.count)\r\n")
             try client.send(text)
             #expect(try client.response().status == 403)
@@ -133,7 +134,7 @@ extension ServerTests {
 
         @Test(arguments: [true, false]) func `a body over its limit gets 413`(isChunked: Bool) throws {
             let server = try server(maximumBytes: 10_000)
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             if isChunked {
                 try put(client, "/", "Transfer-Encoding: chunked\r\n")
                 try client.send("2711\r\n" + String(repeating: "x", count: 10_001) + "\r\n")
@@ -149,7 +150,7 @@ extension ServerTests {
         @Test func `the client learns that the sink refuses the body while it sends it`() throws {
             received.state.withLock { $0.refusesAfter = 100_000 }
             let server = try server()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try put(client, "/", "Content-Length: \(text.count)\r\n")
             try client.send(Array(text.prefix(500_000)))
             let response = try client.response()
@@ -161,13 +162,13 @@ extension ServerTests {
         @Test func `a blocked sink gets the same piece again when it is ready`() throws {
             received.state.withLock { $0.isFull = true }
             let server = try server()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try put(client, "/", "Content-Length: 5\r\n")
             try client.send("hello")
             let received = received
             try server.wait { _, _ in received.state.withLock { $0.blockedCount } == 1 }
             // The server does not retry by itself.
-            let other = try Client(server)
+            let other = try HTTPClient(server)
             try other.get("/")
             _ = try other.response()
             #expect(received.state.withLock { $0.blockedCount } == 1)
@@ -175,7 +176,7 @@ extension ServerTests {
                 received.state.withLock { $0.isFull = false }
                 fixture.waiting[0].resumeBody()
             }
-            #expect(try client.response().body == "5 0")
+            #expect(try client.response().text == "5 0")
             #expect(received.state.withLock { $0.bytes } == Array("hello".utf8))
             try server.stop()
         }
@@ -186,7 +187,7 @@ extension ServerTests {
             configuration.bodyTimeout = .milliseconds(300)
             configuration.minimumBodyBytesPerSecond = 0
             let server = try server(configuration)
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try put(client, "/", "Content-Length: 5\r\n")
             try client.send("hello")
             let received = received
@@ -197,7 +198,7 @@ extension ServerTests {
                 received.state.withLock { $0.isFull = false }
                 fixture.waiting[0].resumeBody()
             }
-            #expect(try client.response().body == "5 0")
+            #expect(try client.response().text == "5 0")
             try server.stop()
         }
 
@@ -206,7 +207,7 @@ extension ServerTests {
             configuration.bodyTimeout = .milliseconds(200)
             configuration.minimumBodyBytesPerSecond = 0
             let server = try server(configuration)
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try put(client, "/", "Content-Length: 6\r\n")
             try client.send("hello")
             #expect(try client.response().status == 408)
@@ -218,7 +219,7 @@ extension ServerTests {
         @Test(arguments: [true, false]) func `a client that hangs up within a body ends its sink`(resets: Bool) throws {
             let server = try server()
             do {
-                let client = try Client(server)
+                let client = try HTTPClient(server)
                 if resets { client.resetOnClose() }
                 try put(client, "/", "Content-Length: 6\r\n")
                 try client.send("hello")
@@ -233,7 +234,7 @@ extension ServerTests {
         @Test func `a server stops while a sink is blocked`() throws {
             received.state.withLock { $0.isFull = true }
             let server = try server()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try put(client, "/", "Content-Length: 5\r\n")
             try client.send("hello")
             let received = received

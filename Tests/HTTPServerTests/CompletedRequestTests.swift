@@ -1,4 +1,5 @@
 import HTTPServer
+import TestSupport
 import Testing
 
 extension ServerTests {
@@ -25,7 +26,7 @@ extension ServerTests {
                 exchange.metadata = "metadata for \(exchange.clientAddress)"
                 exchange.respond(.make("made", status: 201))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/a%20b?c=d")
             _ = try client.response()
             let request = try record(from: log, server)
@@ -42,7 +43,7 @@ extension ServerTests {
         @Test func `the duration includes the time without a response`() throws {
             let log = CompletionRecorder()
             let server = try ServerThread(configuration(log)) { exchange, fixture in fixture.waiting.append(exchange) }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             let begin = ContinuousClock.now
             try client.get("/")
             try server.wait { _, fixture in fixture.waiting.count == 1 }
@@ -64,7 +65,7 @@ extension ServerTests {
             let server = try ServerThread(configuration(log)) { exchange, _ in
                 exchange.respond(.make(exchange.request.path))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             for path in ["/1", "/2", "/3"] {
                 try client.get(path)
                 _ = try client.response()
@@ -77,7 +78,7 @@ extension ServerTests {
         @Test func `the record of HEAD has no body bytes`() throws {
             let log = CompletionRecorder()
             let server = try ServerThread(configuration(log))
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
             _ = try client.response(toHead: true)
             let request = try record(from: log, server)
@@ -103,7 +104,7 @@ extension ServerTests {
         ) throws {
             let log = CompletionRecorder()
             let server = try ServerThread(configuration(log))
-            var client: Client? = try Client(server)
+            var client: HTTPClient? = try HTTPClient(server)
             try client?.send(text)
             let response = try #require(try client?.response())
             #expect(response.status == status)
@@ -113,13 +114,13 @@ extension ServerTests {
             #expect(request.method == method)
             #expect(request.target == target)
             #expect(request.wasRefused)
-            #expect(request.bodyBytes == response.body.utf8.count)
+            #expect(request.bodyBytes == response.text.utf8.count)
         }
 
         @Test func `a request whose client hung up has a record without a status`() throws {
             let log = CompletionRecorder()
             let server = try ServerThread(configuration(log)) { exchange, _ in exchange.metadata = 1 }
-            var client: Client? = try Client(server)
+            var client: HTTPClient? = try HTTPClient(server)
             try client?.get("/gone")
             client = nil
             let request = try record(from: log, server)
@@ -133,7 +134,7 @@ extension ServerTests {
         @Test func `a body that ended early has a record without a status`() throws {
             let log = CompletionRecorder()
             let server = try ServerThread(configuration(log))
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
             client.finishSending()
             let request = try record(from: log, server)
@@ -148,7 +149,7 @@ extension ServerTests {
             let server = try ServerThread(configuration(log)) { exchange, _ in
                 exchange.respond(Response(status: 200, body: .bytes([UInt8](repeating: 65, count: 32 << 20))))
             }
-            var client: Client? = try Client(server)
+            var client: HTTPClient? = try HTTPClient(server)
             try client?.get("/")
             try server.wait { server, _ in server.openConnections == 1 }
             client?.resetOnClose()
@@ -161,7 +162,7 @@ extension ServerTests {
         @Test func `requests without a response have a record when the server stops`() throws {
             let log = CompletionRecorder()
             let server = try ServerThread(configuration(log)) { exchange, fixture in fixture.waiting.append(exchange) }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/waits")
             try server.wait { _, fixture in fixture.waiting.count == 1 }
             try server.stop()

@@ -1,5 +1,6 @@
 import Glibc
 import HTTPServer
+import TestSupport
 import Testing
 
 extension ServerTests {
@@ -9,25 +10,25 @@ extension ServerTests {
 
         @Test func `a handler may respond after it has returned`() throws {
             let server = try ServerThread(handler: Self.storeExchange)
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/later")
             try server.wait { _, fixture in fixture.waiting.count == 1 }
             try server.perform { server, fixture in
                 fixture.waiting[0].respond(.make("now"))
                 #expect(server.timeout == .zero)
             }
-            #expect(try client.response().body == "now")
+            #expect(try client.response().text == "now")
             try server.stop()
         }
 
         @Test func `a connection is kept after a deferred response`() throws {
             let server = try ServerThread(handler: Self.storeExchange)
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             for index in 0..<3 {
                 try client.get("/")
                 try server.wait { _, fixture in fixture.waiting.count == index + 1 }
                 try server.perform { _, fixture in fixture.waiting[index].respond(.make("\(index)")) }
-                #expect(try client.response().body == "\(index)")
+                #expect(try client.response().text == "\(index)")
             }
             try server.stop()
         }
@@ -37,23 +38,23 @@ extension ServerTests {
                 fixture.waiting.popLast()?.respond(.make(exchange.request.path))
                 fixture.waiting.append(exchange)
             }
-            let (first, second) = (try Client(server), try Client(server))
+            let (first, second) = (try HTTPClient(server), try HTTPClient(server))
             try first.get("/first")
             try server.wait { _, fixture in fixture.waiting.count == 1 }
             try second.get("/second")
-            #expect(try first.response().body == "/second")
+            #expect(try first.response().text == "/second")
             try server.stop()
         }
 
         @Test func `two hundred waiting connections all get a response`() throws {
             let server = try ServerThread(handler: Self.storeExchange)
-            let clients = try (0..<200).map { _ in try Client(server) }
+            let clients = try (0..<200).map { _ in try HTTPClient(server) }
             for (index, client) in clients.enumerated() { try client.get("/\(index)") }
             try server.wait { _, fixture in fixture.waiting.count == 200 }
             try server.perform { _, fixture in
                 for exchange in fixture.waiting { exchange.respond(.make(exchange.request.path)) }
             }
-            for (index, client) in clients.enumerated() { #expect(try client.response().body == "/\(index)") }
+            for (index, client) in clients.enumerated() { #expect(try client.response().text == "/\(index)") }
             try server.stop()
         }
 
@@ -63,17 +64,17 @@ extension ServerTests {
                 exchange.onDisconnect = { exchange.respond(.make("hung up")) }
                 fixture.waiting.append(exchange)
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/slow")
             try server.wait { _, fixture in fixture.waiting.count == 1 }
             try client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
-            let other = try Client(server)
+            let other = try HTTPClient(server)
             try other.get("/other")
-            #expect(try other.response().body == "/other")
+            #expect(try other.response().text == "/other")
             try server.perform { _, fixture in fixture.waiting[0].respond(.make("slow")) }
-            #expect(try client.response().body == "slow")
-            #expect(try client.response().body == "/1")
-            #expect(try client.response().body == "/2")
+            #expect(try client.response().text == "slow")
+            #expect(try client.response().text == "/1")
+            #expect(try client.response().text == "/2")
             try server.stop()
         }
 
@@ -81,7 +82,7 @@ extension ServerTests {
             let server = try ServerThread { exchange, fixture in
                 exchange.onDisconnect = { fixture.waiting.append(exchange) }
             }
-            var client: Client? = try Client(server)
+            var client: HTTPClient? = try HTTPClient(server)
             try client?.get("/")
             client = nil
             try server.wait { server, fixture in fixture.waiting.count == 1 && server.openConnections == 0 }
@@ -95,7 +96,7 @@ extension ServerTests {
 
         @Test func `a client that sent another request before it hung up is disconnected`() throws {
             let server = try ServerThread(handler: Self.storeExchange)
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
             client.finishSending()
             try server.wait { server, _ in server.openConnections == 0 }
@@ -108,7 +109,7 @@ extension ServerTests {
                 exchange.onDisconnect = { fixture.waiting = [] }
                 fixture.waiting.append(exchange)
             }
-            var client: Client? = try Client(server)
+            var client: HTTPClient? = try HTTPClient(server)
             try client?.get("/")
             try server.wait { _, fixture in fixture.waiting.count == 1 }
             client?.resetOnClose()
@@ -121,10 +122,10 @@ extension ServerTests {
             let server = try ServerThread { exchange, _ in
                 exchange.onDisconnect = { exchange.respond(.make("partial")) }
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
             client.finishSending()
-            #expect(try client.response().body == "partial")
+            #expect(try client.response().text == "partial")
             #expect(try client.isClosed())
             try server.wait { server, _ in server.openConnections == 0 }
             try server.stop()
@@ -139,7 +140,7 @@ extension ServerTests {
                     fixture.waiting.append(exchange)
                 }
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
             client.finishSending()
             try server.wait { _, fixture in fixture.waiting.count == 1 }
@@ -147,7 +148,7 @@ extension ServerTests {
                 #expect(fixture.waiting[0].isOpen)
                 fixture.waiting[0].respond(.make("written"))
             }
-            #expect(try client.response().body == "written")
+            #expect(try client.response().text == "written")
             #expect(try client.isClosed())
             try server.wait { server, _ in server.openConnections == 0 }
             try server.stop()
@@ -158,7 +159,7 @@ extension ServerTests {
                 exchange.respondsPromptly = true
                 exchange.onDisconnect = { fixture.waiting.append(exchange) }
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
             client.finishSending()
             try server.wait { _, fixture in fixture.waiting.count == 1 }
@@ -169,17 +170,17 @@ extension ServerTests {
             let server = try ServerThread { exchange, _ in
                 exchange.onDisconnect = { exchange.respond(.make(exchange.request.path)) }
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             let paths = (0..<10).map { "/\($0)" }
             try client.send(paths.map { "GET \($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined())
             client.finishSending()
-            for path in paths { #expect(try client.response().body == path) }
+            for path in paths { #expect(try client.response().text == path) }
             try server.stop()
         }
 
         @Test func `a response is not lost when the client closes its sending side just before it`() throws {
             let server = try ServerThread(handler: Self.storeExchange)
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
             try server.wait { _, fixture in fixture.waiting.count == 1 }
             let socket = client.descriptor
@@ -188,7 +189,7 @@ extension ServerTests {
                 shutdown(socket, Int32(SHUT_WR))
                 fixture.waiting[0].respond(.make("in time"))
             }
-            #expect(try client.response().body == "in time")
+            #expect(try client.response().text == "in time")
             #expect(try client.isClosed())
             try server.stop()
         }
@@ -199,10 +200,10 @@ extension ServerTests {
             throws
         {
             let server = try ServerThread()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
             client.finishSending()
-            #expect(try client.response().body == "hello")
+            #expect(try client.response().text == "hello")
             #expect(try client.isClosed())
             try server.stop()
         }

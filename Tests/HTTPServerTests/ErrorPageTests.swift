@@ -1,4 +1,5 @@
 import HTTPServer
+import TestSupport
 import Testing
 
 extension ServerTests {
@@ -81,13 +82,13 @@ extension ServerTests {
                 fixture.waiting.append(exchange)
                 exchange.respond(.make("handled"))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send(request + "GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
             let response = try client.response()
             #expect(response.status == status)
             #expect(response.version == "HTTP/1.1")
             #expect(response.headers["connection"] == "close")
-            #expect(response.body == "refused: \(status)")
+            #expect(response.text == "refused: \(status)")
             #expect(try client.isClosed())
             #expect(try server.perform { _, fixture in fixture.waiting.count } == 0)
             try server.stop()
@@ -99,7 +100,7 @@ extension ServerTests {
             configuration.onCompletion = { records.add($0) }
             let server = try ServerThread(configuration)
             for text in ["garbage\r\n\r\n", "GET / HTTP/3\r\n\r\n", "POST /a?b HTTP/1.1\r\nContent-Length: x\r\n\r\n"] {
-                let client = try Client(server)
+                let client = try HTTPClient(server)
                 try client.send(text)
                 #expect(try client.response().status == 400)
                 #expect(try client.isClosed())
@@ -113,7 +114,7 @@ extension ServerTests {
 
         @Test func `a client that hangs up without sending gets no response`() throws {
             let server = try ServerThread()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             client.finishSending()
             #expect(try client.isClosed())
             try server.stop()
@@ -121,7 +122,7 @@ extension ServerTests {
 
         @Test func `a client that hangs up within its first line gets 400`() throws {
             let server = try ServerThread()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("GET / HT")
             client.finishSending()
             #expect(try client.response().status == 400)
@@ -133,7 +134,7 @@ extension ServerTests {
         /// So it closes the connection without another response.
         @Test func `a line without a space right behind a request gets no response`() throws {
             let server = try ServerThread()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\ngarbage\r\n")
             #expect(try client.response().status == 200)
             #expect(try client.isClosed())
@@ -142,7 +143,7 @@ extension ServerTests {
 
         @Test func `a line without a space on a kept connection gets 400`() throws {
             let server = try ServerThread()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
             #expect(try client.response().status == 200)
             try client.send("garbage\r\n")
@@ -154,7 +155,7 @@ extension ServerTests {
         @Test func `a client that still sends when it is refused reads the reason`() throws {
             let server = try ServerThread()
             for _ in 0..<10 {
-                let client = try Client(server)
+                let client = try HTTPClient(server)
                 try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\nContent-Length: 1\r\n\r\n")
                 try client.send([UInt8](repeating: 65, count: 2_000_000))
                 #expect(try client.response().status == 400)

@@ -1,4 +1,5 @@
 import HTTPServer
+import TestSupport
 import Testing
 
 extension ServerTests {
@@ -9,14 +10,14 @@ extension ServerTests {
                 fixture.waiting.append(exchange)
                 exchange.respond(.make("ok"))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send(example.sent)
             client.finishSending()
             var statuses: [Int] = []
             var isLast = false
             let hasHead = example.sent.contains("HEAD ")
             // A client that has closed its sending side gets all its responses, and then the end of the stream.
-            while client.hasMore() {
+            while try client.hasMore() {
                 let response = try client.response(toHead: hasHead && statuses.count == 1)
                 statuses.append(response.status)
                 isLast = response.headers["connection"] == "close"
@@ -59,17 +60,17 @@ extension ServerTests {
             let server = try ServerThread { exchange, _ in
                 exchange.respond(exchange.request.path == "/" ? .make("dropped", status: status) : .make("next"))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send(RFC9112.get + "GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try client.response(toHead: true).status == status)
-            #expect(try client.response().body == "next")
+            #expect(try client.response().text == "next")
             try server.stop()
         }
 
         @Test func `section 8, a body that ends early is never handled`() throws {
             for text in ["Content-Length: 5\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc"] {
                 let server = try ServerThread { exchange, fixture in fixture.waiting.append(exchange) }
-                let client = try Client(server)
+                let client = try HTTPClient(server)
                 try client.send("POST / HTTP/1.1\r\nHost: a\r\n" + text)
                 client.finishSending()
                 #expect(try client.isClosed())

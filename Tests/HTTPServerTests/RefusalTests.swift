@@ -1,4 +1,5 @@
 import HTTPServer
+import TestSupport
 import Testing
 
 extension ServerTests {
@@ -94,7 +95,7 @@ extension ServerTests {
                 fixture.waiting.append(exchange)
                 exchange.respond(.make("handled"))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send(request)
             let response = try client.response()
             #expect(response.status == 400)
@@ -108,15 +109,15 @@ extension ServerTests {
             var configuration = HTTPServerConfiguration()
             configuration.problem = { status, detail in .make("\(status): \(detail)", status: status) }
             let server = try ServerThread(configuration)
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/%")
-            #expect(try client.response().body == "400: The request target contains a malformed percent escape.")
+            #expect(try client.response().text == "400: The request target contains a malformed percent escape.")
             try server.stop()
         }
 
         @Test func `a target over the limit gets 414`() throws {
             let server = try ServerThread()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/" + String(repeating: "a", count: 8 << 10))
             #expect(try client.response().status == 414)
             try server.stop()
@@ -126,8 +127,8 @@ extension ServerTests {
         @Test(arguments: [16 << 10, 20_000])
         func `headers over the limit get 431`(bytes: Int) throws {
             let server = try ServerThread()
-            let client = try Client(server)
-            try client.get("/", headers: "X-A: \(String(repeating: "a", count: bytes))\r\n")
+            let client = try HTTPClient(server)
+            try client.get("/", ["X-A: \(String(repeating: "a", count: bytes))"])
             #expect(try client.response().status == 431)
             try server.stop()
         }
@@ -135,49 +136,49 @@ extension ServerTests {
         @Test(arguments: [(99, 200), (100, 431)])
         func `more than a hundred header fields get 431`(others: Int, status: Int) throws {
             let server = try ServerThread()
-            let client = try Client(server)
-            try client.get("/", headers: String(repeating: "a: b\r\n", count: others))
+            let client = try HTTPClient(server)
+            try client.get("/", Array(repeating: "a: b", count: others))
             #expect(try client.response().status == status)
             try server.stop()
         }
 
         @Test func `headers just under the limit are accepted`() throws {
             let server = try ServerThread()
-            let client = try Client(server)
-            try client.get("/", headers: "X-A: \(String(repeating: "a", count: (16 << 10) - 100))\r\n")
+            let client = try HTTPClient(server)
+            try client.get("/", ["X-A: \(String(repeating: "a", count: (16 << 10) - 100))"])
             #expect(try client.response().status == 200)
             try server.stop()
         }
 
         @Test func `four thousand query items are accepted`() throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make("\(exchange.request.query.count)")) }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/?" + String(repeating: "a&", count: 4_000))
-            #expect(try client.response().body == "4000")
+            #expect(try client.response().text == "4000")
             try server.stop()
         }
 
         @Test(arguments: ["http://a/x", "HTTP://A/x", "http://a/x?y"])
         func `an absolute target with the same host is accepted`(target: String) throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make(exchange.request.path)) }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n")
-            #expect(try client.response().body == "/x")
+            #expect(try client.response().text == "/x")
             try server.stop()
         }
 
         @Test func `OPTIONS may address the server as a whole`() throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make(exchange.request.path)) }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
-            #expect(try client.response().body == "*")
+            #expect(try client.response().text == "*")
             try server.stop()
         }
 
         @Test func `many header fields, with and without white space, in pieces, are accepted`() throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make("\(exchange.request.headers.count)"))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             let fields = (0..<98).map { index in
                 "X-\(index):" + String(repeating: " ", count: index % 4) + (index % 3 == 0 ? "" : "v") + "\r\n"
             }
@@ -187,7 +188,7 @@ extension ServerTests {
                 try client.send(String(field.dropFirst(5)))
             }
             try client.send("Cookie: a=b; c=d\r\n\r\n")
-            #expect(try client.response().body == "100")
+            #expect(try client.response().text == "100")
             try server.stop()
         }
     }

@@ -1,26 +1,27 @@
 import Glibc
 import HTTPServer
+import TestSupport
 import Testing
 
 extension ServerTests {
     @Suite struct ResponseTests {
         @Test func `a response has the handler's status, headers and body, a length and a date`() throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make("made", status: 201)) }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
             let response = try client.response()
             #expect(response.status == 201)
-            #expect(response.body == "made")
+            #expect(response.text == "made")
             #expect(Set(response.headers.keys) == ["date", "content-type", "content-length"])
             try server.stop()
         }
 
         @Test func `a connection is kept for the next request`() throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make(exchange.request.path)) }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             for path in ["/a", "/b", "/c"] {
                 try client.get(path)
-                #expect(try client.response().body == path)
+                #expect(try client.response().text == path)
             }
             #expect(try server.perform { server, _ in server.openConnections } == 1)
             try server.stop()
@@ -28,17 +29,17 @@ extension ServerTests {
 
         @Test func `pipelined requests get their responses in order`() throws {
             let server = try ServerThread { exchange, _ in exchange.respond(.make(exchange.request.path)) }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             let paths = (0..<20).map { "/\($0)" }
             try client.send(paths.map { "GET \($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined())
-            for path in paths { #expect(try client.response().body == path) }
+            for path in paths { #expect(try client.response().text == path) }
             try server.stop()
         }
 
         @Test func `Connection close closes the connection`() throws {
             let server = try ServerThread()
-            let client = try Client(server)
-            try client.get("/", headers: "Connection: close\r\n")
+            let client = try HTTPClient(server)
+            try client.get("/", ["Connection: close"])
             #expect(try client.response().headers["connection"] == "close")
             #expect(try client.isClosed())
             try server.stop()
@@ -46,19 +47,19 @@ extension ServerTests {
 
         @Test func `HEAD gets the length of GET and no body`() throws {
             let server = try ServerThread()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try client.response(toHead: true).headers["content-length"] == "5")
             try client.get("/")
-            #expect(try client.response().body == "hello")
+            #expect(try client.response().text == "hello")
             try server.stop()
         }
 
         @Test func `HTTP 1.0 without a Host gets a response, and the connection is closed`() throws {
             let server = try ServerThread()
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send("GET / HTTP/1.0\r\n\r\n")
-            #expect(try client.response().body == "hello")
+            #expect(try client.response().text == "hello")
             #expect(try client.isClosed())
             try server.stop()
         }
@@ -73,9 +74,9 @@ extension ServerTests {
             let server = try ServerThread { exchange, _ in
                 exchange.respond(Response(status: 206, body: .file(file, offset: 3, count: 150_000)))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
-            #expect(try client.response().body == String(decoding: content[3..<150_003], as: UTF8.self))
+            #expect(try client.response().text == String(decoding: content[3..<150_003], as: UTF8.self))
             try server.stop()
         }
 
@@ -88,9 +89,9 @@ extension ServerTests {
         @Test func `a body of 8 MiB arrives whole`() throws {
             let text = String(repeating: "0123456789abcdef", count: 1 << 19)
             let server = try ServerThread { exchange, _ in exchange.respond(.make(text)) }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
-            #expect(try client.response().body == text)
+            #expect(try client.response().text == text)
             try server.stop()
         }
 
@@ -98,7 +99,7 @@ extension ServerTests {
             let server = try ServerThread { exchange, _ in
                 exchange.respond(Response(status: 200, headers: [HeaderField("X-A", "b\r\nX-C: d")]))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
             #expect(try client.response().status == 500)
             try server.stop()
@@ -109,12 +110,12 @@ extension ServerTests {
                 if fixture.prepared == nil { fixture.prepared = PreparedResponse(.make("made once", status: 203)) }
                 if let prepared = fixture.prepared { exchange.respond(prepared) }
             }
-            let clients = [try Client(server), try Client(server)]
+            let clients = [try HTTPClient(server), try HTTPClient(server)]
             for client in clients + clients {
                 try client.get("/")
                 let response = try client.response()
                 #expect(response.status == 203)
-                #expect(response.body == "made once")
+                #expect(response.text == "made once")
                 #expect(Set(response.headers.keys) == ["date", "content-type", "content-length"])
             }
             try clients[0].send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -132,11 +133,11 @@ extension ServerTests {
                 exchange.respond(.make("first"))
                 exchange.respond(.make("second"))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
-            #expect(try client.response().body == "first")
+            #expect(try client.response().text == "first")
             try client.get("/")
-            #expect(try client.response().body == "first")
+            #expect(try client.response().text == "first")
             try server.stop()
         }
 
@@ -149,12 +150,12 @@ extension ServerTests {
                 let parts = request.pathSegments.joined(separator: "|")
                 exchange.respond(.make("\(request.method) \(request.target) \(parts) \(query) \(tags) \(body)"))
             }
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.send(
                 "PUT /a%20b/c%2Fd?x=1+2&y&z=%C3%A4 HTTP/1.1\r\nhost: a\r\nX-Tag: one \r\nX-TAG:\ttwo\r\n"
                     + "Content-Length: 4\r\n\r\nbody"
             )
-            #expect(try client.response().body == "PUT /a%20b/c%2Fd a b|c/d x=1 2;y=nil;z=ä one;two body")
+            #expect(try client.response().text == "PUT /a%20b/c%2Fd a b|c/d x=1 2;y=nil;z=ä one;two body")
             try server.stop()
         }
     }

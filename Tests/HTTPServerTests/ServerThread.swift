@@ -3,6 +3,8 @@ import Dispatch
 import Glibc
 import HTTPServer
 import Synchronization
+import System
+import TestSupport
 import Testing
 
 /// The root of all test suites with sockets.
@@ -184,4 +186,11 @@ final class CompletionRecorder: Sendable {
     var all: [CompletedRequest] { requests.withLock { $0 } }
 
     func add(_ request: CompletedRequest) { requests.withLock { $0.append(request) } }
+}
+
+extension HTTPClient {
+    /// Creates a client and connects it to a server, from one of this machine's own addresses if one is given.
+    convenience init(_ server: ServerThread, from source: String? = nil) throws(SystemError) {
+        try self.init(port: server.port, from: source)
+    }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import HTTPServer
+import TestSupport
 import Testing
 
 extension ServerTests {
@@ -159,7 +160,7 @@ extension ServerTests {
 
         @Test func `a connection in clear text is closed without a response`() throws {
             let server = try ServerThread(configuration())
-            let client = try Client(server)
+            let client = try HTTPClient(server)
             try client.get("/")
             // The server may send a TLS alert (RFC 8446, 6), but no HTTP.
             #expect(try !client.textUntilClose().contains("HTTP"))
@@ -169,7 +170,7 @@ extension ServerTests {
 
         @Test func `a handshake that does not end is closed in time`() throws {
             let server = try ServerThread(configuration { $0.headTimeout = .milliseconds(200) })
-            let clients = [try Client(server), try Client(server)]
+            let clients = [try HTTPClient(server), try HTTPClient(server)]
             try clients[1].send([0x16, 3, 1])
             for client in clients { #expect(try client.isClosed()) }
             try server.wait { server, _ in server.openConnections == 0 }
@@ -178,9 +179,9 @@ extension ServerTests {
 
         @Test func `one connection too many is closed`() throws {
             let server = try ServerThread(configuration { $0.maximumConnections = 1 })
-            let first = try Client(server)
+            let first = try HTTPClient(server)
             try server.wait { server, _ in server.openConnections == 1 }
-            #expect(try Client(server).isClosed())
+            #expect(try HTTPClient(server).isClosed())
             withExtendedLifetime(first) {}
             try server.stop()
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// `sandglass submit`: exit statuses, output, options and errors.

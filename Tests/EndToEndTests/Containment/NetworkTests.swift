@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// The network of a run: `"network"` and `--allow-host-network`.

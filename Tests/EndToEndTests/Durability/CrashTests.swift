@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// Accepted runs after a kill of the server and a restart on its data directory.

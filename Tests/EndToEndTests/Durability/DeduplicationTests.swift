@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// `Idempotency-Key`: repeated requests return the original run.

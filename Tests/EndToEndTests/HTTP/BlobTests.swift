@@ -157,7 +157,7 @@ struct BlobTests {
                 try client.request("PUT", Self.target(content), ["Content-Length: 1000000"])
                 try client.send(Array(content.prefix(700_000)))
                 try #require(eventually { (try? files(data).count) == 1 })
-                if resets { client.resetAtEnd() }
+                if resets { client.resetOnClose() }
             }
             #expect(eventually { (try? files(data)) == [] })
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Output of running and finished runs: `follow`, disconnected clients and ranges.
@@ -14,7 +15,7 @@ struct FollowTests {
             let run = try server.submit(script("echo first; echo other >&2; sleep 600"), ["timeoutSeconds": 600])
             let client = try server.client()
             try client.request("GET", "/runs/\(run.id)/stdout?follow=true")
-            let head = try client.response(toHead: true)
+            let head = try client.head()
             #expect(head.headers["transfer-encoding"] == "chunked")
             #expect(head.headers["cache-control"] == "no-store")
             #expect(head.headers["x-accel-buffering"] == "no")
@@ -51,7 +52,7 @@ struct FollowTests {
             let run = try server.submit(script("seq 20000; sleep 0.2; echo end"))
             let client = try server.client()
             try client.send("GET /runs/\(run.id)/stdout?follow=true HTTP/1.0\r\n\r\n")
-            let text = String(decoding: client.rest(), as: UTF8.self)
+            let text = try client.textUntilClose()
             #expect(text.hasPrefix("HTTP/1.1 200") || text.hasPrefix("HTTP/1.0 200"))
             #expect(text.hasSuffix("\r\n\r\n" + (1...20000).map { "\($0)\n" }.joined() + "end\n"))
         }
@@ -63,8 +64,8 @@ struct FollowTests {
             for path in ["stdout?follow=true", "events"] {
                 let client = try server.client()
                 try client.request("HEAD", "/runs/\(run.id)/\(path)")
-                #expect(try client.response(toHead: true).status == 200)
-                #expect(client.rest().isEmpty)
+                #expect(try client.head().status == 200)
+                #expect(try client.isClosed())
             }
             for query in ["follow=1", "follow", "follow=", "follow=true&follow=true", "from=1"] {
                 #expect(try server.get("/runs/\(run.id)/stdout?\(query)").status == 400, "\(query)")
@@ -145,8 +146,8 @@ struct FollowTests {
                 var clients = try (0..<20).map { _ in
                     let client = try server.client()
                     try client.request("GET", "/runs/\(run.id)/\(path)")
-                    #expect(try client.response(toHead: true).status == 200)
-                    if resets { client.resetAtEnd() }
+                    #expect(try client.head().status == 200)
+                    if resets { client.resetOnClose() }
                     return client
                 }
                 // Each client has a connection. The server may not yet have closed those of the requests before.
@@ -207,7 +208,7 @@ struct FollowTests {
             #expect(try server.get(path, ["If-None-Match: \(tag)", "Range: bytes=0-1"]).status == 304)
             let client = try server.client()
             try client.request("HEAD", path, ["Range: bytes=0-1"])
-            let head = try client.response(toHead: true)
+            let head = try client.head()
             #expect(head.status == 200 && head.headers["content-length"] == "\(count)")
         }
     }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// The API: runs, waiting, methods and errors.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// `GET /openapi.json`, compared with the server's behaviour.

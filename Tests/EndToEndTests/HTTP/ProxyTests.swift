@@ -1,5 +1,6 @@
 import Foundation
 import System
+import TestSupport
 import Testing
 
 /// URLs in responses behind a proxy with a path prefix, and encoded bodies.

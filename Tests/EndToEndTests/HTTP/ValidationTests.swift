@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Invalid bodies of `POST /runs`, which are refused with all their faults.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Descriptors, processes and mounts after many runs and disconnected clients.
@@ -120,7 +121,7 @@ struct LeakTests {
                 let client = try server.client()
                 let body = try ServerProcess.body(["sleep", nap], ["timeoutSeconds": 300])
                 try client.request("POST", "/runs?wait=60", ["Content-Type: application/json"], body: body)
-                if resets { client.resetAtEnd() }
+                if resets { client.resetOnClose() }
                 clients.append(client)
             }
             #expect(eventually { ProcessTable.running(nap).count == 20 })
@@ -142,7 +143,7 @@ struct LeakTests {
             do {
                 let client = try server.client()
                 try client.request("GET", "/runs/\(run.id)?wait=60")
-                client.resetAtEnd()
+                client.resetOnClose()
             }
             let finished = try server.finished(run)
             #expect(finished.end == .exited(4))

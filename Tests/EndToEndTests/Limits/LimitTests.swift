@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// The limits of CPU time, processes, disk and descriptors.

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// The memory limit: every kind of memory counts, and only the run itself is ended.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A run as the contract describes it.
 struct RunDocument: Decodable {
@@ -170,4 +171,23 @@ struct ProblemDocument: Decodable {
     let errors: [Fault]?
 
     var pointers: [String] { (errors ?? []).map(\.pointer) }
+}
+
+extension HTTPResponse {
+    /// Decodes the run in the body.
+    func run() throws -> RunDocument { try JSONDecoder().decode(RunDocument.self, from: Data(body)) }
+
+    /// Decodes the page of runs in the body.
+    func page() throws -> RunPage { try JSONDecoder().decode(RunPage.self, from: Data(body)) }
+
+    /// Decodes the problem (RFC 9457) in the body.
+    func problem() throws -> ProblemDocument { try JSONDecoder().decode(ProblemDocument.self, from: Data(body)) }
+}
+
+extension HTTPClient {
+    /// Requests `/healthz` and returns the status.
+    func health() throws -> Int {
+        try get("/healthz")
+        return try response().status
+    }
 }

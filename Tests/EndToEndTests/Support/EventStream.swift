@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The stream of a run's events over one connection.
@@ -34,7 +35,7 @@ final class EventStream {
     init(_ server: ServerProcess, _ run: String, after id: String? = nil, _ headers: [String] = []) throws {
         client = try server.client()
         try client.request("GET", "/runs/\(run)/events", headers + (id.map { ["Last-Event-ID: \($0)"] } ?? []))
-        head = try client.response(toHead: true)
+        head = try client.head()
         try #require(head.status == 200)
         #expect(head.headers["content-type"] == "text/event-stream")
     }

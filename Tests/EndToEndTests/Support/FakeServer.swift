@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import System
+import TestSupport
 
 /// A server whose responses a test writes.
 ///
@@ -50,7 +51,7 @@ final class FakeServer {
         while true {
             if let end = received.firstRange(of: Array("\r\n\r\n".utf8)) {
                 let head = String(decoding: received[..<end.lowerBound], as: UTF8.self)
-                let length = HTTPResponse(head: head).headers["content-length"].flatMap { Int($0) } ?? 0
+                let length = (try? HTTPResponse.fields(ofHead: head))?["content-length"].flatMap { Int($0) } ?? 0
                 if received.count >= end.upperBound + length {
                     let line = head.prefix { $0 != "\r\n" }.replacingOccurrences(of: " HTTP/1.1", with: "")
                     return Request(line: line, head: head, body: Array(received[end.upperBound...]))

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// The time limit and the grace period.

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// More runs than the concurrency limit.

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// The verdict: exit codes, signals, timeouts and usage.

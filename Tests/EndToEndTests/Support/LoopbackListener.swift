@@ -2,71 +2,7 @@ import Dispatch
 import Foundation
 import Glibc
 import System
-
-/// Blocking calls on IPv4 sockets of the loopback interface.
-enum LoopbackSocket {
-    /// Returns a socket that is connected to a port.
-    static func connect(to port: UInt16) throws(SystemError) -> Int32 {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = address(port: port)
-        let result = withUnsafePointer(to: &address) {
-            // SAFETY: a sockaddr_in is a sockaddr, and its size is given.
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard result == 0 else {
-            let failure = SystemError("connect")
-            close(socket)
-            throw failure
-        }
-        return socket
-    }
-
-    /// Binds a socket to a free port and returns that port.
-    static func bindToFreePort(_ socket: Int32) throws(SystemError) -> UInt16 {
-        var address = address(port: 0)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { address in
-            // SAFETY: a sockaddr_in is a sockaddr, and its size is given.
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, size) == 0 && getsockname(socket, $0, &size) == 0
-            }
-        }
-        guard isBound else { throw SystemError("bind") }
-        return UInt16(bigEndian: address.sin_port)
-    }
-
-    /// Reads the next bytes from a connection; returns an empty array at its end.
-    static func receive(_ connection: Int32) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: 256 << 10) { buffer, count in
-            count = max(recv(connection, buffer.baseAddress, buffer.count, 0), 0)
-        }
-    }
-
-    /// Sends all bytes; returns false if the connection broke before.
-    @discardableResult
-    static func send(_ bytes: some Collection<UInt8>, to connection: Int32) -> Bool {
-        let bytes = Array(bytes)
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes {
-                Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return false }
-            sent += count
-        }
-        return true
-    }
-
-    private static func address(port: UInt16) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return address
-    }
-}
+import TestSupport
 
 /// A listener on a free loopback port that serves each connection on a thread of its own.
 final class LoopbackListener: Sendable {
@@ -79,7 +15,7 @@ final class LoopbackListener: Sendable {
     ///
     /// Connections are numbered from 0.
     init(_ serve: @escaping @Sendable (_ connection: Int32, _ number: Int) -> Void) throws {
-        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        socket = try LoopbackSocket.make()
         port = try LoopbackSocket.bindToFreePort(socket)
         guard listen(socket, 64) == 0 else { throw SystemError("listen") }
         let (socket, connections, group) = (socket, connections, group)
