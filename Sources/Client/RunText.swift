@@ -1,6 +1,7 @@
 internal import JSON
 package import RunAPI
 internal import RunModel
+internal import System
 
 /// A renderer of runs as text for people.
 package enum RunText {
@@ -20,7 +21,7 @@ package enum RunText {
         for stream in ["stdout", "stderr"] {
             guard let output = document[stream]?.object, let bytes = output["bytes"]?.integer else { continue }
             let isComplete = output["truncated"]?.bool != true
-            lines.append((stream, "\(bytes) bytes" + (isComplete ? "" : ", truncated")))
+            lines.append((stream, "\(bytes, counting: "byte")" + (isComplete ? "" : ", truncated")))
         }
         for (name, member) in [("usage", "usage"), ("limits", "limits"), ("enforcement", "enforcement")] {
             guard let members = document[member]?.object?.members, !members.isEmpty else { continue }
@@ -32,7 +33,8 @@ package enum RunText {
         for artifact in run.artifacts {
             let kind =
                 switch artifact.kind {
-                case .regular(let bytes, _, let isExecutable): "\(bytes) bytes" + (isExecutable ? ", executable" : "")
+                case .regular(let bytes, _, let isExecutable):
+                    "\(bytes, counting: "byte")" + (isExecutable ? ", executable" : "")
                 case .symbolicLink(let target): "link to \(target)"
                 case .directory: "empty directory"
                 }

@@ -77,14 +77,15 @@ struct StartFailureText {
                 continue
             }
             return
-                "one \(kind) has \(string.utf8.count) bytes, and the kernel allows \(RunSpecification.longestString). "
+                "one \(kind) has \(string.utf8.count, counting: "byte"), and the kernel allows \(RunSpecification.longestString). "
                 + "Pass long text on standard input or in a file"
         }
         let strings = specification.command + environment
         // Each string takes its NUL and a pointer to it.
         let bytes = strings.reduce(0) { $0 + $1.utf8.count + 1 + MemoryLayout<Int>.size }
         let limit = min(max(specification.limits.stackBytes / 4, 128 << 10), 6 << 20)
-        return "arguments and environment together take \(bytes) bytes, and the kernel allows \(limit): a quarter of "
+        return
+            "arguments and environment together take \(bytes, counting: "byte"), and the kernel allows \(limit): a quarter of "
             + "stackBytes, and at most 6 MiB. Pass long text on standard input or in a file"
     }
 }

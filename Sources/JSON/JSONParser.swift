@@ -211,7 +211,7 @@ struct JSONFaultCollector {
     /// Adds a fault with the number of omitted faults.
     mutating func close() {
         guard omitted > 0 else { return }
-        faults.append(JSONFault(pointer: .root, detail: "\(omitted) more members are duplicates"))
+        faults.append(JSONFault(pointer: .root, detail: "further duplicate members: \(omitted)"))
     }
 
     /// Adds the syntax error that ended the parsing, even if the budget is used up.

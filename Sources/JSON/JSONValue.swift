@@ -28,16 +28,16 @@ package enum JSONValue: Sendable {
     /// The members of an object (RFC 8259 §4).
     case object(JSONObject)
 
-    /// The name of the value's type for faults: `null`, `boolean`, `number`, `string`, `array` or `object` (RFC 8259
-    /// §1).
+    /// The name of the value's type for faults, with its article: `null`, `a boolean`, `a number`, `a string`, `an array`
+    /// or `an object` (RFC 8259 §1).
     package var typeName: String {
         switch self {
         case .null: "null"
-        case .bool: "boolean"
-        case .number: "number"
-        case .string: "string"
-        case .array: "array"
-        case .object: "object"
+        case .bool: "a boolean"
+        case .number: "a number"
+        case .string: "a string"
+        case .array: "an array"
+        case .object: "an object"
         }
     }
 }

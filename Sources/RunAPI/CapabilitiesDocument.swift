@@ -76,14 +76,14 @@ package struct GapDocument: JSONWritable, Sendable {
     /// The condition of the host that causes the gap.
     package let problem: String
     /// The consequence: the limits and protections that are not enforced.
-    package let cost: String
+    package let consequence: String
     /// The remedy.
     package let remedy: String
 
-    package init(features: [String], problem: String, cost: String, remedy: String) {
+    package init(features: [String], problem: String, consequence: String, remedy: String) {
         self.features = features
         self.problem = problem
-        self.cost = cost
+        self.consequence = consequence
         self.remedy = remedy
     }
 
@@ -91,7 +91,7 @@ package struct GapDocument: JSONWritable, Sendable {
         writer.object { document in
             document.member("features", features)
             document.member("what", problem)
-            document.member("cost", cost)
+            document.member("cost", consequence)
             document.member("remedy", remedy)
         }
     }

@@ -1,5 +1,6 @@
 internal import JSON
 package import RunModel
+internal import System
 
 /// The content of a `POST /runs` body.
 package struct CreateRunRequest: Hashable {
@@ -121,7 +122,7 @@ package struct CreateRunDecoder {
         }
         if elements.isEmpty { refuse(pointer, "must have at least one element, the program to run") }
         if elements.count > maxima.commandElements {
-            refuse(pointer, "must have at most \(maxima.commandElements) elements, not \(elements.count)")
+            refuse(pointer, "must have at most \(maxima.commandElements, counting: "element"), not \(elements.count)")
             return []
         }
         let arguments = elements.enumerated().map { index, element in kernelString(element, pointer.appending(index)) }

@@ -24,7 +24,7 @@ struct FilesReader {
             return []
         }
         if object.members.count > maximum {
-            refuse(pointer, "must have at most \(maximum) files, not \(object.members.count)")
+            refuse(pointer, "must have at most \(maximum, counting: "file"), not \(object.members.count)")
         }
         let files = object.members.map { member in
             let pointer = pointer.appending(member.name)
@@ -232,7 +232,7 @@ struct ArtifactsReader {
             return []
         }
         guard elements.count <= maximum else {
-            refuse(pointer, "must have at most \(maximum) patterns, not \(elements.count)")
+            refuse(pointer, "must have at most \(maximum, counting: "pattern"), not \(elements.count)")
             return []
         }
         var patterns: [Glob] = []

@@ -102,7 +102,7 @@ package struct HostReportDocument: Sendable {
         for gap in gaps {
             let names = Self.list(gap.features)
             lines += [
-                "", (names.isEmpty ? "the sandbox" : names) + ": " + gap.problem, "  costs: " + gap.cost,
+                "", (names.isEmpty ? "the sandbox" : names) + ": " + gap.problem, "  consequence: " + gap.consequence,
                 "  remedy: " + gap.remedy,
             ]
         }

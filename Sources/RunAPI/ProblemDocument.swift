@@ -1,4 +1,5 @@
 package import JSON
+internal import System
 
 /// The body of an error response: RFC 9457, `application/problem+json`.
 ///
@@ -44,7 +45,7 @@ package struct ProblemDocument: Error, Sendable {
     /// A sentence that counts the faults when the document lists only some of them.
     private var unlisted: String {
         faults.count > Self.listedFaults
-            ? " The first \(Self.listedFaults) of its \(faults.count) faults are listed." : ""
+            ? " The first \(Self.listedFaults) of its \(faults.count, counting: "fault") are listed." : ""
     }
 
     /// Returns the reason phrase, which is the title of a problem without a type of its own (RFC 9457, 4.2.1).

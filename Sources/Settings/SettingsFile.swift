@@ -124,7 +124,7 @@ package enum ConfigurationFile {
         } catch {
             throw SettingError(SystemError.meaning(of: error.number))
         }
-        guard contents.count <= limit else { throw SettingError("it is larger than \(limit) bytes") }
+        guard contents.count <= limit else { throw SettingError("it is larger than \(limit, counting: "byte")") }
         return contents
     }
 }

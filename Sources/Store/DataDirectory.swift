@@ -206,7 +206,8 @@ enum FreeSpace {
             operation: "statvfs",
             path: path,
             number: ENOSPC,
-            detail: "only \(free) bytes are free, but runs need \(requiredBytes); free some space on this file system"
+            detail:
+                "only \(free, counting: "byte") of this file system can be used, but runs need \(requiredBytes); free some space"
         )
     }
 }

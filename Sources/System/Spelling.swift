@@ -38,3 +38,19 @@ package enum Spelling {
         return previous[second.count]
     }
 }
+
+extension DefaultStringInterpolation {
+    /// Appends a number and a noun that agrees with it, such as `1 byte` or `2 bytes`.
+    ///
+    /// - Parameters:
+    ///   - number: The number.
+    ///   - noun: The noun in the singular, such as `byte`.
+    ///   - plural: The noun in the plural, or nil if an `s` makes it.
+    package mutating func appendInterpolation(
+        _ number: some BinaryInteger,
+        counting noun: String,
+        plural: String? = nil
+    ) {
+        appendLiteral("\(number) \(number == 1 ? noun : plural ?? noun + "s")")
+    }
+}

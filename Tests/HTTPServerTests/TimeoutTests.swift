@@ -37,7 +37,8 @@ extension ServerTests {
             #expect(ContinuousClock.now - begin >= Self.timeout)
             #expect(response.status == 408)
             #expect(response.headers["connection"] == "close")
-            #expect(response.text == "408: The request head did not arrive in time.")
+            let advice = "Retry on a new connection, and send it within 0.3 seconds."
+            #expect(response.text == "408: The request head did not arrive in time. \(advice)")
             #expect(try client.isClosed())
             try server.wait { server, _ in server.openConnections == 0 }
             try server.stop()
@@ -70,13 +71,25 @@ extension ServerTests {
             try server.stop()
         }
 
-        @Test func `a body that stalls gets 408, and the connection is closed`() throws {
-            let server = try ServerThread(configuration { $0.bodyTimeout = Self.timeout })
+        @Test(arguments: [
+            (Duration.milliseconds(300), 0, "0.3 seconds."),
+            (.milliseconds(300), 1000, "0.3 seconds, or at 1000 bytes per second."),
+            (.seconds(1), 4096, "1 second, or at 4096 bytes per second."),
+        ])
+        func `a body that stalls gets 408, and the connection is closed`(
+            limit: Duration,
+            rate: Int,
+            advice: String
+        ) throws {
+            let server = try ServerThread(
+                configuration { ($0.bodyTimeout, $0.minimumBodyBytesPerSecond) = (limit, rate) }
+            )
             let client = try HTTPClient(server)
             try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
             let response = try client.response()
             #expect(response.status == 408)
-            #expect(response.text == "408: The request body did not arrive in time.")
+            let next = "Retry on a new connection, and send it within \(advice)"
+            #expect(response.text == "408: The request body did not arrive in time. \(next)")
             #expect(try client.isClosed())
             try server.wait { server, _ in server.openConnections == 0 }
             try server.stop()

@@ -29,11 +29,11 @@ import Testing
 
     static let faults: [(String, String)] = [
         ("", "expected a value"),
-        ("[]", "must be an object, not array"),
+        ("[]", "must be an object, not an array"),
         ("{}", "/principals: must be an array"),
         (#"{"principals": [], "principals": []}"#, "more than once"),
         (#"{"principals": [], "tokens": []}"#, "/tokens: is not a known member"),
-        (#"{"principals": [1]}"#, "/principals/0: must be an object, not number"),
+        (#"{"principals": [1]}"#, "/principals/0: must be an object, not a number"),
         (#"{"principals": [{"name": "a b", "roles": ["run"], "sha256": []}]}"#, "/principals/0/name: must be"),
         (#"{"principals": [{"name": "", "roles": ["run"], "sha256": []}]}"#, "/principals/0/name: must be"),
         (#"{"principals": [{"roles": ["run"], "sha256": []}]}"#, "/principals/0/name: must be"),

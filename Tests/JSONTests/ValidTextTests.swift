@@ -68,7 +68,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("null", "null"), ("true", "boolean"), ("0", "number"), ("\"\"", "string"), ("[]", "array"), ("{}", "object"),
+        ("null", "null"), ("true", "a boolean"), ("0", "a number"), ("\"\"", "a string"), ("[]", "an array"),
+        ("{}", "an object"),
     ])
     func `each type of value has a name for faults`(text: String, name: String) throws {
         #expect(try parse(text).typeName == name)

@@ -35,7 +35,7 @@ import Testing
             cgroups: Capabilities.ControlGroups(version: 2, limits: ["memory", "cpu"]),
             hasOwnHostUsers: true
         )
-        let gap = GapDocument(features: ["processes"], problem: "a", cost: "b", remedy: "c")
+        let gap = GapDocument(features: ["processes"], problem: "a", consequence: "b", remedy: "c")
         let text = String(decoding: document(isolation, gaps: [gap]).render(), as: UTF8.self)
         #expect(
             text.contains(

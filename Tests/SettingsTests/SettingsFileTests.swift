@@ -7,7 +7,7 @@ import Testing
     private static let known = SettingSourcesTests.known
 
     @Test(arguments: [
-        ("", "expected a value"), ("[]", "a JSON object, not array"), ("{\"httpPort\": 1,}", "expected"),
+        ("", "expected a value"), ("[]", "a JSON object, not an array"), ("{\"httpPort\": 1,}", "expected"),
         ("{\"httpPort\": 1, \"httpPort\": 2}", "/httpPort: the object has this member more than once"),
         ("{\"htpPort\": 1}", "unknown setting \"htpPort\""),
         ("{\"httpPort\": \"1\"}", "\"httpPort\" must be a whole number from 1 to 65535, as a number"),

@@ -117,7 +117,7 @@ import Testing
         try await withSmallDisk { directory in
             let error = try #require(throws: StoreError.self) { try FreeSpace.check(directory) }
             #expect(error.isOutOfSpace)
-            #expect(error.detail.contains("bytes are free"))
+            #expect(error.detail.contains("bytes of this file system can be used"))
         }
         let error = try #require(throws: StoreError.self) { try FreeSpace.check("/nowhere") }
         #expect(error.number == ENOENT)

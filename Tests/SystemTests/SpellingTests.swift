@@ -26,4 +26,14 @@ import Testing
         #expect(Spelling.distance(Array(first.utf8), Array(second.utf8)) == distance)
         #expect(Spelling.distance(Array(second.utf8), Array(first.utf8)) == distance)
     }
+
+    @Test(arguments: [(0, "0 bytes"), (1, "1 byte"), (2, "2 bytes"), (-1, "-1 bytes"), (101, "101 bytes")])
+    func `a noun agrees with its number`(number: Int, text: String) {
+        #expect("\(number, counting: "byte")" == text)
+    }
+
+    @Test(arguments: [(0, "0 entries"), (1, "1 entry"), (2, "2 entries")])
+    func `a noun can have a plural of its own`(number: UInt8, text: String) {
+        #expect("\(number, counting: "entry", plural: "entries")" == text)
+    }
 }

@@ -122,7 +122,7 @@ package struct EventFollower {
             let count = counts[stream, default: 0]
             guard offset == count else {
                 throw .invalidResponse(
-                    "The server continued at byte \(offset) of \(stream.rawValue), but \(count) bytes have arrived."
+                    "The server continued at byte \(offset) of \(stream.rawValue), but the next one is byte \(count)."
                 )
             }
             try take(stream, bytes)

@@ -1,6 +1,7 @@
 internal import JSON
 package import RunAPI
 package import RunModel
+internal import System
 
 /// An event of a run.
 package enum RunEvent: Sendable {
@@ -75,6 +76,6 @@ struct LineBuffer {
     }
 
     private var tooLong: ClientError {
-        .invalidResponse("The server sent an event that is larger than \(maximumBytes) bytes.")
+        .invalidResponse("The server sent an event that is larger than \(maximumBytes, counting: "byte").")
     }
 }

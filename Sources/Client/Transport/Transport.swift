@@ -58,7 +58,7 @@ final class Transport {
                 if request.isStreamed, (200..<300).contains(transfer.status) { return try receive(part) }
                 guard body.count + part.count <= request.maximumResponseBytes else {
                     throw .invalidResponse(
-                        "A response of \(address) is larger than \(request.maximumResponseBytes) bytes."
+                        "A response of \(address) is larger than \(request.maximumResponseBytes, counting: "byte")."
                     )
                 }
                 body.append(contentsOf: part)

@@ -94,7 +94,9 @@ struct LocalFile {
             }
         }
         try append(TarHeader.endOfArchive)
-        (source, isExecutable, self.copy) = ("archive of \(entries.count) entries", false, copy)
+        (source, isExecutable, self.copy) = (
+            "archive of \(entries.count, counting: "entry", plural: "entries")", false, copy
+        )
         (digest, bytes) = (hasher.finish(), count)
     }
 

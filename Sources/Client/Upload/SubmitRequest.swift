@@ -122,7 +122,7 @@ package struct SubmitRequest: Sendable {
         let most = maxima["maxima"]?.object?["archiveEntries"]?.integer ?? maxima["maxima"]?.object?["files"]?.integer
         if let most, entries.count > most {
             throw .local(
-                "The --file arguments name \(entries.count) files, links and directories, but the server takes at most "
+                "The --file arguments name \(entries.count, counting: "file, link or directory", plural: "files, links and directories"), but the server takes at most "
                     + "\(most). Leave some out with --exclude."
             )
         }
@@ -130,7 +130,7 @@ package struct SubmitRequest: Sendable {
         let room = disk ?? maxima["defaults"]?.object?["limits"]?.object?["diskBytes"]?.integer
         if let room, total > room {
             throw .local(
-                "The files have \(total) bytes, but the run may store only \(room). Raise --disk-bytes, or leave files out "
+                "The files have \(total, counting: "byte"), but the run may store only \(room). Raise --disk-bytes, or leave files out "
                     + "with --exclude."
             )
         }

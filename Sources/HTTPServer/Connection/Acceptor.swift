@@ -56,13 +56,13 @@ final class Acceptor {
     private func admit(_ socket: Int32, from address: SocketAddress) {
         let limit = connections.configuration.maximumConnections
         if connections.count >= limit {
-            let detail = "The server has reached its limit of \(limit) connections. Retry later."
+            let detail = "The server has reached its limit of \(limit, counting: "connection"). Retry later."
             return connections.turnAway(socket, from: address, RequestRefusal(503, detail))
         }
         let addressLimit = connections.configuration.maximumConnectionsPerAddress
         if addressLimit > 0, connections.count(from: address) >= addressLimit {
             let detail =
-                "\(address.clientLiteral) has reached its limit of \(addressLimit) connections. Close one and retry."
+                "\(address.clientLiteral) has reached its limit of \(addressLimit, counting: "connection"). Close one and retry."
             return connections.turnAway(socket, from: address, RequestRefusal(429, detail))
         }
         daemon.add(socket, from: address)

@@ -97,9 +97,10 @@ final class ConnectionTable {
     private func expire(_ connection: Connection) {
         switch connection.phase {
         case .head:
-            earlyResponder.respond(RequestRefusal(408, "The request head did not arrive in time."), on: connection)
+            earlyResponder.respond(.headTooSlow(limit: configuration.headTimeout), on: connection)
         case .body:
-            earlyResponder.respond(RequestRefusal(408, "The request body did not arrive in time."), on: connection)
+            let rate = configuration.minimumBodyBytesPerSecond
+            earlyResponder.respond(.bodyTooSlow(limit: configuration.bodyTimeout, rate: rate), on: connection)
         case .idle, .sending, .draining, .handling: break
         }
         connection.abandon(resets: connection.phase == .sending || connection.phase == .draining)

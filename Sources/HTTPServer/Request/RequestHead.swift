@@ -116,7 +116,7 @@ struct HeaderCollector {
     /// Refuses a head that another server could read as a different request (RFC 9112, 6.1, 6.3, 3.2, 5.1).
     func check(isHTTP11: Bool, maximumFields: Int) throws(RequestRefusal) {
         guard headers.count <= maximumFields else {
-            throw RequestRefusal(431, "The request has more than \(maximumFields) header fields.")
+            throw RequestRefusal(431, "The request has more than \(maximumFields, counting: "header field").")
         }
         if let fault { throw .malformed(fault) }
         if checksLayout, layout?.isOrderly != true {

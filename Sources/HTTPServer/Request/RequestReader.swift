@@ -1,3 +1,5 @@
+internal import System
+
 /// The reader of requests, which checks the head, collects the body and passes the complete request to the handler.
 struct RequestReader {
     /// The next step for MHD after a complete request.
@@ -108,7 +110,8 @@ struct RequestReader {
             }
             guard connections.reserveBodyBytes(piece.count, for: request.connection) else {
                 let limit = configuration.maximumTotalBodyBytes
-                let detail = "All request bodies together exceed the server's limit of \(limit) bytes. Retry later."
+                let detail =
+                    "All request bodies together exceed the server's limit of \(limit, counting: "byte"). Retry later."
                 return refuseBody(of: exchange, request, RequestRefusal(503, detail))
             }
             exchange.request.body.append(contentsOf: piece)

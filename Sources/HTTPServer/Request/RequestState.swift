@@ -139,15 +139,35 @@ package struct RequestRefusal: Error, Equatable, Sendable, CustomStringConvertib
     static func malformed(_ detail: String) -> RequestRefusal { RequestRefusal(400, detail) }
 
     static func bodyTooLarge(limit: Int) -> RequestRefusal {
-        RequestRefusal(413, "The request body exceeds the limit of \(limit) bytes.")
+        RequestRefusal(413, "The request body exceeds the limit of \(limit, counting: "byte").")
+    }
+
+    static func headTooSlow(limit: Duration) -> RequestRefusal {
+        RequestRefusal(
+            408,
+            "The request head did not arrive in time. Retry on a new connection, and send it within \(text(of: limit))."
+        )
+    }
+
+    static func bodyTooSlow(limit: Duration, rate: Int) -> RequestRefusal {
+        RequestRefusal(
+            408,
+            "The request body did not arrive in time. Retry on a new connection, and send it within \(text(of: limit))"
+                + (rate > 0 ? ", or at \(rate, counting: "byte") per second." : ".")
+        )
+    }
+
+    private static func text(of time: Duration) -> String {
+        let seconds = time / .seconds(1)
+        return seconds == seconds.rounded() ? "\(Int(seconds), counting: "second")" : "\(seconds) seconds"
     }
 
     static func targetTooLong(limit: Int) -> RequestRefusal {
-        RequestRefusal(414, "The request target exceeds the limit of \(limit) bytes.")
+        RequestRefusal(414, "The request target exceeds the limit of \(limit, counting: "byte").")
     }
 
     static func headTooLarge(limit: Int) -> RequestRefusal {
-        RequestRefusal(431, "The request line and header fields exceed the limit of \(limit) bytes.")
+        RequestRefusal(431, "The request line and header fields exceed the limit of \(limit, counting: "byte").")
     }
 
     /// The status and the sentence.
@@ -166,7 +186,10 @@ package struct RequestRefusal: Error, Equatable, Sendable, CustomStringConvertib
         case (414, _): self = .targetTooLong(limit: configuration.maximumTargetBytes)
         case (431, .head): self = .headTooLarge(limit: configuration.maximumHeaderBytes)
         case (431, _):
-            self.init(431, "The trailer fields exceed the limit of \(configuration.maximumHeaderBytes) bytes.")
+            self.init(
+                431,
+                "The trailer fields exceed the limit of \(configuration.maximumHeaderBytes, counting: "byte")."
+            )
         case (500..., .some): self.init(500, "The request could not be read.")
         case (_, nil):
             self.init(400, "The request line is malformed, or its version is neither HTTP/1.1 nor HTTP/1.0.")

@@ -1,3 +1,5 @@
+internal import System
+
 /// The body of a response that is produced while it is sent.
 ///
 /// Its length is unknown, and its bytes may arrive later.
@@ -76,7 +78,10 @@ package final class ResponseStream {
         let part = if case .flowing = state { read(buffer) } else { Part.failure }
         switch part {
         case .bytes(let count):
-            precondition(count > 0 && count <= buffer.count, "A read must return 1 to \(buffer.count) bytes.")
+            precondition(
+                count > 0 && count <= buffer.count,
+                "A read must return 1 to \(buffer.count, counting: "byte")."
+            )
             sentBytes += count
         case .nothingYet:
             state = .waiting

@@ -21,7 +21,7 @@ extension HostReport {
                 Gap(
                     features: missing.filter { $0.steps.contains(failure.step) },
                     problem: "the sandbox could not be built: \(failure.summary)",
-                    cost: "no command can run, and sandglass does not start",
+                    consequence: "no command can run, and sandglass does not start",
                     remedy: host.remedy(for: failure)
                 )
             )
@@ -31,7 +31,7 @@ extension HostReport {
             Gap(
                 features: [feature],
                 problem: "a test command got past this protection, although it was in place",
-                cost: cost(of: feature),
+                consequence: consequence(of: feature),
                 remedy: "none is known; please report this with the kernel's release (\(host.kernel))"
             )
         }
@@ -43,7 +43,7 @@ extension HostReport {
                 Gap(
                     features: unlimited,
                     problem: support?.cgroups.gap ?? "no control groups",
-                    cost: unlimited.map(cost).joined(separator: "; "),
+                    consequence: unlimited.map(consequence).joined(separator: "; "),
                     remedy: host.cgroupRemedy
                 )
             )
@@ -68,10 +68,10 @@ extension HostReport {
                 ("sandglass may not raise its own priority", host.priorityRemedy)
             default: ("the host lacks this feature", "see docs/sandbox.md")
             }
-        return Gap(features: [feature], problem: problem, cost: cost(of: feature), remedy: remedy)
+        return Gap(features: [feature], problem: problem, consequence: consequence(of: feature), remedy: remedy)
     }
 
-    private static func cost(of feature: HostFeature) -> String {
+    private static func consequence(of feature: HostFeature) -> String {
         switch feature {
         case .kernel, .userNamespaces, .mounts, .pivotRoot, .namespaces:
             "commands cannot be isolated from the host, so sandglass runs none"

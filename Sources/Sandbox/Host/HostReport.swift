@@ -131,7 +131,7 @@ package struct Gap: Sendable, Hashable {
     /// The problem, as a clause.
     package let problem: String
     /// The consequence: the limit or protection that is not enforced.
-    package let cost: String
+    package let consequence: String
     /// The action that gives the host the features.
     package let remedy: String
 }
@@ -140,6 +140,6 @@ extension Gap: CustomStringConvertible {
     /// One line.
     package var description: String {
         let names = features.map(\.rawValue).joined(separator: ", ")
-        return "\(names.isEmpty ? "" : names + ": ")\(problem). Consequence: \(cost). Remedy: \(remedy)"
+        return "\(names.isEmpty ? "" : names + ": ")\(problem). Consequence: \(consequence). Remedy: \(remedy)"
     }
 }

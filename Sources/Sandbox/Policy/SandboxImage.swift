@@ -1,4 +1,5 @@
 internal import Glibc
+internal import System
 
 /// A named root file system that commands may see instead of the host's programs, read-only.
 package struct SandboxImage: Sendable, Hashable {
@@ -32,7 +33,10 @@ package struct SandboxImage: Sendable, Hashable {
             images.append(image)
         }
         guard images.count <= maximumCount else {
-            throw ViewError(path: texts[maximumCount], reason: "there may be at most \(maximumCount) images")
+            throw ViewError(
+                path: texts[maximumCount],
+                reason: "there may be at most \(maximumCount, counting: "image")"
+            )
         }
         return images
     }

@@ -28,7 +28,7 @@ struct BlobsHandler {
         guard bytes ?? 0 <= blobs.maximumBytes else {
             throw Problem(
                 status: 413,
-                detail: "The body has \(bytes ?? 0) bytes; a blob may have at most \(blobs.maximumBytes)."
+                detail: "The body has \(bytes ?? 0, counting: "byte"); a blob may have at most \(blobs.maximumBytes)."
             )
         }
         do throws(BlobError) {

@@ -114,6 +114,11 @@ extension Capabilities {
 extension GapDocument {
     /// Creates the document of a gap.
     package init(_ gap: Gap) {
-        self.init(features: gap.features.map(\.rawValue), problem: gap.problem, cost: gap.cost, remedy: gap.remedy)
+        self.init(
+            features: gap.features.map(\.rawValue),
+            problem: gap.problem,
+            consequence: gap.consequence,
+            remedy: gap.remedy
+        )
     }
 }

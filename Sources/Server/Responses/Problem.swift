@@ -86,7 +86,7 @@ extension Problem {
     init(rateLimit state: RateState) {
         self.init(
             status: 429,
-            detail: "You have reached your rate limit of \(state.quota) runs per minute. "
+            detail: "You have reached your rate limit of \(state.quota, counting: "run") per minute. "
                 + "Retry in \(state.secondsToNext) s.",
             retryAfter: state.secondsToNext
         )
@@ -180,13 +180,13 @@ extension Problem {
             self.init(
                 status: 507,
                 detail:
-                    "The blob quota of \(bytes) bytes has no room for this upload. Retry later, or raise --blob-bytes.",
+                    "The blob quota of \(bytes, counting: "byte") has no room for this upload. Retry later, or raise --blob-bytes.",
                 retryAfter: 5
             )
         case .tooManyUploads(let count):
             self.init(
                 status: 503,
-                detail: "The server has reached its limit of \(count) concurrent uploads. Retry later.",
+                detail: "The server has reached its limit of \(count, counting: "concurrent upload"). Retry later.",
                 retryAfter: 1
             )
         case .notStored(let error) where error.isOutOfSpace:

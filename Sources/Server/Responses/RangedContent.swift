@@ -1,4 +1,5 @@
 internal import HTTPServer
+internal import System
 
 /// Bytes that a client may read as a whole, in part, or only if they changed.
 struct RangedContent {
@@ -32,7 +33,7 @@ struct RangedContent {
             throw Problem(
                 status: 416,
                 detail:
-                    "The content has \(length) bytes\(tag == nil ? " so far" : ""), none of which is in the requested "
+                    "The content has \(length, counting: "byte")\(tag == nil ? " so far" : ""), none of which is in the requested "
                     + "range.",
                 headers: [HeaderField("Content-Range", "bytes */\(length)"), acceptsRanges]
             )

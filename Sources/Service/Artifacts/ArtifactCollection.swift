@@ -233,7 +233,7 @@ package final class ArtifactCollection: @unchecked Sendable {
             return tally.omit(
                 path,
                 .tooDeep,
-                "it is a directory more than \(limits.depth) levels below /box (--max-artifact-depth)"
+                "it is a directory more than \(limits.depth, counting: "level") below /box (--max-artifact-depth)"
             )
         }
         do throws(SystemError) {
@@ -403,7 +403,11 @@ package final class ArtifactCollection: @unchecked Sendable {
     private func omit(_ path: String, after error: BlobError) {
         switch error {
         case .overQuota(let bytes):
-            tally.omit(path, .notStored, "the blob quota of \(bytes) bytes has no room for it (--blob-bytes)")
+            tally.omit(
+                path,
+                .notStored,
+                "the blob quota of \(bytes, counting: "byte") has no room for it (--blob-bytes)"
+            )
         case .notStored(let error): tally.omit(path, .notStored, "it cannot be stored: \(error)")
         case .incomplete, .digestMismatch, .tooManyUploads:
             tally.omit(path, .unreadable, "it could not be read completely")

@@ -1,4 +1,5 @@
 internal import RunModel
+internal import System
 
 /// The artifacts of one run that were kept or omitted so far, checked against the limits.
 struct ArtifactTally {
@@ -20,7 +21,7 @@ struct ArtifactTally {
     /// Returns the reason why a file of `bytes` bytes cannot be kept in addition to the others; `nil` if it can.
     func obstacle(to path: String, bytes: Int) -> (OmittedArtifact.Reason, String)? {
         if artifacts.kept.count >= limits.count {
-            return (.tooMany, "a run keeps at most \(limits.count) files (--max-artifacts)")
+            return (.tooMany, "a run keeps at most \(limits.count, counting: "file") (--max-artifacts)")
         }
         if path.utf8.count > Self.maximumPathBytes - pathBytes {
             return (.tooMany, "the paths of a run's artifacts may total at most \(Self.maximumPathBytes) bytes")
@@ -28,13 +29,13 @@ struct ArtifactTally {
         if bytes > limits.bytes {
             return (
                 .tooLarge,
-                "its size is \(bytes) bytes; one artifact may have at most \(limits.bytes) (--max-artifact-bytes)"
+                "its size is \(bytes, counting: "byte"); one artifact may have at most \(limits.bytes) (--max-artifact-bytes)"
             )
         }
         if bytes > limits.totalBytes - totalBytes {
             return (
                 .totalTooLarge,
-                "its size is \(bytes) bytes; a run's artifacts may total at most \(limits.totalBytes) "
+                "its size is \(bytes, counting: "byte"); a run's artifacts may total at most \(limits.totalBytes) "
                     + "(--max-artifacts-bytes)"
             )
         }

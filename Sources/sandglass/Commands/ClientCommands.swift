@@ -140,8 +140,11 @@ struct ListCommand: ParsableCommand {
     private static let maximumPage = 100
 
     @OptionGroup var client: ClientOptions
-    @Option(help: "List only runs in this state: queued, running or finished.") var state: String?
-    @Option(help: "List only runs with this outcome, such as exited or timed_out.") var outcome: String?
+    @Option(help: "List only runs in this state: queued, running or finished.", transform: Self.state)
+    var state: RunState?
+
+    @Option(help: "List only runs with this outcome, such as exited or timed_out.", transform: Self.outcome)
+    var outcome: String?
 
     @Option(
         help: ArgumentHelp("List only runs with this label.", valueName: "key=value"),
@@ -154,23 +157,39 @@ struct ListCommand: ParsableCommand {
 
     func validate() throws {
         guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
+        if let label, label.name.utf8.contains(UInt8(ascii: ":")) {
+            throw ValidationError("--label '\(label.name)=…': The name of a label contains no colon.")
+        }
+    }
+
+    private static func state(_ name: String) throws -> RunState {
+        if let state = RunState(rawValue: name) { return state }
+        throw ValidationError("It must be queued, running or finished.")
+    }
+
+    private static func outcome(_ name: String) throws -> String {
+        if Outcome.names.contains(name) { return name }
+        throw ValidationError("It must be one of \(Outcome.names.joined(separator: ", ")).")
     }
 
     func run() throws {
         let client = try client.client()
         let json = try ClientCommand.printsJSON(output.values)
         var query: [(name: String, value: String)] = []
-        if let state { query.append(("state", state)) }
+        if let state { query.append(("state", state.rawValue)) }
         if let outcome { query.append(("outcome", outcome)) }
         if let label { query.append(("label", "\(label.name)=\(label.value)")) }
         try ClientCommand.run { () throws(ClientError) in
             let output = client.output(to: STDOUT_FILENO)
             let width = ProgressLine.width(of: STDOUT_FILENO)
-            if !json { try output.write(Array((RunText.tableHead + "\n").utf8)) }
             var (remaining, cursor): (Int, String?) = (limit, nil)
+            var hasHead = json
             repeat {
                 let page = [("limit", "\(min(remaining, Self.maximumPage))")] + (cursor.map { [("cursor", $0)] } ?? [])
                 let response = try client.runs(query + page)
+                // A failed request prints no head.
+                if !hasHead { try output.write(Array((RunText.tableHead + "\n").utf8)) }
+                hasHead = true
                 for run in response.runs.prefix(remaining) {
                     try output.write(json ? run.json : Array((RunText.tableRow(run, width: width) + "\n").utf8))
                 }

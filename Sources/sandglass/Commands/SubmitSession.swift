@@ -2,6 +2,7 @@ internal import Client
 internal import Glibc
 internal import RunAPI
 internal import RunModel
+internal import System
 
 /// The lifetime of `sandglass submit`.
 struct SubmitSession {
@@ -59,7 +60,7 @@ struct SubmitSession {
         if output == .live {
             for (stream, stored) in try follower.truncatedStreams(finished) {
                 Diagnostics.print(
-                    "sandglass: only the first \(stored) bytes of \(stream.rawValue) were stored; raise --output-bytes"
+                    "sandglass: \(stream.rawValue) is truncated after \(stored, counting: "byte"); raise --output-bytes"
                 )
             }
         }

@@ -122,7 +122,7 @@ struct TokenListCommand: ParsableCommand {
     private static func line(_ entry: TokenFile.Entry) -> String {
         let (principal, limits) = (entry.principal, entry.principal.limits)
         var columns = [principal.name, principal.roles.sorted().map(\.rawValue).joined(separator: ",")]
-        columns.append(entry.digests.count == 1 ? "1 token" : "\(entry.digests.count) tokens")
+        columns.append("\(entry.digests.count, counting: "token")")
         if let number = limits.concurrency { columns.append("concurrency \(number)") }
         if let number = limits.queued { columns.append("queue-limit \(number)") }
         if let number = limits.runsPerMinute { columns.append("runs-per-minute \(number)") }

@@ -155,7 +155,7 @@ struct ServeSession {
         guard available >= Self.minimumConnections else {
             let needed = reserved + Self.minimumConnections
             Diagnostics.print(
-                "sandglass: \(concurrency) concurrent runs need \(needed) descriptors. Raise the limit "
+                "sandglass: --concurrency \(concurrency) needs \(needed, counting: "descriptor"). Raise the limit "
                     + "(ulimit -n \(needed)) or lower --concurrency."
             )
             exit(1)
@@ -164,7 +164,7 @@ struct ServeSession {
         if configuration.setsMaximumConnections, wanted > available {
             let needed = wanted + reserved
             Diagnostics.print(
-                "sandglass: \(wanted) connections need \(needed) descriptors. Raise the limit "
+                "sandglass: --max-connections \(wanted) needs \(needed, counting: "descriptor"). Raise the limit "
                     + "(ulimit -n \(needed)) or lower --max-connections."
             )
             exit(1)

@@ -21,6 +21,16 @@ struct RunCommandsTests {
         }
     }
 
+    @Test func `status counts a single byte in the singular`() throws {
+        try withServer { server in
+            let run = try server.shell("printf a; printf ab >&2; printf c >c", ["artifacts": ["*"]])
+            let lines = try ClientProgram.run("status", at: server.url, [run.id]).text.split(separator: "\n")
+            for line in ["stdout       1 byte", "stderr       2 bytes", "artifact     c (1 byte)"] {
+                #expect(lines.contains(Substring(line)), "\(lines)")
+            }
+        }
+    }
+
     @Test func `status --wait waits for the end of a run`() throws {
         // This server does not let requests wait, so the client repeats its request.
         try withServer("--max-wait-seconds", "0") { server in
@@ -166,7 +176,26 @@ struct RunCommandsTests {
             let documents = try list(["--json", "--state", "finished", "--limit", "3"])
             let read = try documents.map { try JSONDecoder().decode(RunPage.Run.self, from: Data($0.utf8)) }
             #expect(read.map(\.id) == Array(ids.prefix(3)))
-            #expect(try ClientProgram.run("list", at: server.url, ["--outcome", "nonsense"]).end == .exited(1))
         }
+    }
+
+    @Test(arguments: [
+        (["--state", "nope"], "queued, running or finished"), (["--state", "Queued"], "queued, running or finished"),
+        (["--outcome", "nope"], "exited, signaled, timed_out"), (["--outcome", ""], "exited, signaled, timed_out"),
+        (["--label", "nope"], "KEY=VALUE"), (["--label", "=a"], "KEY=VALUE"), (["--label", "a:b=c"], "colon"),
+        (["--limit", "0"], "at least 1"), (["--limit", "-1"], "--limit"), (["--limit", "nope"], "--limit"),
+    ])
+    func `an invalid filter of list is a usage error without output`(options: [String], text: String) throws {
+        // Nothing listens on this port, so a request would fail with another status.
+        let finished = try ClientProgram.run("list", at: "http://127.0.0.1:1", options)
+        #expect(finished.end == .exited(64))
+        #expect(finished.output.isEmpty)
+        #expect(finished.diagnostics.contains(text), "\(finished.diagnostics)")
+    }
+
+    @Test func `list prints no head if the request fails`() throws {
+        let finished = try ClientProgram.run("list", at: "http://127.0.0.1:1")
+        #expect(finished.end == .exited(1))
+        #expect(finished.output.isEmpty)
     }
 }

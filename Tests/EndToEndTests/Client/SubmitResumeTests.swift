@@ -118,7 +118,7 @@ struct SubmitResumeTests {
             let finished = try ClientProgram.submit("true", to: server.url)
             #expect(finished.end == .exited(125))
             #expect(finished.text == "hello\n")
-            #expect(finished.diagnostics.contains("continued at byte \(offset) of stdout, but 6 bytes have arrived"))
+            #expect(finished.diagnostics.contains("continued at byte \(offset) of stdout, but the next one is byte 6"))
             #expect(finished.diagnostics.contains("sandglass cancel \(FakeRun.id)"))
         }
     }

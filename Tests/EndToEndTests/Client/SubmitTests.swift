@@ -117,10 +117,10 @@ struct SubmitTests {
             #expect(long.output.count == 1000)
             #expect(
                 String(decoding: long.error.dropFirst(1000), as: UTF8.self)
-                    == "sandglass: only the first 1000 bytes of stdout were stored; raise --output-bytes\n"
+                    == "sandglass: stdout is truncated after 1000 bytes; raise --output-bytes\n"
             )
             let none = try ClientProgram.submit("echo a >&2", to: server.url, ["--output-bytes", "0"])
-            #expect(none.diagnostics.contains("only the first 0 bytes of stderr"))
+            #expect(none.diagnostics.contains("stderr is truncated after 0 bytes"))
         }
     }
 

@@ -85,6 +85,14 @@ struct DoctorTests {
         #expect(gap.remedy.contains("run sandglass as root"))
     }
 
+    @Test func `doctor labels the consequence and the remedy of a gap`() throws {
+        let text = try ChildProcess(Host.asOrdinaryUser + [Host.sharedProgram, "doctor"]).finish().text
+        for label in ["  consequence: memory is not limited", "  remedy: run sandglass as root"] {
+            #expect(text.contains("\n" + label), "\(text)")
+        }
+        #expect(!text.contains("costs:"))
+    }
+
     @Test func `doctor exits with 1 if a required feature is missing`() throws {
         let (end, report) = try doctor(
             ["--require", "seccomp,memory"],

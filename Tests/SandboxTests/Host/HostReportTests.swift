@@ -17,7 +17,7 @@ import Testing
         let gap = try #require(report.gaps.first { $0.features.contains(.memory) })
         #expect(gap.features == [.memory, .processes, .cpu])
         #expect(gap.problem == "no control groups")
-        for word in ["memory is not limited", "RLIMIT_NPROC", "RLIMIT_CPU"] { #expect(gap.cost.contains(word)) }
+        for word in ["memory is not limited", "RLIMIT_NPROC", "RLIMIT_CPU"] { #expect(gap.consequence.contains(word)) }
         #expect(gap.remedy.contains("root"))
         #expect(gap.remedy.contains("systemd-run"))
     }
@@ -83,8 +83,8 @@ import Testing
         #expect(gap.remedy.contains("report"))
     }
 
-    @Test func `a gap is one line with problem, cost and remedy`() {
-        let gap = Gap(features: [.memory, .cpu], problem: "p", cost: "c", remedy: "r")
+    @Test func `a gap is one line with problem, consequence and remedy`() {
+        let gap = Gap(features: [.memory, .cpu], problem: "p", consequence: "c", remedy: "r")
         #expect("\(gap)" == "memory, cpu: p. Consequence: c. Remedy: r")
     }
 
