@@ -1,4 +1,7 @@
+import Glibc
 import RunModel
+import System
+import TestSupport
 import Testing
 
 @testable import Sandbox
@@ -61,5 +64,87 @@ import Testing
         #expect(some.processes == .rlimit)
         let none = CgroupSupport(version: nil, controllers: [], gap: nil).enforcement
         #expect(none == .minimum)
+    }
+}
+
+/// The directories of services that start and remove the abandoned directories of others at the same time.
+@Suite struct CgroupTreeTests {
+    private static let services = 8
+    private static let starts = 1000
+
+    /// A group of this test in the first hierarchy that is mounted for writing, or nil if there is none.
+    private static func makeGroup() -> String? {
+        for hierarchy in CgroupHierarchy.mounted() {
+            let path = hierarchy.ownDirectory + "/cgroup-tree-tests-\(getpid())"
+            if mkdir(path, 0o755) == 0 { return path }
+        }
+        return nil
+    }
+
+    private static let canMakeGroup: Bool = {
+        guard let group = makeGroup() else { return false }
+        rmdir(group)
+        return true
+    }()
+
+    /// Returns true if each directory of a tree exists and is the one that the tree has locked.
+    private static func isWhole(_ tree: CgroupTree) -> Bool {
+        !tree.directories.isEmpty
+            && tree.directories.allSatisfy { directory in
+                var (current, locked) = (stat(), stat())
+                return stat(directory.path, &current) == 0 && fstat(directory.descriptor, &locked) == 0
+                    && current.st_ino == locked.st_ino && current.st_dev == locked.st_dev
+            }
+    }
+
+    /// Starts several services again and again and returns the number of starts whose directory another one removed.
+    private static func losses(in parent: String) -> Int {
+        let losses = Lock(0)
+        let threads = (0..<services).map { service in
+            NamedThread("service-\(service)") {
+                for start in 0..<starts {
+                    CgroupTree.removeAbandoned(in: parent)
+                    var tree = CgroupTree(version: .one, name: "\(CgroupTree.prefix)\(service)-\(start)")
+                    let isMade = tree.add([.memory], in: parent)
+                    // The other services have looked at this directory before it is checked.
+                    CgroupTree.removeAbandoned(in: parent)
+                    if !isMade || !isWhole(tree) { losses.withLock { $0 += 1 } }
+                    tree.remove()
+                    tree.close()
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        return losses.withLock { $0 }
+    }
+
+    @Test func `services that start at the same time keep their directories`() throws {
+        let directory = try ScratchDirectory()
+        #expect(Self.losses(in: directory.path) == 0)
+        #expect(ScratchDirectory.names(in: directory.path).isEmpty)
+    }
+
+    @Test(.enabled(if: CgroupTreeTests.canMakeGroup))
+    func `services that start at the same time keep their control groups`() throws {
+        let group = try #require(Self.makeGroup())
+        #expect(Self.losses(in: group) == 0)
+        #expect(ScratchDirectory.names(in: group).allSatisfy { !$0.hasPrefix(CgroupTree.prefix) })
+        #expect(rmdir(group) == 0)
+    }
+
+    @Test func `a start removes the directory of a killed service, and of no other`() throws {
+        let parent = try ScratchDirectory()
+        var (killed, alive) = (
+            CgroupTree(version: .one, name: CgroupTree.prefix + "killed"),
+            CgroupTree(version: .one, name: CgroupTree.prefix + "alive")
+        )
+        #expect(killed.add([.memory], in: parent.path) && alive.add([.memory], in: parent.path))
+        // The kernel releases the lock when it closes the descriptors of a killed service.
+        killed.close()
+        try #require(mkdir(parent.path + "/other", 0o755) == 0)
+        CgroupTree.removeAbandoned(in: parent.path)
+        #expect(ScratchDirectory.names(in: parent.path) == ["other", CgroupTree.prefix + "alive"])
+        #expect(Self.isWhole(alive))
+        alive.close()
     }
 }
