@@ -65,6 +65,10 @@ ssize_t sandglass_splice(int from, int to, size_t count) {
     return splice(from, NULL, to, NULL, count, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 }
 
+int sandglass_punch_hole(int file, off_t offset, off_t count) {
+    return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count);
+}
+
 int sandglass_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int sandglass_send(int socket, const void *packet, size_t length, const int *descriptors, size_t count) {

@@ -13,10 +13,21 @@ package enum Backpressure: Sendable, Hashable {
     case close
 }
 
+/// The consumer of the bytes of a stream that are beyond its limit.
+struct ExcessOutput {
+    /// Returns whether the consumer takes the bytes.
+    let isWanted: @ReactorActor () -> Bool
+    /// Takes bytes, with the offset of the first one in the stream.
+    let take: @ReactorActor (Int, UnsafeRawBufferPointer) -> Void
+
+    /// No consumer.
+    static let none = ExcessOutput(isWanted: { false }, take: { _, _ in })
+}
+
 /// The reader of one output stream of a command, which passes on the bytes within the limit and counts all bytes.
 ///
 /// The reader never waits for the end of the stream, so a process that holds the pipe open delays nothing. Bytes beyond
-/// the limit are spliced to /dev/null and never copied.
+/// the limit that nobody takes are spliced to /dev/null and never copied.
 @ReactorActor
 final class OutputCapture {
     /// The bytes that one event reads before other events get their turn.
@@ -43,6 +54,7 @@ final class OutputCapture {
     private var enlarged = false
     private var isLarge = false
     private let sink: @ReactorActor (UnsafeRawBufferPointer) -> Backpressure
+    private let excess: ExcessOutput
     private let onPassingLimit: @ReactorActor () -> Void
 
     /// The bytes that the command wrote, including those beyond the limit.
@@ -52,11 +64,13 @@ final class OutputCapture {
         pipe: consuming Descriptor,
         limit: Int,
         sink: @escaping @ReactorActor (UnsafeRawBufferPointer) -> Backpressure,
+        excess: ExcessOutput = .none,
         onPassingLimit: @escaping @ReactorActor () -> Void
     ) {
         self.pipe = .some(pipe)
         remaining = limit
         self.sink = sink
+        self.excess = excess
         self.onPassingLimit = onPassingLimit
     }
 
@@ -91,7 +105,7 @@ final class OutputCapture {
     /// - Returns: whether there may be more.
     private func step() -> Bool {
         guard let raw = pipe?.raw else { return false }
-        let count = remaining > 0 ? keep(raw) : drop(raw)
+        let count = remaining > 0 || excess.isWanted() ? keep(raw) : drop(raw)
         if count > 0 { return pipe != nil }
         if count < 0, errno == EAGAIN || errno == EINTR { return errno == EINTR }
         close()
@@ -105,8 +119,13 @@ final class OutputCapture {
         if count >= Self.busyRead { enlarge(raw) }
         let kept = min(count, remaining)
         remaining -= kept
-        let backpressure = sink(UnsafeRawBufferPointer(rebasing: Self.buffer[..<kept]))
-        if count > kept { onPassingLimit() }
+        let backpressure = kept > 0 ? sink(UnsafeRawBufferPointer(rebasing: Self.buffer[..<kept])) : .more
+        if count > kept {
+            if excess.isWanted() {
+                excess.take(totalBytes - count + kept, UnsafeRawBufferPointer(rebasing: Self.buffer[kept..<count]))
+            }
+            onPassingLimit()
+        }
         switch backpressure {
         case .more: break
         case .pause:

@@ -34,8 +34,13 @@ package final class RunExecution {
     package struct Observer {
         /// Called when the command has started.
         package var started: @ReactorActor () -> Void
-        /// Called with each part of the output that is within the limit.
+        /// Called with each part of the output that is within the limit, and with all output of a run that keeps the end
+        /// of its streams.
         package var output: @ReactorActor (OutputStream, UnsafeRawBufferPointer) -> Backpressure
+        /// Returns whether ``excess`` wants output beyond the limit, which otherwise is not copied.
+        package var wantsExcess: @ReactorActor () -> Bool = { false }
+        /// Called with each part of the output beyond the limit, and its offset in the stream.
+        package var excess: @ReactorActor (OutputStream, Int, UnsafeRawBufferPointer) -> Void = { _, _, _ in }
         /// Called exactly once, after every other callback, when the run is over.
         package var ended: @ReactorActor (RunResult) -> Void
 
@@ -247,9 +252,23 @@ package final class RunExecution {
             pipe: Descriptor(owning: ends[0]),
             limit: specification.limits.outputBytes,
             sink: { [observer] part in observer.output(stream, part) },
+            excess: excess(of: stream),
             onPassingLimit: { [weak self] in self?.passedOutputLimit() }
         )
         return writeEnd
+    }
+
+    /// Returns the consumer of a stream's bytes beyond its limit.
+    private func excess(of stream: OutputStream) -> ExcessOutput {
+        let observer = observer
+        if specification.keepOutput == .head {
+            return ExcessOutput(
+                isWanted: observer.wantsExcess,
+                take: { offset, part in observer.excess(stream, offset, part) }
+            )
+        }
+        // The end of the stream is within the limit once the command has ended.
+        return ExcessOutput(isWanted: { true }, take: { _, part in _ = observer.output(stream, part) })
     }
 
     // MARK: Events

@@ -89,7 +89,8 @@ package struct CreateRunDecoder {
             case "cache": usesCache = flag(value, pointer)
             case "labels": run.labels = labels(value, pointer)
             case "mergeStderr": run.mergesStandardError = flag(value, pointer)
-            case "onOutputLimit": run.onOutputLimit = outputLimitPolicy(value, pointer)
+            case "onOutputLimit": run.onOutputLimit = choice(value, pointer) ?? .truncate
+            case "keepOutput": run.keepOutput = choice(value, pointer) ?? .head
             default:
                 if let limit = Limits.table.first(where: { $0.isRunMember && $0.name == member.name }) {
                     read(limit, value, pointer, into: &run.limits)
@@ -237,11 +238,15 @@ package struct CreateRunDecoder {
         return network
     }
 
-    private mutating func outputLimitPolicy(_ value: JSONValue, _ pointer: JSONPointer) -> OutputLimitPolicy {
-        if case .string(let name) = value, let policy = OutputLimitPolicy(rawValue: name) { return policy }
-        let names = OutputLimitPolicy.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or ")
-        refuse(pointer, "must be \(names)")
-        return .truncate
+    /// Reads one of the names of an enumeration.
+    private mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ value: JSONValue,
+        _ pointer: JSONPointer
+    ) -> Choice? {
+        if case .string(let name) = value, let choice = Choice(rawValue: name) { return choice }
+        let names = Choice.allCases.map { "\"\($0.rawValue)\"" }
+        refuse(pointer, "must be " + names.dropLast().joined(separator: ", ") + " or " + (names.last ?? ""))
+        return nil
     }
 
     // MARK: Limits

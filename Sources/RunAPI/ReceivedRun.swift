@@ -36,12 +36,33 @@ package struct ReceivedRun: Sendable {
     /// A Boolean value indicating whether the run is finished.
     package var isFinished: Bool { state == "finished" }
 
-    /// The number of bytes that are kept of each stream.
+    /// The maximum number of bytes that are kept of each stream.
     package var outputLimit: Int? { document["limits"]?.object?["outputBytes"]?.integer }
 
     /// Returns whether a stream was longer than its kept part, for a document with output.
     package func isTruncated(_ stream: OutputStream) -> Bool {
         document[stream.rawValue]?.object?["truncated"]?.bool ?? false
+    }
+
+    /// Returns the offsets of the bytes of a stream that were not kept, for a document with output.
+    ///
+    /// - Returns: `nil` if all were kept, and for a server that does not tell.
+    package func cut(of stream: OutputStream) -> Range<Int>? {
+        let cut = document[stream.rawValue]?.object?["cut"]?.object
+        guard let offset = cut?["offset"]?.integer, let count = cut?["bytes"]?.integer, offset >= 0, count > 0 else {
+            return nil
+        }
+        let end = offset.addingReportingOverflow(count)
+        return end.overflow ? nil : offset..<end.partialValue
+    }
+
+    /// Returns the offset after the last kept byte of a stream, for a document with output.
+    ///
+    /// - Returns: `nil` if the document does not tell.
+    package func keptEnd(of stream: OutputStream) -> Int? {
+        guard let total = document[stream.rawValue]?.object?["bytes"]?.integer else { return nil }
+        guard isTruncated(stream) else { return total }
+        return cut(of: stream).map { $0.upperBound == total ? $0.lowerBound : total }
     }
 
     /// Decodes the document of a run.

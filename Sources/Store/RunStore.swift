@@ -106,9 +106,12 @@ package final class RunStore {
             let path = directory.outputPath(of: stored.run.id, stream)
             var status = stat()
             guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return .empty }
+            let specification = stored.run.specification
             return CapturedOutput(
-                content: .file(path: path, count: Int(status.st_size)),
-                totalBytes: Int(status.st_size)
+                file: path,
+                recordedBytes: Int(status.st_size),
+                keeping: specification.keepOutput,
+                limit: specification.limits.outputBytes
             )
         }
         var run = stored.run
@@ -227,8 +230,20 @@ package final class RunStore {
     }
 
     /// Returns a recorder for an output stream of a run.
-    package func recorder(for id: RunID, _ stream: OutputStream) -> OutputRecorder {
-        OutputRecorder(path: directory.outputPath(of: id, stream))
+    ///
+    /// - Parameters:
+    ///   - id: the run.
+    ///   - stream: the stream.
+    ///   - keepOutput: the part that is kept of a stream that exceeds the limit.
+    ///   - limit: the maximum number of kept bytes.
+    /// - Returns: the recorder of a stream without output.
+    package func recorder(
+        for id: RunID,
+        _ stream: OutputStream,
+        keeping keepOutput: KeepOutput = .head,
+        limit: Int = .max
+    ) -> OutputRecorder {
+        OutputRecorder(path: directory.outputPath(of: id, stream), keeping: keepOutput, limit: limit)
     }
 
     // MARK: Reading

@@ -40,6 +40,8 @@ import Testing
         (#"{"command": ["x"], "stdin": {"blob": "sha256:00"}}"#, "/stdin/blob"),
         (#"{"command": ["x"], "onOutputLimit": "Kill"}"#, "/onOutputLimit"),
         (#"{"command": ["x"], "onOutputLimit": null}"#, "/onOutputLimit"),
+        (#"{"command": ["x"], "keepOutput": "end"}"#, "/keepOutput"),
+        (#"{"command": ["x"], "keepOutput": true}"#, "/keepOutput"),
         (#"{"command": ["x"], "image": "python"}"#, "/image"),
         (#"{"command": ["x"], "image": null}"#, "/image"),
         (#"{"command": ["x"], "network": "host"}"#, "/network"),

@@ -82,6 +82,7 @@ import Testing
         #expect(schemas?["Means"]?["enum"]?.texts == Enforcement.Means.allCases.map(\.rawValue))
         let run = schemas?["RunRequest"]?["properties"]
         #expect(run?["onOutputLimit"]?["enum"]?.texts == OutputLimitPolicy.allCases.map(\.rawValue))
+        #expect(run?["keepOutput"]?["enum"]?.texts == KeepOutput.allCases.map(\.rawValue))
         #expect(run?["network"]?["enum"]?.texts == RunNetwork.allCases.map(\.rawValue))
         let gap = schemas?["Capabilities"]?["properties"]?["gaps"]?["items"]?["properties"]?["features"]
         #expect(gap?["items"]?["enum"]?.texts == HostFeature.allCases.map(\.rawValue))

@@ -64,6 +64,7 @@ import Testing
     @Test func `members of later versions survive in the records of a run`() throws {
         var changed = try withFiles()
         changed.mergesStandardError = true
+        changed.keepOutput = .both
         #expect(changed.digest != (try withFiles().digest))
         #expect(try RunSpecification(record: changed.record) == changed)
         let id = try #require(RunID("01ARYZ6S41TSV4RRFFQ69G5FAV"))
@@ -80,6 +81,7 @@ import Testing
         run.finish(
             Run.Result(outcome: .exited(code: 0), usage: usage, finishedAt: Timestamp(millisecondsSince1970: 2000))
         )
+        run.standardOutput = CapturedOutput(content: .file(path: "", count: 5), totalBytes: 100, tail: 97..<100)
         #expect(try Run(id, record: run.record) { _ in "" } == run)
     }
 

@@ -37,6 +37,9 @@ int sandglass_set_pipe_size(int pipe, int bytes);
 // Calls splice(2) without offsets and with SPLICE_F_NONBLOCK.
 ssize_t sandglass_splice(int from, int to, size_t count);
 
+// Frees a part of a file, which then reads as zeros, by fallocate(2) with FALLOC_FL_PUNCH_HOLE. The size does not change.
+int sandglass_punch_hole(int file, off_t offset, off_t count);
+
 // Calls memfd_create(2) with MFD_CLOEXEC.
 int sandglass_memfd(const char *name);
 

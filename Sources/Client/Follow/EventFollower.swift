@@ -4,8 +4,8 @@ package import RunModel
 /// A reader of a run's events until the run ends, over as many connections as needed.
 ///
 /// The follower counts the received bytes of each stream. After a lost connection it makes a new one and continues
-/// after the last complete event (`Last-Event-ID`). Each event has its offset in the stream, so that lost or repeated
-/// bytes are detected.
+/// after the last complete event (`Last-Event-ID`). Each event has its offset in the stream, so that repeated bytes are
+/// detected, and bytes that the server no longer has are reported.
 package struct EventFollower {
     /// The maximum length of an event in bytes.
     ///
@@ -16,6 +16,8 @@ package struct EventFollower {
 
     private let client: APIClient
     private let id: RunID
+    private let onGap: (OutputStream, Range<Int>) -> Void
+    /// The number of bytes of each stream that have arrived or were cut: the offset of the next byte.
     private var counts: [OutputStream: Int] = [:]
     private var lastEvent: String?
     private var finishedRun: ReceivedRun?
@@ -26,7 +28,15 @@ package struct EventFollower {
     /// - Parameters:
     ///   - client: The client of the server.
     ///   - id: The run.
-    package init(_ client: APIClient, _ id: RunID) { (self.client, self.id) = (client, id) }
+    ///   - onGap: Called where bytes of a stream are missing, with their offsets: they were cut, or this client was too
+    ///     slow to read them from a running run.
+    package init(
+        _ client: APIClient,
+        _ id: RunID,
+        onGap: @escaping (OutputStream, Range<Int>) -> Void
+    ) {
+        (self.client, self.id, self.onGap) = (client, id, onGap)
+    }
 
     /// Follows the run until it ends.
     ///
@@ -41,18 +51,18 @@ package struct EventFollower {
         return finishedRun
     }
 
-    /// Returns the truncated streams: those to which the command wrote more than `outputBytes`.
+    /// Returns the streams of which the server did not keep all bytes.
     ///
     /// - Parameter run: The finished run.
-    /// - Returns: The streams, with the number of stored bytes.
+    /// - Returns: The streams, with the offsets of the bytes that the server cut.
     /// - Throws: If the request for the run fails.
-    package func truncatedStreams(_ run: ReceivedRun) throws(ClientError) -> [(stream: OutputStream, stored: Int)] {
+    package func cutStreams(_ run: ReceivedRun) throws(ClientError) -> [(stream: OutputStream, cut: Range<Int>)] {
         // A stream that is shorter than the limit is complete. No request is needed then.
         guard let limit = run.outputLimit, counts.values.contains(where: { $0 >= limit }) || limit == 0 else {
             return []
         }
         let complete = try client.run(id)
-        return OutputStream.allCases.filter(complete.isTruncated).map { ($0, counts[$0, default: 0]) }
+        return OutputStream.allCases.compactMap { stream in complete.cut(of: stream).map { (stream, $0) } }
     }
 
     /// Reads the output that exists now, without waiting for more.
@@ -65,7 +75,14 @@ package struct EventFollower {
         // Only the events have the order of both streams, but those of an unfinished run do not end. So fetch the
         // lengths first.
         var targets: [OutputStream: Int] = [:]
-        for stream in OutputStream.allCases { targets[stream] = try client.storedBytes(id, stream) }
+        let run = try client.run(id)
+        for stream in OutputStream.allCases {
+            if let end = run.keptEnd(of: stream) {
+                targets[stream] = end
+            } else {
+                targets[stream] = try client.storedBytes(id, stream)
+            }
+        }
         self.targets = targets
         try read(take)
     }
@@ -120,13 +137,14 @@ package struct EventFollower {
         switch try RunEvent(line: line) {
         case .output(let stream, let bytes, let offset, let id)?:
             let count = counts[stream, default: 0]
-            guard offset == count else {
+            guard offset >= count else {
                 throw .invalidResponse(
                     "The server continued at byte \(offset) of \(stream.rawValue), but the next one is byte \(count)."
                 )
             }
+            if offset > count { onGap(stream, count..<offset) }
             try take(stream, bytes)
-            counts[stream] = count + bytes.count
+            counts[stream] = offset + bytes.count
             lastEvent = id
             policy.recordSuccess()
             if hasReachedTargets { throw .disconnected("All requested output has arrived") }

@@ -38,6 +38,8 @@ package struct SubmitRequest: Sendable {
     package var limits: [(name: String, value: Int)] = []
     /// True if standard error goes to standard output (`mergeStderr`).
     package var mergesStandardError = false
+    /// The part of a stream to keep (`keepOutput`).
+    package var keepOutput = KeepOutput.head
 
     /// Creates a request with the server's defaults.
     package init(command: [String]) { self.command = command }
@@ -165,6 +167,7 @@ package struct SubmitRequest: Sendable {
                 }
             }
             if mergesStandardError { body.member("mergeStderr", true) }
+            if keepOutput != .head { body.member("keepOutput", keepOutput.rawValue) }
             if let network { body.member("network", network) }
             if let image { body.member("image", image) }
             if usesCache { body.member("cache", true) }

@@ -22,6 +22,8 @@ package struct RunSpecification: Sendable, Hashable {
     package var grace: Duration
     /// The reaction to a stream that exceeds its limit.
     package var onOutputLimit: OutputLimitPolicy
+    /// The part of a stream that is kept if the stream exceeds its limit.
+    package var keepOutput = KeepOutput.head
     /// A Boolean value that indicates whether standard error goes to the pipe of standard output, in exact order.
     package var mergesStandardError = false
     /// The name of the configured root file system; `host` shows the programs of this host.
@@ -117,6 +119,38 @@ package enum OutputLimitPolicy: String, Sendable, Hashable, CaseIterable {
     case truncate
     /// The run is ended with the outcome `output_limit`.
     case kill
+}
+
+/// The part of a stream that is kept if the command writes more than its limit.
+package enum KeepOutput: String, Sendable, Hashable, CaseIterable {
+    /// The first bytes.
+    case head
+    /// The last bytes.
+    case tail
+    /// Half of the limit from each end.
+    case both
+
+    /// Returns the offsets of the kept bytes of a stream, in two parts.
+    ///
+    /// - Parameters:
+    ///   - total: the length of the stream in bytes.
+    ///   - limit: the maximum number of kept bytes.
+    /// - Returns: the number of bytes at the beginning, and the offsets of the bytes at the end. The second part is empty
+    ///   if the first one contains every kept byte.
+    package func kept(of total: Int, limit: Int) -> (head: Int, tail: Range<Int>) {
+        guard total > limit, self != .head else { return (min(total, limit), 0..<0) }
+        let head = headBytes(of: limit)
+        return limit > head ? (head, total - (limit - head)..<total) : (head, 0..<0)
+    }
+
+    /// Returns the number of bytes that are kept at the beginning of a stream that exceeds a limit.
+    package func headBytes(of limit: Int) -> Int {
+        switch self {
+        case .head: limit
+        case .tail: 0
+        case .both: limit - limit / 2
+        }
+    }
 }
 
 /// The network that a command sees.

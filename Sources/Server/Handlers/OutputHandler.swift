@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HTTPServer
 internal import Reactor
 internal import RunModel
@@ -15,19 +16,19 @@ struct OutputHandler {
         if try Self.follows(request.http) {
             reply.later { () async throws(Problem) in try await follow(request, stream) }
         } else if let run = service.run(try request.runID(), for: request.principal) {
-            reply.send(try response(request, run, stream))
+            reply.send(try content(request, run, stream))
         } else {
             reply.later { () async throws(Problem) in
-                .response(try response(request, await service.run(of: request), stream))
+                try content(request, await service.run(of: request), stream)
             }
         }
     }
 
-    private func response(
+    private func content(
         _ request: AuthenticatedRequest,
         _ run: Run,
         _ stream: OutputStream
-    ) throws(Problem) -> Response {
+    ) throws(Problem) -> Reply.Content {
         observer.record(run.id, of: request.exchange)
         let output = stream == .standardOutput ? run.standardOutput : run.standardError
         // The output of a finished run does not change. Its stored part may be lost, which changes the length in
@@ -35,20 +36,27 @@ struct OutputHandler {
         let tag = EntityTag("\(run.id)-\(stream.rawValue)-\(output.keptBytes)")
         let content = RangedContent(
             tag: run.state == .finished ? tag : nil,
-            length: output.keptBytes,
+            length: output.endOffset,
+            cut: output.tail.isEmpty ? 0..<0 : output.cut ?? 0..<0,
             body: { range throws(Problem) in try Self.body(output, range) }
         )
-        return try content.response(to: request.http)
+        if !output.tail.isEmpty, case .whole(let headers) = try content.selection(of: request.http) {
+            let body = try CutOutput(output).makeBody()
+            return .stream(Response(status: 200, headers: headers), body)
+        }
+        return .response(try content.response(to: request.http))
     }
 
     private static func body(_ output: CapturedOutput, _ range: Range<Int>) throws(Problem) -> ResponseBody {
         switch output.content {
-        case .bytes(let bytes): return .bytes(range == bytes.indices ? bytes : Array(bytes[range]))
+        case .bytes(let bytes):
+            if range == bytes.indices { return .bytes(bytes) }
+            return .bytes(Array(bytes[output.position(of: range.lowerBound)...].prefix(range.count)))
         case .file(let path, _):
             do {
                 return .file(try OpenFile(path: path), offset: range.lowerBound, count: range.count)
             } catch {
-                throw Problem(status: 404, detail: "The output of this run was deleted.")
+                throw .deletedOutput
             }
         }
     }
@@ -80,6 +88,45 @@ struct OutputHandler {
         let head = Response(status: 200, headers: RangedContent.headers + HeaderField.live)
         return .stream(head, reader.makeBody())
     }
+}
+
+/// The body of an output whose middle was cut: its beginning and its end.
+@ReactorActor
+private final class CutOutput {
+    private let output: CapturedOutput
+    private let file: OpenFile?
+    private var offset = 0
+
+    init(_ output: CapturedOutput) throws(Problem) {
+        self.output = output
+        guard case .file(let path, _) = output.content else {
+            file = nil
+            return
+        }
+        do { file = try OpenFile(path: path) } catch { throw .deletedOutput }
+    }
+
+    func makeBody() -> ResponseStream {
+        ResponseStream { buffer in ReactorActor.assumeIsolated { self.read(into: buffer) } }
+    }
+
+    private func read(into buffer: UnsafeMutableRawBufferPointer) -> ResponseStream.Part {
+        let part = output.readable(from: offset)
+        guard !part.isEmpty else { return .end }
+        var count = min(part.count, buffer.count)
+        if case .bytes(let bytes) = output.content {
+            buffer.copyBytes(from: bytes[output.position(of: part.lowerBound)...].prefix(count))
+        } else {
+            count = pread(file?.descriptor ?? -1, buffer.baseAddress, count, off_t(part.lowerBound))
+            guard count > 0 else { return .failure }
+        }
+        offset = part.lowerBound + count
+        return .bytes(count)
+    }
+}
+
+extension Problem {
+    fileprivate static let deletedOutput = Problem(status: 404, detail: "The output of this run was deleted.")
 }
 
 /// The body of a live output: the bytes of one stream as the run writes them, until the run is over.
@@ -114,8 +161,9 @@ private final class OutputReader: RunSubscriber {
     }
 
     private func read(into buffer: UnsafeMutableRawBufferPointer) -> ResponseStream.Part {
-        guard let count = run.read(stream, at: offset, into: buffer), !run.isAbandoned else { return .failure }
-        offset += count
+        let start = run.readable(stream, from: offset).lowerBound
+        guard let count = run.read(stream, at: start, into: buffer), !run.isAbandoned else { return .failure }
+        offset = start + count
         guard count == 0 else { return .bytes(count) }
         return run.isComplete ? .end : .nothingYet
     }

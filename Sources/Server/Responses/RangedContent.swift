@@ -13,34 +13,66 @@ struct RangedContent {
     let tag: EntityTag?
     /// The current length in bytes.
     let length: Int
+    /// The offsets of a part in the middle that does not exist and that no range may contain; empty if there is none.
+    var cut: Range<Int> = 0..<0
     /// The function that opens a part of the content.
     let body: (Range<Int>) throws(Problem) -> ResponseBody
+
+    /// The part of the content that a request selects.
+    enum Selection {
+        /// The client has the content already.
+        case notModified(Response)
+        /// The whole content, with these headers.
+        case whole([HeaderField])
+        /// A part, with these headers.
+        case part(Range<Int>, [HeaderField])
+    }
 
     /// Returns the response to a request: 200, 206 or 304.
     ///
     /// - Throws: a 416 problem if the range is not satisfiable, or the problem of `body`.
     func response(to request: Request) throws(Problem) -> Response {
-        if let tag, tag.isKnown(to: request) { return Response(status: 304, headers: [tag.header]) }
+        switch try selection(of: request) {
+        case .notModified(let response): response
+        case .whole(let headers): Response(status: 200, headers: headers, body: try body(0..<length))
+        case .part(let bytes, let headers): Response(status: 206, headers: headers, body: try body(bytes))
+        }
+    }
+
+    /// Returns the part that a request selects.
+    ///
+    /// - Throws: a 416 problem if the range is not satisfiable.
+    func selection(of request: Request) throws(Problem) -> Selection {
+        if let tag, tag.isKnown(to: request) { return .notModified(Response(status: 304, headers: [tag.header])) }
         let acceptsRanges = HeaderField("Accept-Ranges", "bytes")
         var headers = Self.headers + [acceptsRanges]
         if let tag { headers.append(tag.header) }
         // A client cannot have a tag of content that still grows.
         let allowsRange = tag?.allowsRange(of: request) ?? (request.headers["If-Range"] == nil)
         guard let range = ByteRange(request), allowsRange else {
-            return Response(status: 200, headers: headers, body: try body(0..<length))
+            return .whole(headers)
         }
-        guard let bytes = range.bytes(of: length) else {
+        guard let bytes = range.bytes(of: length).flatMap({ outsideCut($0, range) }) else {
+            let kept = cut.isEmpty ? "" : ", but those from \(cut.lowerBound) to \(cut.upperBound - 1) were cut"
             throw Problem(
                 status: 416,
                 detail:
-                    "The content has \(length, counting: "byte")\(tag == nil ? " so far" : ""), none of which is in the requested "
+                    "The content has \(length, counting: "byte")\(tag == nil ? " so far" : "")\(kept), and none is in the requested "
                     + "range.",
                 headers: [HeaderField("Content-Range", "bytes */\(length)"), acceptsRanges]
             )
         }
         let total = tag == nil ? "*" : "\(length)"
         headers.append(HeaderField("Content-Range", "bytes \(bytes.lowerBound)-\(bytes.upperBound - 1)/\(total)"))
-        return Response(status: 206, headers: headers, body: try body(bytes))
+        return .part(bytes, headers)
+    }
+
+    /// Returns the first part of a range that does not contain bytes of the cut; the last part if the range counts from
+    /// the end.
+    private func outsideCut(_ bytes: Range<Int>, _ range: ByteRange) -> Range<Int>? {
+        guard bytes.overlaps(cut) else { return bytes }
+        if case .from = range, bytes.lowerBound < cut.lowerBound { return bytes.lowerBound..<cut.lowerBound }
+        return bytes.upperBound > cut.upperBound ? cut.upperBound..<bytes.upperBound : nil
     }
 }
 

@@ -72,17 +72,22 @@ struct OutputCursor {
     private(set) var position: EventPosition
     /// The index of the first piece of the order that is not completely read.
     private var firstPiece = 0
+    /// The number of joins of the order for which `firstPiece` is valid.
+    private var joins = 0
 
     init(at position: EventPosition) { self.position = position }
 
     /// Returns the next part; `nil` if there is none yet.
     ///
     /// An incomplete character waits for its remaining bytes until the run is over. Other output does not wait for
-    /// that character.
+    /// that character. Bytes that cannot be read any more, because they are not kept, are left out: the offset of the
+    /// next part shows it.
     ///
     /// - Throws: `OutputMissing` if the output can no longer be read.
     mutating func next(in run: RunSubscription) throws(OutputMissing) -> Part? {
-        let pieces = run.order.pieces
+        let order = run.order
+        let pieces = order.pieces
+        if order.joins != joins { (firstPiece, joins) = (0, order.joins) }
         var index = firstPiece
         while index < pieces.count {
             let piece = pieces[index]
@@ -96,14 +101,14 @@ struct OutputCursor {
         }
         // The rest has no known order, or contains characters that a later piece completes.
         for stream in OutputStream.allCases {
-            if let part = try read(stream, to: run.count(of: stream), in: run) { return part }
+            if let part = try read(stream, to: .max, in: run) { return part }
         }
         return nil
     }
 
     /// Returns whether the run is over and all its output is read.
     func isAtEnd(of run: RunSubscription) -> Bool {
-        run.isComplete && OutputStream.allCases.allSatisfy { position[$0] >= run.count(of: $0) }
+        run.isComplete && OutputStream.allCases.allSatisfy { position[$0] >= run.endOffset(of: $0) }
     }
 
     private mutating func read(
@@ -111,8 +116,9 @@ struct OutputCursor {
         to end: Int,
         in run: RunSubscription
     ) throws(OutputMissing) -> Part? {
-        let offset = position[stream]
-        let wanted = min(end - offset, Self.maximumBytes)
+        let readable = run.readable(stream, from: position[stream])
+        let offset = readable.lowerBound
+        let wanted = min(min(end, readable.upperBound) - offset, Self.maximumBytes)
         guard wanted > 0 else { return nil }
         var count: Int? = 0
         var bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, initialized in
@@ -120,10 +126,23 @@ struct OutputCursor {
             initialized = count ?? 0
         }
         guard count != nil else { throw OutputMissing() }
-        let isLast = run.isComplete && offset + bytes.count == run.count(of: stream)
-        if !isLast { bytes.removeLast(bytes.count - UTF8Validation.lengthOfWholeCharacters(prefix: bytes)) }
+        let next = offset + bytes.count
+        // No byte that follows directly can complete a character.
+        let isLast = next == readable.upperBound && (run.isComplete || run.endOffset(of: stream) > next)
+        if offset > position[stream], let rest = Self.restOfCharacter(bytes) {
+            bytes = rest
+        } else if !isLast {
+            bytes.removeLast(bytes.count - UTF8Validation.lengthOfWholeCharacters(prefix: bytes))
+        }
         guard !bytes.isEmpty else { return nil }
         position[stream] = offset + bytes.count
         return Part(stream: stream, offset: offset, bytes: bytes)
+    }
+
+    /// Returns the bytes at the beginning that belong to a character whose first byte was cut off; `nil` if there are
+    /// none.
+    private static func restOfCharacter(_ bytes: [UInt8]) -> [UInt8]? {
+        let rest = bytes.prefix(3).prefix { $0 & 0xC0 == 0x80 }
+        return rest.isEmpty ? nil : Array(rest)
     }
 }

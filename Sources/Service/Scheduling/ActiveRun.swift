@@ -48,7 +48,11 @@ final class ActiveRun {
     /// The order in which the recorded pieces of both streams were written.
     private(set) var order = StreamInterleaving()
 
+    /// True if the order of the last output matters more than that of the first.
+    private let keepsEnd: Bool
+
     init(_ run: QueuedRun, standardOutput: OutputRecorder, standardError: OutputRecorder) {
+        keepsEnd = run.request.keepOutput != .head
         principal = run.principal
         traceID = run.traceID
         queued = run.before + MonotonicTime.now.since(run.since)
@@ -67,12 +71,21 @@ final class ActiveRun {
     func record(_ part: UnsafeRawBufferPointer, of stream: OutputStream) -> Backpressure {
         let recorder = recorder(of: stream)
         recorder.append(part)
-        if recorder.failure == nil { order.append(part.count, of: stream, at: .now) }
+        if recorder.failure == nil { order.append(part.count, of: stream, at: .now, keepsEnd: keepsEnd) }
         if recorder.isInMemory, flushTimer == nil {
             flushTimer = ReactorActor.schedule(at: .now.advanced(by: Self.flushDelay)) { [weak self] in self?.flush() }
         }
         onOutput?()
         return .more
+    }
+
+    /// True if a subscriber wants output beyond the limit.
+    var isFollowed: Bool { onOutput != nil }
+
+    /// Keeps output beyond the limit for the subscribers.
+    func recordExcess(_ part: UnsafeRawBufferPointer, of stream: OutputStream, at offset: Int) {
+        recorder(of: stream).appendExcess(part, at: offset)
+        onOutput?()
     }
 
     private func flush() {

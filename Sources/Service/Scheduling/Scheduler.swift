@@ -149,23 +149,29 @@ final class Scheduler {
         // The run stays queued until its command starts. After a crash of the service it is lost from here on, because
         // the command may have started.
         store.prepareStart(id)
+        let request = queued.request
+        let recorder = { [store] stream in
+            store.recorder(for: id, stream, keeping: request.keepOutput, limit: request.limits.outputBytes)
+        }
         let run = ActiveRun(
             queued,
-            standardOutput: store.recorder(for: id, .standardOutput),
-            standardError: store.recorder(for: id, .standardError)
+            standardOutput: recorder(.standardOutput),
+            standardError: recorder(.standardError)
         )
-        let observer = RunExecution.Observer(
+        var observer = RunExecution.Observer(
             started: { [weak self] in self?.update(id) { $0.commandStarted(at: .now) } },
             output: { stream, part in run.record(part, of: stream) },
-            ended: { [weak self] result in self?.commandEnded(id, result, queued.request.artifacts) }
+            ended: { [weak self] result in self?.commandEnded(id, result, request.artifacts) }
         )
+        observer.wantsExcess = { run.isFollowed }
+        observer.excess = { stream, offset, part in run.recordExcess(part, of: stream, at: offset) }
         metrics.queueWait.recordNanoseconds(run.queued.wholeNanoseconds)
         do {
             active[id] = run
             subscriptions.runStarted(id, run)
             activeByPrincipal[run.principal, default: 0] += 1
             run.execution = try RunExecution(
-                queued.request,
+                request,
                 on: launcher,
                 blob: { [store] digest in
                     let found = SHA256Digest(hexadecimal: digest).flatMap { store.blobs.find($0, for: nil) }

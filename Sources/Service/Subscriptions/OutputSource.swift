@@ -12,11 +12,19 @@ enum OutputSource {
     /// The output of a finished run.
     case stored(StoredOutput)
 
-    func count(of stream: OutputStream) -> Int {
+    func endOffset(of stream: OutputStream) -> Int {
         switch self {
         case .nothing: 0
-        case .active(let run): run.recorder(of: stream).count
-        case .stored(let output): output.count(of: stream)
+        case .active(let run): run.recorder(of: stream).endOffset
+        case .stored(let output): output.output(of: stream).endOffset
+        }
+    }
+
+    func readable(_ stream: OutputStream, from offset: Int) -> Range<Int> {
+        switch self {
+        case .nothing: offset..<offset
+        case .active(let run): run.recorder(of: stream).readable(from: offset)
+        case .stored(let output): output.output(of: stream).readable(from: offset)
         }
     }
 
@@ -50,16 +58,17 @@ final class StoredOutput {
         outputs = [.standardOutput: stored.run.standardOutput, .standardError: stored.run.standardError]
     }
 
-    func count(of stream: OutputStream) -> Int { outputs[stream]?.keptBytes ?? 0 }
+    func output(of stream: OutputStream) -> CapturedOutput { outputs[stream] ?? .empty }
 
     /// Reads bytes and returns their number; `nil` if the file was deleted or is shorter than before.
     func read(_ stream: OutputStream, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
-        let wanted = min(count(of: stream) - offset, buffer.count)
+        let output = output(of: stream)
+        let wanted = min(output.readable(from: offset).upperBound - offset, buffer.count)
         guard wanted > 0 else { return 0 }
-        switch outputs[stream]?.content {
-        case nil: return 0
+        switch output.content {
         case .bytes(let bytes):
-            UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]).copyBytes(from: bytes[offset..<offset + wanted])
+            UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+                .copyBytes(from: bytes[output.position(of: offset)...].prefix(wanted))
             return wanted
         case .file(let path, _):
             guard let file = files[stream] ?? OutputFile(path: path) else { return nil }

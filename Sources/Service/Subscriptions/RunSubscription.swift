@@ -57,14 +57,26 @@ package final class RunSubscription {
 
     // MARK: Output
 
-    /// Returns the number of bytes of a stream.
-    package func count(of stream: OutputStream) -> Int { source.count(of: stream) }
+    /// Returns the offset after the last byte of a stream that can be read.
+    package func endOffset(of stream: OutputStream) -> Int { source.endOffset(of: stream) }
+
+    /// Returns the offsets of the first bytes of a stream that can be read and follow each other without a gap.
+    ///
+    /// Output that was cut, or that a subscriber is too slow to read, leaves a gap.
+    ///
+    /// - Parameters:
+    ///   - stream: the stream.
+    ///   - offset: the offset from which to look.
+    /// - Returns: the offsets, an empty range if there are none.
+    package func readable(_ stream: OutputStream, from offset: Int) -> Range<Int> {
+        source.readable(stream, from: offset)
+    }
 
     /// Reads bytes of a stream.
     ///
     /// - Parameters:
     ///   - stream: the stream.
-    ///   - offset: the offset of the first byte in the stream.
+    ///   - offset: the offset of the first byte in the stream, from ``readable(_:from:)``.
     ///   - buffer: the destination.
     /// - Returns: the number of bytes, 0 at the end of the current output; `nil` if the output can no longer be read.
     package func read(_ stream: OutputStream, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Int? {

@@ -61,6 +61,7 @@ extension Run {
         let artifacts = reader.isAtEnd ? .none : try reader.artifacts()
         let later = try reader.laterMembers()
         try specification.read(later)
+        let (standardOutputTail, standardErrorTail) = (try later.range("stdoutTail"), try later.range("stderrTail"))
         let resident = try later.read("maxResidentBytes") { reader throws(RecordReader.Damage) in try reader.int() }
         let result = end.map { outcome, usage, finishedAt in
             var usage = usage
@@ -76,8 +77,8 @@ extension Run {
             state: state,
             result: result
         )
-        self.standardOutput = standardOutput
-        self.standardError = standardError
+        self.standardOutput = standardOutput.with(tail: standardOutputTail)
+        self.standardError = standardError.with(tail: standardErrorTail)
     }
 
     /// The members of the record that the first version did not have.
@@ -86,7 +87,32 @@ extension Run {
         if let resident = result?.usage?.maxResidentBytes {
             members.add("maxResidentBytes") { $0.write(resident) }
         }
+        for (name, output) in [("stdoutTail", standardOutput), ("stderrTail", standardError)] where !output.tail.isEmpty
+        {
+            members.add(name) { writer in
+                writer.write(output.tail.lowerBound)
+                writer.write(output.tail.count)
+            }
+        }
         return members
+    }
+}
+
+extension LaterMembers {
+    /// Reads the offsets of the kept end of a stream.
+    fileprivate func range(_ name: String) throws(RecordReader.Damage) -> Range<Int> {
+        try read(name) { reader throws(RecordReader.Damage) in
+            let (start, count) = (try reader.int(), try reader.int())
+            let end = start.addingReportingOverflow(count)
+            guard start >= 0, count >= 0, !end.overflow else { throw RecordReader.Damage() }
+            return start..<end.partialValue
+        } ?? 0..<0
+    }
+}
+
+extension CapturedOutput {
+    fileprivate func with(tail: Range<Int>) -> CapturedOutput {
+        tail.isEmpty ? self : CapturedOutput(content: content, totalBytes: totalBytes, tail: tail)
     }
 }
 

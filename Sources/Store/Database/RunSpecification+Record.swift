@@ -112,6 +112,7 @@ extension RunSpecification {
         byDefault.memoryBytes = limits.memoryBytes
         if limits.stackBytes != byDefault.stackBytes { members.add("stackBytes") { $0.write(limits.stackBytes) } }
         if mergesStandardError { members.add("mergeStderr") { $0.write(true) } }
+        if keepOutput != .head { members.add("keepOutput") { $0.write(keepOutput.rawValue) } }
         return members
     }
 
@@ -120,6 +121,11 @@ extension RunSpecification {
         let stack = try members.read("stackBytes") { reader throws(RecordReader.Damage) in try reader.int() }
         if let stack { limits.stackBytes = stack }
         mergesStandardError = try members.read("mergeStderr") { _ in true } ?? false
+        let keep = try members.read("keepOutput") { reader throws(RecordReader.Damage) in try reader.text() }
+        if let keep {
+            guard let keepOutput = KeepOutput(rawValue: keep) else { throw RecordReader.Damage() }
+            self.keepOutput = keepOutput
+        }
     }
 }
 

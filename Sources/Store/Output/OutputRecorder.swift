@@ -1,13 +1,27 @@
+internal import CLinux
 internal import Glibc
 package import RunModel
 internal import System
 
 /// The recorder of one output stream of a run: in memory up to 8 KiB, and entirely in a file beyond that.
+///
+/// Each byte is in the file at its offset in the stream. Where the end of a stream is kept, holes replace the bytes that
+/// are no longer kept (fallocate(2)), so that the file takes little more than the limit.
 package final class OutputRecorder {
     /// The maximum number of bytes in memory: the output of most runs fits, and memory holds thousands of such outputs.
     private static let memoryLimit = 8 << 10
+    /// The smallest number of bytes that becomes a hole at a time.
+    private static let smallestHole = 256 << 10
+    /// The number of bytes that are not kept, but that subscribers can still read for a while.
+    private static let excessLimit = 256 << 10
 
     private let path: String
+    private let keepOutput: KeepOutput
+    private let limit: Int
+    /// The offsets of the hole in the file.
+    private var hole = 0..<0
+    /// The last bytes beyond the limit, for subscribers, and the offset of the first of them.
+    private var excess: (start: Int, bytes: [UInt8]) = (0, [])
     private var bytes: [UInt8] = []
     private var file: Int32 = -1
     private var written = 0
@@ -15,8 +29,8 @@ package final class OutputRecorder {
     /// The error of the first failed write to the file; earlier output is kept.
     package private(set) var failure: StoreError?
 
-    init(path: String) {
-        self.path = path
+    init(path: String, keeping keepOutput: KeepOutput = .head, limit: Int = .max) {
+        (self.path, self.keepOutput, self.limit) = (path, keepOutput, limit)
     }
 
     deinit {
@@ -33,10 +47,23 @@ package final class OutputRecorder {
         do {
             if file < 0 { try moveToFile() }
             try write(part)
+            try makeHole()
         } catch {
             failure = error
         }
         freeMemory()
+    }
+
+    /// Keeps bytes beyond the limit for a while, so that subscribers can read them.
+    ///
+    /// - Parameters:
+    ///   - part: the bytes.
+    ///   - offset: the offset of the first byte in the stream.
+    package func appendExcess(_ part: UnsafeRawBufferPointer, at offset: Int) {
+        if offset != excess.start + excess.bytes.count { excess = (offset, []) }
+        excess.bytes.append(contentsOf: part.suffix(Self.excessLimit))
+        if excess.bytes.count > 2 * Self.excessLimit { excess.bytes.removeFirst(excess.bytes.count - Self.excessLimit) }
+        excess.start = offset + part.count - excess.bytes.count
     }
 
     /// True if some of the output exists only in the memory of this process.
@@ -49,19 +76,42 @@ package final class OutputRecorder {
         freeMemory()
     }
 
-    /// The number of recorded bytes.
+    /// The number of recorded bytes, including those that are no longer kept.
     package var count: Int { file < 0 ? bytes.count : written }
+
+    /// The offset after the last byte that can be read.
+    package var endOffset: Int { excess.bytes.isEmpty ? count : excess.start + excess.bytes.count }
+
+    /// Returns the offsets of the first bytes from an offset on that can be read and follow each other without a gap.
+    ///
+    /// - Parameter offset: an offset in the stream.
+    /// - Returns: the offsets, an empty range if there are none.
+    package func readable(from offset: Int) -> Range<Int> {
+        if !hole.isEmpty, offset < hole.upperBound {
+            return offset < hole.lowerBound ? offset..<hole.lowerBound : hole.upperBound..<count
+        }
+        let isGap = excess.start > count
+        if offset < count { return offset..<(isGap ? count : endOffset) }
+        return offset < endOffset ? max(offset, excess.start)..<endOffset : offset..<offset
+    }
 
     /// Reads recorded output.
     ///
     /// - Parameters:
-    ///   - offset: the offset in the stream, in bytes.
+    ///   - offset: the offset in the stream, in bytes, from ``readable(from:)``.
     ///   - buffer: the destination.
     /// - Returns: the number of bytes read, 0 at the end, or `nil` after an error.
     package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
-        let wanted = min(count - offset, buffer.count)
+        let readable = readable(from: offset)
+        guard readable.lowerBound == offset else { return 0 }
+        let isExcess = offset >= count
+        let wanted = min((isExcess ? readable.upperBound : min(readable.upperBound, count)) - offset, buffer.count)
         guard wanted > 0 else { return 0 }
         let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+        if isExcess {
+            part.copyBytes(from: excess.bytes[(offset - excess.start)...].prefix(wanted))
+            return wanted
+        }
         guard file >= 0 else {
             part.copyBytes(from: bytes[offset..<offset + wanted])
             return wanted
@@ -75,8 +125,14 @@ package final class OutputRecorder {
     /// - Parameter totalBytes: the number of bytes that the run has written, including those that were not recorded.
     /// - Returns: the recorded output, in memory or as a file.
     package func captured(totalBytes: Int) -> CapturedOutput {
-        let content: CapturedOutput.Content = file < 0 ? .bytes(bytes) : .file(path: path, count: written)
-        return CapturedOutput(content: content, totalBytes: totalBytes)
+        if file < 0 { return CapturedOutput(bytes: bytes, totalBytes: totalBytes, keeping: keepOutput, limit: limit) }
+        return CapturedOutput(
+            file: path,
+            recordedBytes: written,
+            totalBytes: totalBytes,
+            keeping: keepOutput,
+            limit: limit
+        )
     }
 
     private func moveToFile() throws(StoreError) {
@@ -89,6 +145,20 @@ package final class OutputRecorder {
             return nil
         }
         if let error { throw error }
+    }
+
+    /// Replaces bytes that are no longer kept by a hole, many at a time.
+    private func makeHole() throws(StoreError) {
+        guard keepOutput != .head else { return }
+        // The hole begins and ends at pages, because only whole pages are freed.
+        let head = keepOutput.headBytes(of: limit)
+        let start = hole.isEmpty ? (head + 4095) & ~4095 : hole.upperBound
+        let end = (written - (limit - head) - Self.excessLimit) & ~4095
+        guard end - start >= Self.smallestHole else { return }
+        guard sandglass_punch_hole(file, off_t(start), off_t(end - start)) == 0 else {
+            throw StoreError.system("fallocate", path)
+        }
+        hole = (hole.isEmpty ? start : hole.lowerBound)..<end
     }
 
     /// Frees the memory if the file contains its bytes; otherwise removes the file, so that the bytes in memory count.

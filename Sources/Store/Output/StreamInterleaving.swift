@@ -2,8 +2,9 @@ package import RunModel
 
 /// The order in which a run wrote to its two output streams: a sequence of pieces, each of one stream.
 ///
-/// The number of pieces is limited. The order of the output after the last piece is unknown. A reader takes all of
-/// standard output first, then all of standard error.
+/// The number of pieces is limited. Beyond it, either the order of further output is unknown, and a reader takes all of
+/// standard output first, then all of standard error; or pieces in the middle are joined, for a run whose last output is
+/// kept.
 package struct StreamInterleaving: Sendable, Hashable {
     /// Consecutive bytes of one stream.
     package struct Piece: Sendable, Hashable {
@@ -24,6 +25,8 @@ package struct StreamInterleaving: Sendable, Hashable {
 
     /// The pieces, in the order of their output.
     package private(set) var pieces: [Piece] = []
+    /// The number of times that pieces were joined, which changes the indices of all later ones.
+    package private(set) var joins = 0
     private var lengths: [Int] = [0, 0]
     /// True if more output arrived after the maximum number of pieces was reached.
     private var isFull = false
@@ -32,8 +35,15 @@ package struct StreamInterleaving: Sendable, Hashable {
     package init() {}
 
     /// Appends output that the server just read and recorded.
-    package mutating func append(_ count: Int, of stream: OutputStream, at time: Timestamp) {
+    ///
+    /// - Parameters:
+    ///   - count: the number of bytes.
+    ///   - stream: the stream of the bytes.
+    ///   - time: the current time.
+    ///   - keepsEnd: whether pieces in the middle are joined to have room for this one.
+    package mutating func append(_ count: Int, of stream: OutputStream, at time: Timestamp, keepsEnd: Bool = false) {
         guard count > 0, !isFull else { return }
+        if keepsEnd, pieces.count == Self.capacity { joinMiddle() }
         let index = Self.index(stream)
         let isContinued =
             pieces.last.map { last in
@@ -49,6 +59,19 @@ package struct StreamInterleaving: Sendable, Hashable {
             return
         }
         lengths[index] += count
+    }
+
+    /// Joins the pieces of the third quarter to one piece of each stream.
+    private mutating func joinMiddle() {
+        let middle = Self.capacity / 2..<Self.capacity * 3 / 4
+        let joined = OutputStream.allCases.compactMap { stream -> Piece? in
+            let parts = pieces[middle].filter { $0.stream == stream }
+            guard var first = parts.first else { return nil }
+            first.length = parts.reduce(0) { $0 + $1.length }
+            return first
+        }
+        pieces.replaceSubrange(middle, with: joined)
+        joins += 1
     }
 
     private static func index(_ stream: OutputStream) -> Int { stream == .standardOutput ? 0 : 1 }

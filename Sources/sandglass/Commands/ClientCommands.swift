@@ -52,7 +52,8 @@ struct LogsCommand: ParsableCommand {
         abstract: "Print the output of a run.",
         discussion: """
             The run's standard output goes to standard output and its standard error to standard error, in the order \
-            in which the command wrote them.
+            in which the server read them. Where output is missing, because the server did not keep it or because this \
+            program could not keep up with it, standard error names it by its offsets.
 
               sandglass logs --follow 01M82SD0SKBQ831DSGRR58G3G2
 
@@ -78,7 +79,7 @@ struct LogsCommand: ParsableCommand {
                 OutputStream.standardOutput: client.output(to: STDOUT_FILENO),
                 .standardError: client.output(to: STDERR_FILENO),
             ]
-            var follower = EventFollower(client, id.value)
+            var follower = EventFollower(client, id.value, onGap: OutputGap.print)
             let print: (OutputStream, [UInt8]) throws(ClientError) -> Void = { part, bytes throws(ClientError) in
                 guard stream ?? part == part else { return }
                 try outputs[part]?.write(bytes)
@@ -90,6 +91,16 @@ struct LogsCommand: ParsableCommand {
     private static func stream(_ name: String) throws -> OutputStream {
         if let stream = OutputStream(rawValue: name) { return stream }
         throw ValidationError("It must be \(OutputStream.allCases.map(\.rawValue).joined(separator: " or ")).")
+    }
+}
+
+/// The message about output that is missing.
+enum OutputGap {
+    /// Prints the offsets of the missing bytes of a stream.
+    static func print(_ stream: OutputStream, _ offsets: Range<Int>) {
+        Diagnostics.print(
+            "sandglass: bytes \(offsets.lowerBound) to \(offsets.upperBound - 1) of \(stream.rawValue) are missing here"
+        )
     }
 }
 

@@ -36,6 +36,8 @@ struct LocalRun {
         do throws(ClientError) {
             var request = try options.request(command, try options.timeout(orThrow: ClientError.invalidArgument))
             (request.image, request.standardInput) = (image, nil)
+            // Output that is passed on cannot wait for its end.
+            if !keepsOutput { request.keepOutput = .head }
             let (body, files) = try request.localBody(try SignalSource([SIGHUP, SIGINT, SIGTERM]))
             specification = try Self.decode(
                 body,

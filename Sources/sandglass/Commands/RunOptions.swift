@@ -44,6 +44,16 @@ struct RunOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Keep this part of a stream that exceeds --output-bytes: head, tail, or both for half from each end. `run` "
+                + "without --json keeps the head. (default: both)",
+            valueName: "part"
+        ),
+        transform: Self.keepOutput
+    )
+    var keepOutput: KeepOutput?
+
+    @Option(
+        help: ArgumentHelp(
             "Save the files below /box that match this pattern when the command has ended. Repeatable.",
             valueName: "glob"
         )
@@ -113,6 +123,7 @@ struct RunOptions: ParsableArguments {
         request.excluded = try exclude.map { text throws(ClientError) in try ExcludePattern(text) }
         request.standardInput = stdin
         request.mergesStandardError = mergeStderr
+        request.keepOutput = keepOutput ?? .both
         request.artifacts = try Glob.artifacts(artifact)
         request.environment = env.map { ($0.name, $0.value) }
         request.labels = label.map { ($0.name, $0.value) }
@@ -124,6 +135,11 @@ struct RunOptions: ParsableArguments {
         request.cpuSeconds = limits.cpuSeconds.map { $0.duration / .seconds(1) }
         request.limits = limits.named
         return request
+    }
+
+    private static func keepOutput(_ name: String) throws -> KeepOutput {
+        if let part = KeepOutput(rawValue: name) { return part }
+        throw ValidationError("It must be \(KeepOutput.allCases.map(\.rawValue).joined(separator: " or ")).")
     }
 
     private static func network(_ name: String) throws -> RunNetwork {

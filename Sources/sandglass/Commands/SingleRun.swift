@@ -35,7 +35,7 @@ final class SingleRun {
             enforcement: enforcement.with(specification.network),
             createdAt: .now
         )
-        collector = OutputCollector()
+        collector = OutputCollector(keeping: specification.keepOutput, limit: specification.limits.outputBytes)
     }
 
     func start(_ process: consuming LauncherProcess) {

@@ -48,7 +48,7 @@ struct SubmitSession {
             return 0
         }
         try client.cancelOnSignal(run.id)
-        var follower = EventFollower(client, run.id)
+        var follower = EventFollower(client, run.id, onGap: OutputGap.print)
         let finished = try follower.follow { stream, bytes throws(ClientError) in
             guard output == .live else { return }
             try (stream == .standardOutput ? standardOutput : standardError).write(bytes)
@@ -58,9 +58,10 @@ struct SubmitSession {
         if output == .json { try standardOutput.write(try client.run(run.id).json) }
         let status = report(finished)
         if output == .live {
-            for (stream, stored) in try follower.truncatedStreams(finished) {
+            for (stream, cut) in try follower.cutStreams(finished) {
                 Diagnostics.print(
-                    "sandglass: \(stream.rawValue) is truncated after \(stored, counting: "byte"); raise --output-bytes"
+                    "sandglass: the server did not store bytes \(cut.lowerBound) to \(cut.upperBound - 1) of "
+                        + "\(stream.rawValue); raise --output-bytes"
                 )
             }
         }

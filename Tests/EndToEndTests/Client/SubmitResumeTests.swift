@@ -105,8 +105,8 @@ struct SubmitResumeTests {
         try second.stop()
     }
 
-    @Test func `missing or repeated bytes in events are an error`() throws {
-        for offset in [0, 7] {
+    @Test func `repeated bytes in events are an error, and missing ones are named`() throws {
+        for offset in [0, 5, 7] {
             let server = try FakeServer { request in
                 if request.line == "POST /runs" { return FakeServer.json("202 Accepted", [], FakeRun.running) }
                 guard request.line.hasSuffix("/events") else { return FakeServer.response("404 Not Found", [], []) }
@@ -117,8 +117,12 @@ struct SubmitResumeTests {
             }
             let finished = try ClientProgram.submit("true", to: server.url)
             #expect(finished.end == .exited(125))
-            #expect(finished.text == "hello\n")
-            #expect(finished.diagnostics.contains("continued at byte \(offset) of stdout, but the next one is byte 6"))
+            #expect(finished.text == (offset > 6 ? "hello\nbye\n" : "hello\n"))
+            let text =
+                offset > 6
+                ? "sandglass: bytes 6 to 6 of stdout are missing here"
+                : "continued at byte \(offset) of stdout, but the next one is byte 6"
+            #expect(finished.diagnostics.contains(text))
             #expect(finished.diagnostics.contains("sandglass cancel \(FakeRun.id)"))
         }
     }

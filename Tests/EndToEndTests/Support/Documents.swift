@@ -20,7 +20,13 @@ struct RunDocument: Decodable {
         let encoding: String
         let bytes: Int
         let truncated: Bool
+        let cut: Cut?
         let inlined: Bool?
+
+        struct Cut: Decodable, Equatable {
+            let offset: Int
+            let bytes: Int
+        }
 
         /// The stored bytes.
         var content: [UInt8]? {
@@ -94,6 +100,7 @@ struct RunDocument: Decodable {
     let signal: Signal?
     let timedOut: Bool
     let mergeStderr: Bool?
+    let keepOutput: String?
     let cached: Bool?
     let error: Failure?
     let stdout: Stream

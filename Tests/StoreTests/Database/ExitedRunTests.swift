@@ -65,7 +65,8 @@ struct ExitedRunTests {
             { $0.standardInput = [2] }, { $0.standardInput = [] }, { $0.limits.timeout = .milliseconds(9999) },
             { $0.limits.cpu = .seconds(3) }, { $0.limits.memoryBytes += 1 }, { $0.limits.processes += 1 },
             { $0.limits.outputBytes += 1 }, { $0.limits.diskBytes += 1 }, { $0.limits.openFiles += 1 },
-            { $0.grace = .seconds(1) }, { $0.onOutputLimit = .kill }, { $0.image = "python" }, { $0.network = .host },
+            { $0.grace = .seconds(1) }, { $0.onOutputLimit = .kill }, { $0.keepOutput = .tail },
+            { $0.image = "python" }, { $0.network = .host },
         ]
         let digests = changes.map { change in
             var changed = original

@@ -46,6 +46,77 @@ import Testing
         #expect(recorder.captured(totalBytes: 11).truncated)
     }
 
+    // MARK: Kept parts
+
+    @Test(arguments: [KeepOutput.head, .tail, .both], [0, 1, 7, 9000, 20_000, 100_000])
+    func `the kept part is the same for every size of the writes`(keep: KeepOutput, limit: Int) throws {
+        let all = (0..<700_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+        for size in [1_000, 8_192, 65_537, 700_000] {
+            let directory = try ScratchDirectory()
+            let path = directory.path + "/out"
+            let recorder = OutputRecorder(path: path, keeping: keep, limit: limit)
+            // The execution drops what is beyond the limit if only the beginning is kept.
+            let written = keep == .head ? Array(all.prefix(limit)) : all
+            for start in stride(from: 0, to: written.count, by: size) {
+                written[start..<min(start + size, written.count)].withUnsafeBytes { recorder.append($0) }
+            }
+            #expect(recorder.failure == nil)
+            let output = recorder.captured(totalBytes: all.count)
+            let head = keep == .head ? limit : keep == .tail ? 0 : limit - limit / 2
+            #expect(output.headBytes == head)
+            #expect(output.keptBytes == limit)
+            #expect(output.cut == head..<head + all.count - limit)
+            #expect(output.readable(from: 0) == (limit == 0 ? 0..<0 : head > 0 ? 0..<head : output.tail))
+            // The recorder reads what it keeps and some more, each byte at its offset.
+            var offset = 0
+            var read = 0
+            while case let part = recorder.readable(from: offset), !part.isEmpty {
+                var buffer = [UInt8](repeating: 0, count: min(part.count, 4000))
+                let result = buffer.withUnsafeMutableBytes { recorder.read(at: part.lowerBound, into: $0) }
+                let count = try #require(result)
+                try #require(buffer.prefix(count) == all[part.lowerBound..<part.lowerBound + count])
+                offset = part.lowerBound + count
+                read += count
+            }
+            #expect(offset == written.count)
+            #expect(read >= min(written.count, limit + (keep == .head ? 0 : 256 << 10)))
+            if case .file = output.content {
+                var status = stat()
+                try #require(stat(path, &status) == 0)
+                #expect(status.st_size == written.count)
+                #expect(Int(status.st_blocks) * 512 <= limit + (512 << 10) + 3 * 4096)
+            }
+        }
+    }
+
+    @Test func `output beyond the limit can be read for a while`() throws {
+        let directory = try ScratchDirectory()
+        let recorder = OutputRecorder(path: directory.path + "/out", keeping: .head, limit: 10)
+        recorder.append(count: 10)
+        let excess = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 / 7) }
+        func read(_ offset: Int) -> [UInt8] {
+            let part = recorder.readable(from: offset)
+            return [UInt8](unsafeUninitializedCapacity: part.count) { buffer, count in
+                count = recorder.read(at: part.lowerBound, into: UnsafeMutableRawBufferPointer(buffer)) ?? 0
+            }
+        }
+        for start in stride(from: 0, to: excess.count, by: 10_000) {
+            excess[start..<start + 10_000].withUnsafeBytes { recorder.appendExcess($0, at: 10 + start) }
+            #expect(recorder.endOffset == 10 + start + 10_000)
+            #expect(read(10 + start) == Array(excess[start..<start + 10_000]))
+        }
+        // The oldest bytes are gone, and the last 256 KiB are there.
+        let readable = recorder.readable(from: 10)
+        #expect(readable.upperBound == 1_000_010)
+        #expect(256 << 10...512 << 10 ~= readable.count)
+        #expect(read(10) == Array(excess.suffix(readable.count)))
+        #expect(recorder.readable(from: 3) == 3..<10)
+        // Bytes that nobody took leave a gap.
+        [1, 2, 3].map(UInt8.init).withUnsafeBytes { recorder.appendExcess($0, at: 2_000_000) }
+        #expect(recorder.readable(from: 10) == 2_000_000..<2_000_003)
+        #expect(recorder.captured(totalBytes: 2_000_003).keptBytes == 10)
+    }
+
     @Test func `an existing file is not changed`() throws {
         let directory = try ScratchDirectory()
         let path = try directory.makeFile("out", "somebody else's")

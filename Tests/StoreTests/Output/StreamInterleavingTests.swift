@@ -31,6 +31,30 @@ import Testing
         #expect(StreamInterleaving(bytes: interleaving.bytes).pieces == interleaving.pieces)
     }
 
+    @Test func `pieces in the middle are joined where the end is kept`() {
+        var interleaving = StreamInterleaving()
+        let streams = [OutputStream.standardOutput, .standardError, .standardError]
+        for index in 0..<10_000 {
+            interleaving.append(2, of: streams[index % 3], at: time(Int64(index) * 1000), keepsEnd: true)
+        }
+        let pieces = interleaving.pieces
+        #expect(pieces.count <= StreamInterleaving.capacity)
+        #expect(interleaving.joins > 0)
+        // Each byte is in one piece, and the last pieces are those that were appended last.
+        for stream in OutputStream.allCases {
+            var offset = 0
+            for piece in pieces where piece.stream == stream {
+                #expect(piece.offset == offset)
+                offset += piece.length
+            }
+            #expect(offset == (stream == .standardOutput ? 6668 : 13_332))
+        }
+        #expect(pieces.suffix(300).map(\.stream) == (9700..<10_000).map { streams[$0 % 3] })
+        #expect(pieces.prefix(300).map(\.stream) == (0..<300).map { streams[$0 % 3] })
+        let read = StreamInterleaving(bytes: interleaving.bytes).pieces
+        #expect(read.map(\.stream) == pieces.map(\.stream) && read.map(\.length) == pieces.map(\.length))
+    }
+
     @Test func `a clock that is set back does not change the order`() {
         var interleaving = StreamInterleaving()
         interleaving.append(1, of: .standardOutput, at: time(5000))
