@@ -1,6 +1,7 @@
 internal import Glibc
 internal import JSON
 internal import RunModel
+internal import System
 
 /// The JSON document of a stream: its kept bytes as text if they are UTF-8, else in base64.
 struct OutputDocument: JSONWritable {
@@ -41,7 +42,7 @@ struct OutputDocument: JSONWritable {
     private func cutLine(between parts: Parts) -> [UInt8] {
         guard output.headBytes > 0, !output.tail.isEmpty else { return [] }
         let start = parts.head.last == UInt8(ascii: "\n") || parts.head.isEmpty ? "" : "\n"
-        return Array("\(start)[\(output.totalBytes - parts.count) bytes cut]\n".utf8)
+        return Array("\(start)[\(output.totalBytes - parts.count, counting: "byte") cut]\n".utf8)
     }
 
     // MARK: Content

@@ -147,7 +147,9 @@ struct KeptOutputTests {
                 #expect(whole.body == Array(bytes[..<head] + bytes[tail...]))
                 let tag = try #require(whole.headers["etag"])
                 try #expect(server.get("/runs/\(run.id)/stdout", ["If-None-Match: \(tag)"]).status == 304)
-                try #expect(server.send("HEAD", "/runs/\(run.id)/stdout").status == 200)
+                let client = try server.client()
+                try client.request("HEAD", "/runs/\(run.id)/stdout")
+                try #expect(client.response(toHead: true).status == 200)
             }
         }
     }
@@ -182,8 +184,9 @@ struct KeptOutputTests {
             // After the end, only the kept part is left.
             let later = try EventStream(server, run.id).all().filter { $0.name == "stdout" }
             let ranges = keep == "head" ? [0..<2048] : keep == "tail" ? [28672..<30720] : [0..<1024, 29696..<30720]
-            #expect(later.compactMap { $0.member("offset") as? Int } == ranges.map(\.lowerBound))
-            #expect(later.map(\.bytes) == ranges.map { Array(all.utf8)[$0] + [] })
+            #expect(later.flatMap(\.bytes) == ranges.flatMap { Array(all.utf8)[$0] })
+            let offsets = later.compactMap { $0.member("offset") as? Int }
+            #expect(Set(ranges.map(\.lowerBound)).isSubset(of: offsets))
         }
     }
 
