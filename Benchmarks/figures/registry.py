@@ -1,5 +1,5 @@
-"""The function of each figure, in the order of the table. `run` prints the first line of a
-function's docstring while it measures the figure."""
+"""The function of each figure, in the order of the table. A function may measure several figures.
+`run` calls it once, and prints the first line of its docstring while it measures."""
 
 from . import blobs, containment, crash_recovery, deadlines, leaks, live, memory, speed, verdicts
 
@@ -15,6 +15,8 @@ REGISTRY = {
     "P9": memory.idle,
     "P11": speed.many_in_flight,
     "B1": blobs.transfer,
+    "B2": blobs.transfer,
+    "B3": blobs.transfer,
     "L1": live.latency,
     "L2": live.followers,
     "C1": verdicts.contradictions,
