@@ -56,13 +56,36 @@ package final class APIClient {
     /// A signal is deferred until the response arrives, because the run may exist by then. A second signal stops the
     /// client.
     func create(_ body: [UInt8]) throws(ClientError) -> ReceivedRun {
+        deferSignals()
+        let headers = [Self.jsonHeader, Self.newKeyHeader]
+        return try run(OutgoingRequest(method: "POST", target: "/runs", headers: headers, body: .bytes(body)))
+    }
+
+    /// Repeats the request of a run exactly once, however often this request must be retried.
+    ///
+    /// A signal is deferred as in ``create(_:)``.
+    package func rerun(_ id: RunID) throws(ClientError) -> ReceivedRun {
+        deferSignals()
+        let request = OutgoingRequest(
+            method: "POST",
+            target: "/runs/\(id)/rerun",
+            headers: [Self.newKeyHeader],
+            body: .bytes([])
+        )
+        return try self.request(about: id) { () throws(ClientError) in try run(request) }
+    }
+
+    /// A header that lets a server recognize the retries of a request.
+    private static var newKeyHeader: String {
+        let key = (0..<4).map { _ in String(UInt32.random(in: 0 ... .max), radix: 16) }.joined(separator: "-")
+        return "Idempotency-Key: \"\(key)\""
+    }
+
+    private func deferSignals() {
         signals.handler = { [self] signal throws(ClientError) in
             guard deferredSignal == nil else { throw .stopped(signal: signal) }
             deferredSignal = signal
         }
-        let key = (0..<4).map { _ in String(UInt32.random(in: 0 ... .max), radix: 16) }.joined(separator: "-")
-        let headers = [Self.jsonHeader, "Idempotency-Key: \"\(key)\""]
-        return try run(OutgoingRequest(method: "POST", target: "/runs", headers: headers, body: .bytes(body)))
     }
 
     /// Fetches the capabilities of the server; `nil` if the server does not tell them.

@@ -38,6 +38,22 @@ package struct RequestLimits: Sendable {
         set { maxima[keyPath: limit] = newValue }
     }
 
+    /// Returns the faults of a run that was valid under other limits.
+    package func faults(of run: RunSpecification) -> [JSONFault] {
+        var faults: [JSONFault] = []
+        func refuse(_ name: String, isLimit: Bool = false, _ detail: String) {
+            let parent = isLimit ? JSONPointer.root.appending("limits") : .root
+            faults.append(JSONFault(pointer: parent.appending(name), detail: detail))
+        }
+        for limit in Limits.table where limit.isLarger(run.limits, than: maxima) {
+            refuse(limit.name, isLimit: !limit.isRunMember, "exceeds the maximum of this server")
+        }
+        if run.grace > grace { refuse("graceSeconds", "exceeds the maximum of this server") }
+        if !images.contains(run.image) { refuse("image", "is no image of this server") }
+        if !networks.contains(run.network) { refuse("network", "is not allowed on this server") }
+        return faults
+    }
+
     /// Lowers the defaults to the maxima.
     package mutating func lowerDefaults() { defaults.lowerFixedLimits(to: maxima) }
 }

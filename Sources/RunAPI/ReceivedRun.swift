@@ -36,6 +36,12 @@ package struct ReceivedRun: Sendable {
     /// A Boolean value indicating whether the run is finished.
     package var isFinished: Bool { state == "finished" }
 
+    /// The command.
+    package var command: [String] { (document["command"]?.array ?? []).compactMap(\.string) }
+
+    /// The patterns of the artifacts that the run was asked to keep.
+    package var artifactPatterns: [String] { (document["artifactPatterns"]?.array ?? []).compactMap(\.string) }
+
     /// The maximum number of bytes that are kept of each stream.
     package var outputLimit: Int? { document["limits"]?.object?["outputBytes"]?.integer }
 

@@ -21,7 +21,8 @@ package enum RunDocument {
 
     /// Returns whether rendering a page of runs without their output would delay other runs.
     package static func isLarge(_ runs: [Run]) -> Bool {
-        runs.reduce(0) { $0 + ($1.result?.artifacts.kept.count ?? 0) } > fewArtifacts
+        runs.reduce(0) { $0 + ($1.result?.artifacts.kept.count ?? 0) + $1.specification.recordedFiles.count }
+            > fewArtifacts
     }
 
     /// Renders a run with its output.
@@ -67,7 +68,9 @@ package enum RunDocument {
         document.member("exitCode", outcome?.exitCode)
         document.member("signal") { $0.value(outcome?.signal.map(SignalDocument.init)) }
         document.member("timedOut", outcome?.kind == .timedOut)
-        document.member("error") { $0.value(outcome?.failure.map(FailureDocument.init)) }
+        document.member("error") {
+            $0.value((outcome?.failure ?? run.result?.cancellation?.failure).map(FailureDocument.init))
+        }
         if withOutput {
             document.member("stdout") { $0.value(OutputDocument(output: run.standardOutput)) }
             document.member("stderr") { $0.value(OutputDocument(output: run.standardError)) }
@@ -94,12 +97,54 @@ package enum RunDocument {
                 for element in run.specification.command { elements.element(element) }
             }
         }
+        writeRequest(run, to: &document)
         document.member("labels") { labels in
             labels.object { labels in
                 for (key, value) in run.specification.labels.sorted(by: { $0.key < $1.key }) {
                     labels.member(key, value)
                 }
             }
+        }
+    }
+
+    /// Writes the parts of the request that no other member tells.
+    private static func writeRequest(_ run: Run, to document: inout JSONWriter) {
+        let specification = run.specification
+        document.member("image", specification.image)
+        document.member("network", specification.network.rawValue)
+        document.member("workingDirectory", specification.workingDirectory)
+        if specification.grace != .zero { document.member("graceSeconds", specification.grace.inSeconds) }
+        if specification.onOutputLimit != .truncate {
+            document.member("onOutputLimit", specification.onOutputLimit.rawValue)
+        }
+        if !specification.recordedFiles.isEmpty {
+            document.member("files") { list in
+                list.array { list in
+                    for file in specification.recordedFiles { list.object { write(file, to: &$0) } }
+                }
+            }
+        }
+        if !specification.artifacts.isEmpty {
+            document.member("artifactPatterns") { list in
+                list.array { list in
+                    for glob in specification.artifacts { list.element(glob.text) }
+                }
+            }
+        }
+        document.member("principal", run.principal.isEmpty ? nil : run.principal)
+    }
+
+    private static func write(_ file: RecordedFile, to document: inout JSONWriter) {
+        document.member("path", file.path)
+        if let content = file.content {
+            document.member("bytes", content.bytes)
+            document.member("sha256", content.sha256)
+        }
+        switch file.kind {
+        case .regular(_, let isExecutable): document.member("executable", isExecutable)
+        case .symbolicLink(let target): document.member("symlink", target)
+        case .directory: document.member("directory", true)
+        case .archive: document.member("tar", true)
         }
     }
 

@@ -12,14 +12,18 @@ package struct Run: Sendable, Hashable {
         package let finishedAt: Timestamp
         /// The files of the run that were kept, and those that were not.
         package let artifacts: CollectedArtifacts
+        /// The origin of the cancellation of a run that was cancelled; `nil` if it is not known.
+        package let cancellation: Cancellation?
 
         package init(
             outcome: Outcome,
             usage: Usage?,
             finishedAt: Timestamp,
-            artifacts: CollectedArtifacts = .none
+            artifacts: CollectedArtifacts = .none,
+            cancellation: Cancellation? = nil
         ) {
             self.outcome = outcome
+            self.cancellation = cancellation
             self.usage = usage
             self.finishedAt = finishedAt
             self.artifacts = artifacts
@@ -30,6 +34,8 @@ package struct Run: Sendable, Hashable {
     package let id: RunID
     /// The request: the command and its limits.
     package let specification: RunSpecification
+    /// The name of the principal that owns the run; empty on a server without principals.
+    package var principal = ""
     /// The mechanisms that enforce the limits of this run.
     package let enforcement: Enforcement
     /// The time at which the run was accepted.
@@ -87,6 +93,27 @@ package struct Run: Sendable, Hashable {
         precondition(state != .finished, "a run may finish only once")
         state = .finished
         self.result = result
+    }
+}
+
+/// The origin of a cancellation.
+package enum Cancellation: Sendable, Hashable {
+    /// A client with this principal, whose name is empty on a server without principals.
+    case client(principal: String)
+    /// The server drained before it stopped, and the run took longer than the time for that.
+    case drain
+    /// The server stopped without a drain.
+    case shutdown
+
+    /// The cancellation as the `error` of a run.
+    package var failure: Failure {
+        let detail =
+            switch self {
+            case .client(let principal): principal.isEmpty ? "a client cancelled it" : "\(principal) cancelled it"
+            case .drain: "the server stopped, and the run was not finished after --drain-seconds"
+            case .shutdown: "the server stopped"
+            }
+        return Failure(step: "cancel", errno: "ECANCELED", detail: detail)
     }
 }
 

@@ -61,6 +61,12 @@ package struct RunID: Sendable, Hashable, Comparable {
         }
     }
 
+    /// Returns the lowest id of a time.
+    package static func first(at time: Timestamp) -> RunID {
+        let milliseconds = min(max(time.millisecondsSince1970, 0), 1 << 48 - 1)
+        return RunID(milliseconds: UInt64(milliseconds), randomHigh: 0, randomLow: 0)
+    }
+
     /// The next id within the same millisecond; `nil` in the unlikely case that there is none.
     var successor: RunID? {
         let (low, carry) = low.addingReportingOverflow(1)

@@ -8,6 +8,7 @@ enum Endpoint {
     case listRuns
     case readRun
     case cancelRun
+    case rerunRun
     case deleteRun
     case readOutput(OutputStream)
     case readEvents
@@ -28,6 +29,7 @@ enum Endpoint {
         Route("GET", "/runs/{id}", .readRun),
         Route("DELETE", "/runs/{id}", .deleteRun),
         Route("POST", "/runs/{id}/cancel", .cancelRun),
+        Route("POST", "/runs/{id}/rerun", .rerunRun),
         Route("GET", "/runs/{id}/stdout", .readOutput(.standardOutput)),
         Route("GET", "/runs/{id}/stderr", .readOutput(.standardError)),
         Route("GET", "/runs/{id}/events", .readEvents),
@@ -47,8 +49,9 @@ enum Endpoint {
     /// Others are rejected. A misspelt `wait` would have no effect otherwise.
     var queryNames: Set<String> {
         switch self {
-        case .createRun, .readRun: ["wait"]
-        case .listRuns: ["state", "outcome", "label", "limit", "cursor"]
+        case .createRun, .rerunRun, .readRun: ["wait"]
+        case .listRuns:
+            ["state", "outcome", "label", "principal", "command", "since", "until", "limit", "cursor"]
         case .readOutput: ["follow"]
         case .cancelRun, .deleteRun, .readEvents, .health, .readiness, .capabilities, .description, .metrics: []
         case .readArtifact, .readArtifacts, .putBlob, .readBlob: []
@@ -68,7 +71,7 @@ enum Endpoint {
     /// An admin may use all of them.
     var access: Access {
         switch self {
-        case .createRun, .cancelRun, .deleteRun, .putBlob: .role(.run)
+        case .createRun, .rerunRun, .cancelRun, .deleteRun, .putBlob: .role(.run)
         case .readBlob: .readOrRun
         case .listRuns, .readRun, .readOutput, .readEvents, .readArtifact, .readArtifacts: .role(.read)
         case .capabilities, .description: .authenticated

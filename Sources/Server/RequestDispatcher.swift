@@ -135,6 +135,7 @@ final class RequestDispatcher {
     private func dispatch(_ request: AuthenticatedRequest, to endpoint: Endpoint) throws(Problem) {
         switch endpoint {
         case .createRun: try createRun.create(request)
+        case .rerunRun: try createRun.rerun(request)
         case .listRuns: request.handle(with: runs.list)
         case .readRun: try runs.read(request)
         case .cancelRun: request.handle(with: runs.cancel)

@@ -124,6 +124,15 @@ package final class RunService {
         admission.persist(id, completion)
     }
 
+    /// Finds the request of a run, so that it can be repeated.
+    ///
+    /// - Returns: the request; `nil` if an earlier version stored the run without it.
+    package func request(of run: Run) async throws(StoreError) -> RunSpecification? {
+        try await withCheckedContinuation { continuation in
+            store.findRequest(run.id) { continuation.resume(returning: $0) }
+        }.get()
+    }
+
     // MARK: Reading runs
 
     /// Returns a run that is in memory, because it is unfinished or finished recently, with its output so far.
@@ -181,7 +190,7 @@ package final class RunService {
     /// Cancels a run: a queued run finishes immediately, a running one ends as at its deadline.
     package func cancel(_ id: RunID, by principal: Principal = .anonymous) async throws(StoreError) -> CancelResult {
         if let stored = store.run(id), RunReader.isVisible(stored, to: principal), stored.run.state != .finished {
-            scheduler.cancel(stored)
+            scheduler.cancel(stored, by: .client(principal: principal.name))
             return .accepted(run(id) ?? stored.run)
         }
         return try await find(id, for: principal).map(CancelResult.finished) ?? .unknown

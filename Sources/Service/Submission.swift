@@ -16,6 +16,8 @@ package struct Submission: Sendable {
     package var key: IdempotencyKey?
     /// The digest of the specification, if the result of an earlier run of it is acceptable (`cache: true`).
     package var cacheDigest: SHA256Digest?
+    /// True if the specification is that of an earlier run, whose input may be gone.
+    package var isRerun = false
     /// The trace that the request is part of, for the log.
     package var trace: TraceContext?
 

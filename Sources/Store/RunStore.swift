@@ -297,6 +297,21 @@ package final class RunStore {
         }
     }
 
+    /// Finds the complete request of a run, with its input and its environment.
+    ///
+    /// - Parameters:
+    ///   - id: the run.
+    ///   - completion: called on another thread, with `nil` if there is no such run, or if an earlier version stored it
+    ///     without its request.
+    package func findRequest(
+        _ id: RunID,
+        _ completion: @escaping @Sendable (Result<RunSpecification?, StoreError>) -> Void
+    ) {
+        writer.performAfterCommit { database in
+            completion(Result { () throws(StoreError) in try database.request(id) })
+        }
+    }
+
     /// Lists the newest runs that pass a filter.
     ///
     /// - Parameters:

@@ -17,7 +17,8 @@ import Testing
                 "outputBytes":1048576,"diskBytes":268435456,"openFiles":256,"stackBytes":8388608},\#
                 "enforcement":{"memory":"none","processes":"rlimit","cpu":"rlimit","network":"namespace",\#
                 "filesystem":"namespace","syscalls":"none"},"createdAt":"1970-01-01T00:00:01.000Z","startedAt":null,\#
-                "finishedAt":null,"command":["echo","\"é\\"],"labels":{}}
+                "finishedAt":null,"command":["echo","\"é\\"],"image":"host","network":"none",\#
+                "workingDirectory":"/box","principal":null,"labels":{}}
 
                 """#
         )

@@ -18,7 +18,7 @@ import Testing
             (.keyTaken, 422, false), (.runDeleted(.none), 409, false),
         ]
         for (reason, status, mayRetry) in reasons {
-            let problem = Problem(reason, of: RunSpecification(command: ["true"]))
+            let problem = Problem(reason, of: Submission(RunSpecification(command: ["true"]), of: ""))
             #expect(problem.status == status)
             #expect(problem.headers.contains { $0.name == "Retry-After" } == mayRetry, "\(reason)")
         }

@@ -61,6 +61,22 @@ import Testing
         #expect(try RunSpecification(record: changed.record) == changed)
     }
 
+    /// A specification as it is recorded with a run, with every kind of file.
+    private func recorded() throws -> RunSpecification {
+        var recorded = specification
+        recorded.standardInput = .empty
+        recorded.environment = [:]
+        recorded.artifacts = [try Glob("out/**")]
+        let content = RecordedFile.Content(bytes: 5, sha256: "ab")
+        recorded.recordedFiles = [
+            RecordedFile(path: "a", kind: .regular(content, isExecutable: false)),
+            RecordedFile(path: "b", kind: .regular(.init(bytes: nil, sha256: "cd"), isExecutable: true)),
+            RecordedFile(path: "c", kind: .directory), RecordedFile(path: "d", kind: .symbolicLink(target: "a")),
+            RecordedFile(path: ".", kind: .archive(content)),
+        ]
+        return recorded
+    }
+
     @Test func `members of later versions survive in the records of a run`() throws {
         var changed = try withFiles()
         changed.mergesStandardError = true
@@ -80,6 +96,20 @@ import Testing
         let usage = Usage(wall: .zero, user: nil, system: nil, peakMemoryBytes: nil, maxResidentBytes: 5)
         run.finish(
             Run.Result(outcome: .exited(code: 0), usage: usage, finishedAt: Timestamp(millisecondsSince1970: 2000))
+        )
+        run = Run(
+            id: id,
+            specification: try recorded(),
+            enforcement: .minimum,
+            createdAt: Timestamp(millisecondsSince1970: 1000),
+            startedAt: nil,
+            state: .finished,
+            result: Run.Result(
+                outcome: .cancelled(nil),
+                usage: nil,
+                finishedAt: Timestamp(millisecondsSince1970: 2000),
+                cancellation: .client(principal: "é")
+            )
         )
         run.standardOutput = CapturedOutput(content: .file(path: "", count: 5), totalBytes: 100, tail: 97..<100)
         #expect(try Run(id, record: run.record) { _ in "" } == run)

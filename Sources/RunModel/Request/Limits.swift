@@ -92,6 +92,14 @@ package struct LimitDescription: Sendable {
         )
     }
 
+    /// Returns whether the limit is larger in one set of limits than in another.
+    package func isLarger(_ limits: Limits, than maxima: Limits) -> Bool {
+        switch value {
+        case .seconds(let get, _): get(limits) > get(maxima)
+        case .number(_, let get, _): get(limits) > get(maxima)
+        }
+    }
+
     /// The unit in which clients give the limit.
     package enum Unit: String, Sendable {
         case seconds

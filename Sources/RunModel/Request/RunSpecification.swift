@@ -14,6 +14,8 @@ package struct RunSpecification: Sendable, Hashable {
     ///
     /// No two have the same path, and none is a parent directory of another.
     package var files: [RunFile]
+    /// The names, sizes and digests of ``files``, which are recorded with the run.
+    package var recordedFiles: [RecordedFile] = []
     /// The patterns of the files below `/box` that are kept when the command has ended, whatever its outcome.
     package var artifacts: [Glob]
     /// The limits of the run.

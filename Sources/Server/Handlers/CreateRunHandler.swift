@@ -39,6 +39,50 @@ final class CreateRunHandler {
         }
     }
 
+    // MARK: Repeating a run
+
+    /// Submits the request of an earlier run again, as a run of the caller's own.
+    func rerun(_ request: AuthenticatedRequest) throws(Problem) {
+        try countRequest(request)
+        let id = try request.runID()
+        let key = try IdempotencyKeyField.parse(request.http)
+        let wait = try WaitPreference(request.http, atMost: maxima.wait)
+        request.reply.perform { [self] () async throws(Problem) in
+            let run = try await service.run(of: request)
+            let specification: RunSpecification?
+            do throws(StoreError) { specification = try await service.request(of: run) } catch { throw Problem(error) }
+            guard let specification else {
+                throw Problem(
+                    status: 409,
+                    detail:
+                        "The request of run \(id) was not stored, because an earlier version of the server accepted "
+                        + "it. Send the request again with POST /runs."
+                )
+            }
+            try checkMaxima(specification)
+            let body = SHA256Digest(of: Array("rerun \(id)".utf8))
+            var submission = Submission(
+                specification,
+                of: request.principal.name,
+                key: key.map { IdempotencyKey($0, body: body) }
+            )
+            submission.seesAllBlobs = request.principal.may(.admin)
+            submission.isRerun = true
+            submit(submission, for: request, wait)
+        }
+    }
+
+    /// Refuses a request that this server would not accept any more.
+    private func checkMaxima(_ specification: RunSpecification) throws(Problem) {
+        let faults = maxima.faults(of: specification)
+        guard !faults.isEmpty else { return }
+        throw Problem(
+            status: 422,
+            detail: "This server accepts the request of the run no longer. Send a changed one with POST /runs.",
+            faults: faults
+        )
+    }
+
     private func countRequest(_ request: AuthenticatedRequest) throws(Problem) {
         guard let rate = service.countRequest(of: request.principal) else { return }
         request.exchange.headers += rate.headers
@@ -65,6 +109,9 @@ final class CreateRunHandler {
             key: key.map { IdempotencyKey($0, body: SHA256Digest(of: body)) },
             cacheDigest: decoded.usesCache ? decoded.specification.digest : nil
         )
+        submission.specification.recordedFiles = decoded.specification.files.map { file in
+            RecordedFile(file) { SHA256Digest(of: $0).hexadecimal }
+        }
         submission.seesAllBlobs = principal.may(.admin)
         return submission
     }
@@ -89,7 +136,7 @@ final class CreateRunHandler {
         observer.trace(&submission, of: request.exchange)
         service.submit(submission) { [self, submission] result in
             switch result {
-            case .failure(let error): request.reply.send(Problem(error, of: submission.specification))
+            case .failure(let error): request.reply.send(Problem(error, of: submission))
             case .success(let result): waitForEnd(of: result, submission, for: request, wait)
             }
         }

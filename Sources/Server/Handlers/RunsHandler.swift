@@ -27,7 +27,7 @@ final class RunsHandler {
     func list(_ request: AuthenticatedRequest) async throws(Problem) -> Reply.Content {
         let query = try ListQuery(request.http)
         var filter = query.filter
-        if !request.principal.may(.admin) { filter.principal = request.principal.name }
+        if !request.principal.may(.admin) { filter.ownedBy = request.principal.name }
         let runs: [Run]
         do throws(StoreError) {
             // One run more than the page shows whether there is a next page.

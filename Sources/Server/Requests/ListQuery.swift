@@ -44,6 +44,17 @@ struct ListQuery {
                 }
                 let key = String(value[..<separator])
                 filter.label = RunFilter.Label(key: key, value: String(value[value.utf8.index(after: separator)...]))
+            case "principal": filter.principal = value
+            case "command":
+                guard (1...RunFilter.longestCommand).contains(value.utf8.count) else {
+                    throw .invalidQueryParameter(
+                        "command",
+                        "the beginning of a command, from 1 to \(RunFilter.longestCommand) bytes"
+                    )
+                }
+                filter.command = value
+            case "since": filter.since = try Self.time(value, "since")
+            case "until": filter.until = try Self.time(value, "until")
             case "limit":
                 // Only the usual notation is accepted: `Int` would also accept `+7` and `007`.
                 guard let number = Int(value), "\(number)" == value, (1...Self.maximumLimit).contains(number) else {
@@ -62,6 +73,13 @@ struct ListQuery {
         self.limit = limit
     }
 
+    private static func time(_ value: String, _ name: String) throws(Problem) -> Timestamp {
+        guard let time = Timestamp(value) else {
+            throw .invalidQueryParameter(name, "a time as of RFC 3339, such as 2026-01-31T08:15:30Z")
+        }
+        return time
+    }
+
     /// Returns the query of the page that follows a run.
     func next(after id: RunID) -> String {
         var items = ["limit=\(limit)", "cursor=\(id)"]
@@ -70,6 +88,11 @@ struct ListQuery {
         if let label = filter.label {
             items.append("label=\(Self.percentEncoded(label.key))=\(Self.percentEncoded(label.value))")
         }
+        let texts = [
+            ("principal", filter.principal), ("command", filter.command), ("since", filter.since?.description),
+            ("until", filter.until?.description),
+        ]
+        items += texts.compactMap { name, value in value.map { "\(name)=\(Self.percentEncoded($0))" } }
         return items.joined(separator: "&")
     }
 

@@ -100,8 +100,8 @@ extension Problem {
     ///
     /// - Parameters:
     ///   - error: the reason of the rejection.
-    ///   - specification: the specification, in which each fault has its position.
-    init(_ error: SubmissionError, of specification: RunSpecification) {
+    ///   - submission: the submission, in which each fault has its position.
+    init(_ error: SubmissionError, of submission: Submission) {
         switch error {
         case .queueFull(let waiting):
             self.init(
@@ -121,9 +121,17 @@ extension Problem {
         case .notAccepting:
             self.init(status: 503, detail: "The server is shutting down. Retry later.", retryAfter: 1)
         case .notStored(let error): self.init(error)
+        case .missingBlobs(let digests) where submission.isRerun:
+            let names = digests.map { "sha256:\($0)" }.joined(separator: ", ")
+            self.init(
+                status: 409,
+                detail:
+                    "Input of this run was deleted after its retention time, or belongs to another principal: \(names). "
+                    + "Upload it with PUT /blobs/sha256:… and repeat the request."
+            )
         case .missingBlobs(let digests):
             self.init(status: 422, detail: "The body refers to blobs that do not exist. Upload them first.")
-            faults = Self.faults(of: specification, missing: Set(digests))
+            faults = Self.faults(of: submission.specification, missing: Set(digests))
         case .keyTaken:
             self.init(
                 status: 422,

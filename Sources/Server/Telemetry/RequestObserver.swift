@@ -81,7 +81,13 @@ final class RequestObserver {
     func trace(_ submission: inout Submission, of exchange: Exchange) {
         guard let trace = (exchange.metadata as? RequestMetadata)?.trace else { return }
         submission.trace = trace
-        if passesTrace { submission.specification.trace = trace }
+        guard passesTrace else { return }
+        // An earlier run has the variables of its own trace.
+        if submission.isRerun {
+            submission.specification.environment["TRACEPARENT"] = nil
+            submission.specification.environment["TRACESTATE"] = nil
+        }
+        submission.specification.trace = trace
     }
 
     /// Returns the response to `GET /metrics`.

@@ -94,8 +94,12 @@ final class ActiveRun {
         standardError.flush()
     }
 
+    /// The origin of the first cancellation.
+    private(set) var cancellation: Cancellation?
+
     /// Ends the command, or the collection of its artifacts, as soon as possible.
-    func cancel() {
+    func cancel(by origin: Cancellation) {
+        cancellation = cancellation ?? origin
         execution?.cancel()
         collection?.cancel()
     }

@@ -73,12 +73,13 @@ final class Admission {
         )
         try scheduler.checkCapacity(for: queued)
         try holdBlobs(of: submission, for: queued.id)
-        let run = Run(
+        var run = Run(
             id: queued.id,
-            specification: Self.storedPart(of: specification),
+            specification: storedPart(of: specification),
             enforcement: enforcement(of: specification),
             createdAt: now
         )
+        run.principal = principal
         let record = submission.key.map { IdempotencyRecord($0, for: run.id, since: now) }
         store.insert(run, specification, of: principal, key: record)
         // Persisted immediately, so that a repetition of the request does not run the command again if this service is
@@ -103,13 +104,17 @@ final class Admission {
 
     /// Returns the part of a specification that is stored with the run.
     ///
-    /// The input, the files and the environment are for the command only. The list of artifacts replaces their
-    /// patterns.
-    private static func storedPart(of specification: RunSpecification) -> RunSpecification {
+    /// The input, the content of files and the environment are for the command only.
+    private func storedPart(of specification: RunSpecification) -> RunSpecification {
         var stored = specification
         stored.standardInput = .empty
         stored.files = []
-        stored.artifacts = []
+        for index in stored.recordedFiles.indices {
+            guard let content = stored.recordedFiles[index].content, content.bytes == nil,
+                let blob = SHA256Digest(hexadecimal: content.sha256).flatMap({ store.blobs.find($0, for: nil) })
+            else { continue }
+            stored.recordedFiles[index].setBytes(blob.bytes)
+        }
         stored.environment = [:]
         stored.trace = nil
         return stored

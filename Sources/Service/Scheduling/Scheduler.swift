@@ -224,7 +224,15 @@ final class Scheduler {
         run?.end()
         var usage = result.usage
         usage?.queued = run?.queued
-        finish(id, result.outcome, usage: usage, artifacts, order: run?.order, traceID: run?.traceID)
+        finish(
+            id,
+            result.outcome,
+            usage: usage,
+            artifacts,
+            order: run?.order,
+            cancellation: run?.cancellation,
+            traceID: run?.traceID
+        )
         // The run was abandoned while its command was running.
         if !artifacts.kept.isEmpty, store.run(id) == nil { store.discard(id) }
         startQueuedRuns()
@@ -237,6 +245,7 @@ final class Scheduler {
         usage: Usage?,
         _ artifacts: CollectedArtifacts = .none,
         order: StreamInterleaving? = nil,
+        cancellation: Cancellation? = nil,
         traceID: String? = nil
     ) {
         if case .internalError(let failure) = outcome {
@@ -245,7 +254,14 @@ final class Scheduler {
                 metadata: ["run": "\(id)", "error": "\(failure)"]
             )
         }
-        let result = Run.Result(outcome: outcome, usage: usage, finishedAt: .now, artifacts: artifacts)
+        let result = Run.Result(
+            outcome: outcome,
+            usage: usage,
+            finishedAt: .now,
+            artifacts: artifacts,
+            // The command may have ended by itself before.
+            cancellation: outcome.kind == .cancelled ? cancellation : nil
+        )
         update(id, order: order) { $0.finish(result) }
         onFinish?(id)
         let (waiters, subscription) = subscriptions.removeFinished(id)
@@ -273,18 +289,18 @@ final class Scheduler {
     // MARK: Cancelling
 
     /// Cancels a run that is not finished: a queued run finishes immediately, a running one ends as at its deadline.
-    func cancel(_ stored: StoredRun) {
+    func cancel(_ stored: StoredRun, by origin: Cancellation) {
         if let run = active[stored.run.id] {
-            run.cancel()
+            run.cancel(by: origin)
         } else if dequeue(stored) {
-            finish(stored.run.id, .cancelled(nil), usage: nil)
+            finish(stored.run.id, .cancelled(nil), usage: nil, cancellation: origin)
         }
     }
 
     /// Removes a run from the queue, or ends its command, without a record of its end.
     func withdraw(_ stored: StoredRun) {
         _ = dequeue(stored)
-        active[stored.run.id]?.cancel()
+        active[stored.run.id]?.cancel(by: .shutdown)
     }
 
     // MARK: Draining
@@ -308,20 +324,22 @@ final class Scheduler {
                 if keepsQueue {
                     subscriptions.endWaiting(for: run.id)
                 } else {
-                    finish(run.id, .cancelled(nil), usage: nil)
+                    finish(run.id, .cancelled(nil), usage: nil, cancellation: .shutdown)
                 }
             }
         }
         if timeout > .zero, !active.isEmpty {
-            _ = ReactorActor.schedule(at: .now.advanced(by: timeout)) { [weak self] in self?.cancelActiveRuns() }
+            _ = ReactorActor.schedule(at: .now.advanced(by: timeout)) { [weak self] in
+                self?.cancelActiveRuns(by: .drain)
+            }
         } else {
-            cancelActiveRuns()
+            cancelActiveRuns(by: .shutdown)
         }
         completeDrain()
     }
 
-    private func cancelActiveRuns() {
-        for run in active.values { run.cancel() }
+    private func cancelActiveRuns(by origin: Cancellation) {
+        for run in active.values { run.cancel(by: origin) }
     }
 
     private func completeDrain() {

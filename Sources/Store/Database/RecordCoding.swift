@@ -264,3 +264,47 @@ extension RecordReader {
         return RunFile(path: path, kind: kind)
     }
 }
+
+// MARK: Recorded files
+
+extension RecordWriter {
+    mutating func write(_ files: [RecordedFile]) {
+        write(files.count)
+        for file in files {
+            write(file.path)
+            let (kind, text): (RecordedFileKind, String) =
+                switch file.kind {
+                case .regular(let content, let isExecutable): (isExecutable ? .executable : .regular, content.sha256)
+                case .directory: (.directory, "")
+                case .symbolicLink(let target): (.symbolicLink, target)
+                case .archive(let content): (.archive, content.sha256)
+                }
+            write(kind.rawValue)
+            write(text)
+            write(file.content?.bytes) { $0.write($1) }
+        }
+    }
+}
+
+extension RecordReader {
+    mutating func recordedFiles() throws(Damage) -> [RecordedFile] {
+        var files: [RecordedFile] = []
+        for _ in 0..<max(try int(), 0) {
+            let path = try text()
+            guard let recorded = RecordedFileKind(rawValue: try int()) else { throw Damage() }
+            let text = try text()
+            let bytes = try optional { reader throws(Damage) in try reader.int() }
+            let content = RecordedFile.Content(bytes: bytes, sha256: text)
+            let kind: RecordedFile.Kind =
+                switch recorded {
+                case .regular: .regular(content, isExecutable: false)
+                case .executable: .regular(content, isExecutable: true)
+                case .symbolicLink: .symbolicLink(target: text)
+                case .directory: .directory
+                case .archive: .archive(content)
+                }
+            files.append(RecordedFile(path: path, kind: kind))
+        }
+        return files
+    }
+}

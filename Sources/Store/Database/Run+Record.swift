@@ -62,11 +62,26 @@ extension Run {
         let later = try reader.laterMembers()
         try specification.read(later)
         let (standardOutputTail, standardErrorTail) = (try later.range("stdoutTail"), try later.range("stderrTail"))
+        specification.recordedFiles =
+            try later.read("files") { reader throws(RecordReader.Damage) in try reader.recordedFiles() } ?? []
+        let patterns = try later.read("artifactPatterns") { reader throws(RecordReader.Damage) in try reader.texts() }
+        for text in patterns ?? [] {
+            do { specification.artifacts.append(try Glob(text)) } catch { throw RecordReader.Damage() }
+        }
+        let cancellation = try later.read("cancelled") { reader throws(RecordReader.Damage) in
+            try reader.cancellation()
+        }
         let resident = try later.read("maxResidentBytes") { reader throws(RecordReader.Damage) in try reader.int() }
         let result = end.map { outcome, usage, finishedAt in
             var usage = usage
             usage?.maxResidentBytes = resident
-            return Run.Result(outcome: outcome, usage: usage, finishedAt: finishedAt, artifacts: artifacts)
+            return Run.Result(
+                outcome: outcome,
+                usage: usage,
+                finishedAt: finishedAt,
+                artifacts: artifacts,
+                cancellation: cancellation
+            )
         }
         self.init(
             id: id,
@@ -81,12 +96,26 @@ extension Run {
         self.standardError = standardError.with(tail: standardErrorTail)
     }
 
+    /// Returns the command of a run from its ``record``; `nil` if the bytes are not such a record.
+    static func command(ofRecord record: [UInt8]) -> [String]? {
+        var reader = RecordReader(record)
+        guard (try? reader.number()) == recordVersion else { return nil }
+        return try? reader.texts()
+    }
+
     /// The members of the record that the first version did not have.
     private var laterMembers: LaterMembers {
         var members = specification.laterMembers
         if let resident = result?.usage?.maxResidentBytes {
             members.add("maxResidentBytes") { $0.write(resident) }
         }
+        if !specification.recordedFiles.isEmpty {
+            members.add("files") { $0.write(specification.recordedFiles) }
+        }
+        if !specification.artifacts.isEmpty {
+            members.add("artifactPatterns") { $0.write(specification.artifacts.map(\.text)) }
+        }
+        if let cancellation = result?.cancellation { members.add("cancelled") { $0.write(cancellation) } }
         for (name, output) in [("stdoutTail", standardOutput), ("stderrTail", standardError)] where !output.tail.isEmpty
         {
             members.add(name) { writer in
@@ -117,6 +146,15 @@ extension CapturedOutput {
 }
 
 extension RecordWriter {
+    /// Writes `shutdown`, `drain`, or `client` and the client's principal.
+    fileprivate mutating func write(_ cancellation: Cancellation) {
+        switch cancellation {
+        case .client(let principal): write(["client", principal])
+        case .drain: write(["drain"])
+        case .shutdown: write(["shutdown"])
+        }
+    }
+
     fileprivate mutating func write(_ enforcement: Enforcement) {
         for means in [
             enforcement.memory, enforcement.processes, enforcement.cpu, enforcement.network, enforcement.filesystem,
@@ -175,6 +213,16 @@ extension RecordWriter {
 }
 
 extension RecordReader {
+    fileprivate mutating func cancellation() throws(Damage) -> Cancellation {
+        let words = try texts()
+        switch (words.first, words.count) {
+        case ("client", 2): return .client(principal: words[1])
+        case ("drain", 1): return .drain
+        case ("shutdown", 1): return .shutdown
+        default: throw Damage()
+        }
+    }
+
     fileprivate mutating func means() throws(Damage) -> Enforcement.Means {
         guard let means = Enforcement.Means(rawValue: try text()) else { throw Damage() }
         return means

@@ -16,6 +16,8 @@ final class RunDatabase {
     private let updateTotal: SQLiteStatement
     private let select: SQLiteStatement
     private let selectExited: SQLiteStatement
+    private let selectSize: SQLiteStatement
+    private let selectRequest: SQLiteStatement
     private let deleteRun: SQLiteStatement
     private let deleteLabels: SQLiteStatement
     private let selectOldest: SQLiteStatement
@@ -56,16 +58,14 @@ final class RunDatabase {
         blobs = try BlobTable(connection)
         insert = try connection.prepare(
             """
-            INSERT INTO run (id, principal, state, outcome, finished, bytes, record, request, digest)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-            ON CONFLICT (id) DO UPDATE SET state = ?3, outcome = ?4, finished = ?5, bytes = ?6, record = ?7,
-                request = CASE ?3 WHEN 2 THEN NULL ELSE request END
+            INSERT INTO run (id, principal, state, outcome, finished, bytes, record, request, digest, command)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6 + length(?8), ?7, ?8, ?9, ?10)
+            ON CONFLICT (id) DO UPDATE SET state = ?3, outcome = ?4, finished = ?5, bytes = ?6 + length(?8), record = ?7
             """
         )
         update = try connection.prepare(
             """
-            UPDATE run SET state = ?2, outcome = ?3, finished = ?4, bytes = ?5, record = ?6,
-                request = CASE ?2 WHEN 2 THEN NULL ELSE request END
+            UPDATE run SET state = ?2, outcome = ?3, finished = ?4, bytes = ?5 + ifnull(length(request), 0), record = ?6
             WHERE id = ?1 AND state < 2
             """
         )
@@ -80,6 +80,8 @@ final class RunDatabase {
             ORDER BY sequence DESC LIMIT 1
             """
         )
+        selectSize = try connection.prepare("SELECT state, bytes FROM run WHERE id = ?1")
+        selectRequest = try connection.prepare("SELECT \(Self.columns), request FROM run WHERE id = ?1")
         deleteRun = try connection.prepare("DELETE FROM run WHERE id = ?1")
         deleteLabels = try connection.prepare("DELETE FROM label WHERE id = ?1")
         selectOldest = try connection.prepare(
@@ -108,7 +110,7 @@ final class RunDatabase {
     private func write(_ change: RunChange, _ total: inout (runs: Int64, bytes: Int64)) throws(StoreError) {
         let run = change.run
         let record = run.record
-        let bytes = Int64(record.count + Self.fileBytes(run))
+        var bytes = Int64(record.count + Self.fileBytes(run))
         let isFinished = run.state == .finished
         let state: [SQLiteValue] = [
             .integer(run.state.column),
@@ -119,14 +121,18 @@ final class RunDatabase {
         ]
         let id = SQLiteValue.bytes(run.id.bytes)
         if let request = change.request {
+            // Most runs have neither input nor variables, and their record tells the whole request.
+            let full = request == run.specification ? [] : request.record
+            bytes += Int64(full.count)
             try insert.run(
                 [id, .text(change.principal)] + state
-                    + [isFinished ? .null : .bytes(request.record), .bytes(request.digest.bytes)]
+                    + [.bytes(full), .bytes(request.digest.bytes), .text(RunFilter.searchText(of: request.command))]
             )
         } else {
             try update.run([id] + state)
             // No row changes if the run is already finished, or if its insertion failed and the run was discarded.
             guard connection.changes > 0 else { return }
+            if isFinished { bytes = try size(of: run.id)?.bytes ?? bytes }
         }
         if !change.interleaving.pieces.isEmpty { try updateInterleaving.run([id, .bytes(change.interleaving.bytes)]) }
         if isFinished {
@@ -150,6 +156,13 @@ final class RunDatabase {
         }
     }
 
+    /// Returns the state of a run and the bytes that count for the retention limits; `nil` without such a run.
+    private func size(of id: RunID) throws(StoreError) -> (state: Int64, bytes: Int64)? {
+        defer { selectSize.reset() }
+        try selectSize.bind([.bytes(id.bytes)])
+        return try selectSize.next() ? (selectSize.integer(0), selectSize.integer(1)) : nil
+    }
+
     private static func fileBytes(_ run: Run) -> Int {
         let artifacts = run.result?.artifacts.kept.reduce(0) { $0 + $1.bytes } ?? 0
         return [run.standardOutput, run.standardError].reduce(artifacts) { sum, output in
@@ -163,10 +176,10 @@ final class RunDatabase {
     ///
     /// - Returns: whether there was such a run.
     func delete(_ id: RunID) throws(StoreError) -> Bool {
-        guard let run = try run(id)?.run, run.state == .finished else { return false }
+        guard let size = try size(of: id), size.state == RunState.finished.column else { return false }
         var total = total
         try connection.transaction { () throws(StoreError) in
-            try delete(id, Int64(run.record.count + Self.fileBytes(run)), &total)
+            try delete(id, size.bytes, &total)
             try updateTotal.run([.integer(total.runs), .integer(total.bytes)])
         }
         self.total = total
@@ -241,6 +254,24 @@ final class RunDatabase {
         return try select.next() ? try row(select) : nil
     }
 
+    /// Returns the complete request of a run; `nil` if it was not stored, as in versions that deleted it at the end of
+    /// the run.
+    func request(_ id: RunID) throws(StoreError) -> RunSpecification? {
+        defer { selectRequest.reset() }
+        try selectRequest.bind([.bytes(id.bytes)])
+        return try selectRequest.next() ? request(selectRequest, of: try row(selectRequest).run) : nil
+    }
+
+    /// Reads the column after those of ``row(_:)``.
+    private func request(_ statement: SQLiteStatement, of run: Run) -> RunSpecification? {
+        if statement.isNull(4) { return nil }
+        let bytes = statement.bytes(4)
+        if bytes.isEmpty { return run.specification }
+        var request = try? RunSpecification(record: bytes)
+        request?.recordedFiles = run.specification.recordedFiles
+        return request
+    }
+
     /// Returns the record of an idempotency key, even if the key has expired.
     func findKey(_ key: String, of principal: String) throws(StoreError) -> IdempotencyRecord? {
         try keys.find(key, of: principal)
@@ -280,13 +311,8 @@ final class RunDatabase {
         defer { statement.reset() }
         var runs: [(run: StoredRun, request: RunSpecification?)] = []
         while try statement.next() {
-            let request: RunSpecification?
-            if statement.isNull(4) {
-                request = nil
-            } else {
-                request = try? RunSpecification(record: statement.bytes(4))
-            }
-            runs.append((try row(statement), request))
+            let run = try row(statement)
+            runs.append((run, request(statement, of: run.run)))
         }
         return runs
     }
@@ -300,7 +326,7 @@ final class RunDatabase {
 
     private func row(_ statement: SQLiteStatement) throws(StoreError) -> StoredRun {
         guard let id = RunID(bytes: statement.bytes(0)),
-            let run = try? Run(id, record: statement.bytes(2), path: { path(id, $0) })
+            var run = try? Run(id, record: statement.bytes(2), path: { path(id, $0) })
         else {
             throw StoreError(
                 operation: "read",
@@ -311,7 +337,8 @@ final class RunDatabase {
             )
         }
         let interleaving = StreamInterleaving(bytes: statement.bytes(3))
-        return StoredRun(run: run, principal: statement.text(1), interleaving: interleaving)
+        run.principal = statement.text(1)
+        return StoredRun(run: run, principal: run.principal, interleaving: interleaving)
     }
 
     private func path(_ id: RunID, _ stream: OutputStream) -> String { "\(outputPath)/\(id).\(stream.rawValue)" }

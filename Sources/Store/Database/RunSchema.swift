@@ -1,7 +1,12 @@
+internal import RunModel
+
 /// The tables of the database, and the migrations from every earlier version.
 enum RunSchema {
     /// "SGLS" in ASCII: the number by which file(1) and other programs recognize a Sandglass database.
     static let applicationID: Int64 = 0x5347_4C53
+
+    /// The first version with the column `command`.
+    private static let versionWithCommands = 5
 
     /// The statements that upgrade each version to the next; the first creates the tables.
     ///
@@ -65,7 +70,30 @@ enum RunSchema {
             PRIMARY KEY (run, digest)
         ) STRICT, WITHOUT ROWID;
         """,
+        // The commands by which runs are found; `recordCommands` fills the column for the runs of earlier versions.
+        "ALTER TABLE run ADD COLUMN command TEXT; CREATE INDEX run_command ON run (command, id)",
     ]
+
+    /// Fills the column `command` of runs that an earlier version wrote.
+    private static func recordCommands(_ connection: SQLiteConnection) throws(StoreError) {
+        let select = try connection.prepare(
+            "SELECT sequence, record FROM run WHERE sequence > ?1 ORDER BY sequence LIMIT 100"
+        )
+        let update = try connection.prepare("UPDATE run SET command = ?2 WHERE sequence = ?1")
+        var last: Int64 = 0
+        var rows: [(sequence: Int64, record: [UInt8])] = []
+        repeat {
+            rows = []
+            try select.bind([.integer(last)])
+            while try select.next() { rows.append((select.integer(0), select.bytes(1))) }
+            select.reset()
+            for row in rows {
+                last = row.sequence
+                guard let command = Run.command(ofRecord: row.record) else { continue }
+                try update.run([.integer(last), .text(RunFilter.searchText(of: command))])
+            }
+        } while !rows.isEmpty
+    }
 
     /// Creates the tables in a new file, or upgrades an older file to this version.
     ///
@@ -94,6 +122,7 @@ enum RunSchema {
         for next in Int(version)..<migrations.count {
             try connection.transaction { () throws(StoreError) in
                 try connection.execute(migrations[next])
+                if next + 1 == versionWithCommands { try recordCommands(connection) }
                 try connection.execute("PRAGMA application_id = \(Self.applicationID)")
                 try connection.execute("PRAGMA user_version = \(next + 1)")
             }

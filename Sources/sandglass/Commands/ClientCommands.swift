@@ -163,6 +163,31 @@ struct ListCommand: ParsableCommand {
     )
     var label: KeyValueArgument?
 
+    @Option(help: ArgumentHelp("List only runs of this principal.", valueName: "name")) var principal: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "List only runs whose command, with its arguments, begins with this text.",
+            valueName: "text"
+        )
+    )
+    var command: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "List only runs that were accepted at or after this time: 2026-01-31T08:15:30Z, or 90s, 5m or 1.5h ago.",
+            valueName: "time"
+        ),
+        transform: Self.time
+    )
+    var since: Timestamp?
+
+    @Option(
+        help: ArgumentHelp("List only runs that were accepted before this time, in the same forms.", valueName: "time"),
+        transform: Self.time
+    )
+    var until: Timestamp?
+
     @Option(help: ArgumentHelp("List at most this many runs.", valueName: "number")) var limit = 100
     @OptionGroup var output: SettingOptions<Output>
 
@@ -190,6 +215,10 @@ struct ListCommand: ParsableCommand {
         if let state { query.append(("state", state.rawValue)) }
         if let outcome { query.append(("outcome", outcome)) }
         if let label { query.append(("label", "\(label.name)=\(label.value)")) }
+        if let principal { query.append(("principal", principal)) }
+        if let command { query.append(("command", command)) }
+        if let since { query.append(("since", since.description)) }
+        if let until { query.append(("until", until.description)) }
         try ClientCommand.run { () throws(ClientError) in
             let output = client.output(to: STDOUT_FILENO)
             let width = ProgressLine.width(of: STDOUT_FILENO)
@@ -209,5 +238,15 @@ struct ListCommand: ParsableCommand {
                 cursor = response.runs.isEmpty ? nil : response.next
             } while cursor != nil && remaining > 0
         }
+    }
+
+    /// Reads a time, or a duration before the current time.
+    private static func time(_ text: String) throws -> Timestamp {
+        if let time = Timestamp(text) { return time }
+        guard let duration = Quantity.duration(text), duration <= .seconds(3_155_760_000) else {
+            throw ValidationError("It must be a time such as 2026-01-31T08:15:30Z, or a duration such as 1.5h.")
+        }
+        let milliseconds = Int64(duration / .milliseconds(1))
+        return Timestamp(millisecondsSince1970: Timestamp.now.millisecondsSince1970 - milliseconds)
     }
 }

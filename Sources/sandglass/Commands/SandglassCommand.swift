@@ -12,7 +12,8 @@ struct SandglassCommand: ParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, RunCommand.self, DoctorCommand.self, TokenCommand.self, SubmitCommand.self,
-            StatusCommand.self, LogsCommand.self, FetchCommand.self, CancelCommand.self, RemoveCommand.self,
+            RerunCommand.self, StatusCommand.self, LogsCommand.self, FetchCommand.self, CancelCommand.self,
+            RemoveCommand.self,
             ListCommand.self,
         ]
     )

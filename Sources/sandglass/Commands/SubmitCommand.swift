@@ -73,7 +73,7 @@ struct SubmitCommand: ParsableCommand {
             throw ExitCode(ExitStatus.sandglassFailed)
         }
         SubmitSession(
-            request: request,
+            source: .request(request),
             client: client,
             progress: progress,
             output: detach ? .id : json ? .json : .live,

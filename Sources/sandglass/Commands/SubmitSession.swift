@@ -4,8 +4,16 @@ internal import RunAPI
 internal import RunModel
 internal import System
 
-/// The lifetime of `sandglass submit`.
+/// The lifetime of `sandglass submit` and `sandglass rerun`.
 struct SubmitSession {
+    /// The origin of the run.
+    enum Source {
+        /// The options and files of `submit`.
+        case request(SubmitRequest)
+        /// The request of an earlier run.
+        case rerun(RunID)
+    }
+
     /// The content of standard output.
     enum Output {
         /// The command's output while it is written.
@@ -16,7 +24,7 @@ struct SubmitSession {
         case id
     }
 
-    let request: SubmitRequest
+    let source: Source
     let client: APIClient
     let progress: ProgressLine
     let output: Output
@@ -36,9 +44,7 @@ struct SubmitSession {
     }
 
     private func run(_ created: inout ReceivedRun?) throws(ClientError) -> Int32 {
-        let run = try request.submit(to: client) { source, sent, count in
-            progress.show { Self.line(source, sent, count, width: $0) }
-        }
+        let run = try create()
         created = run
         progress.erase()
         let (standardOutput, standardError) = (client.output(to: STDOUT_FILENO), client.output(to: STDERR_FILENO))
@@ -69,9 +75,27 @@ struct SubmitSession {
         return status
     }
 
+    private func create() throws(ClientError) -> ReceivedRun {
+        switch source {
+        case .rerun(let id): try client.rerun(id)
+        case .request(let request):
+            try request.submit(to: client) { source, sent, count in
+                progress.show { Self.line(source, sent, count, width: $0) }
+            }
+        }
+    }
+
+    /// The patterns of the artifacts that the server was asked to keep.
+    private func artifactPatterns(of run: ReceivedRun) throws(ClientError) -> [Glob] {
+        switch source {
+        case .request(let request): request.artifacts
+        case .rerun: try Glob.artifacts(run.artifactPatterns)
+        }
+    }
+
     /// Prints a message if the exit status is ambiguous, and returns the exit status.
     private func report(_ run: ReceivedRun) -> Int32 {
-        let program = TerminalText.escaped(request.command[0])
+        let program = TerminalText.escaped(run.command.first ?? "")
         guard let outcome = run.outcome else {
             let name = TerminalText.escaped(run.outcomeName ?? "(none)")
             Diagnostics.print("sandglass: \(program): unknown outcome \(name); update this program")
@@ -86,7 +110,7 @@ struct SubmitSession {
     private func fetchArtifacts(of run: ReceivedRun) throws(ClientError) {
         for omission in run.omissions { Diagnostics.print("sandglass: \(TerminalText.escaped(omission))") }
         guard !run.artifacts.isEmpty else { return }
-        let artifacts = try ArtifactDirectory(directory, for: request.artifacts, client)
+        let artifacts = try ArtifactDirectory(directory, for: try artifactPatterns(of: run), client)
         for artifact in run.artifacts { try artifacts.fetch(artifact, of: run.id) }
     }
 

@@ -46,10 +46,15 @@ final class ServerProcess {
         return try client.response()
     }
 
-    /// Sends a request without a body.
-    func send(_ method: String, _ target: String) throws -> HTTPResponse {
+    /// Sends a request, without a body unless one is given.
+    func send(
+        _ method: String,
+        _ target: String,
+        _ headers: [String] = [],
+        body: [UInt8]? = nil
+    ) throws -> HTTPResponse {
         let client = try client()
-        try client.request(method, target)
+        try client.request(method, target, headers, body: body)
         return try client.response()
     }
 

@@ -51,6 +51,15 @@ struct RunFilterTests {
         }
     }
 
+    @Test func `a command is found by its beginning, cut between characters`() {
+        #expect(RunFilter.searchText(of: ["a", "", "b c"]) == "a  b c")
+        #expect(RunFilter.searchText(of: ["é"]) == "é")
+        let longest = RunFilter.longestCommand
+        #expect(RunFilter.searchText(of: [String(repeating: "x", count: 300)]).utf8.count == longest)
+        #expect(RunFilter.searchText(of: [String(repeating: "x", count: longest - 1) + "é"]).utf8.count == longest - 1)
+        #expect(RunFilter.searchText(of: [String(repeating: "x", count: longest), "y"]).utf8.count == longest)
+    }
+
     @Test func `outcome, label and owner select the runs that have them`() async throws {
         try await withRuns { store, _ in
             var filter = RunFilter()

@@ -51,6 +51,23 @@ struct RunSchemaTests {
         #expect(ScratchDirectory.contents(of: file) == before)
     }
 
+    @Test func `runs of an earlier version are found by their commands`() async throws {
+        let directory = try ScratchDirectory()
+        let file = try database(in: directory)
+        let first = try RunStore.open(directory)
+        for number in 1...250 { first.insert(.make(Int64(number), RunSpecification(command: ["echo", "\(number)"]))) }
+        first.close()
+        try SQLiteConnection(path: file).execute(
+            "DROP INDEX run_command; ALTER TABLE run DROP COLUMN command; PRAGMA user_version = 4"
+        )
+        let second = try RunStore.open(directory)
+        var filter = RunFilter()
+        filter.command = "echo 24"
+        let found = try await second.listed(filter).map { $0.specification.command[1] }
+        #expect(found == ["249", "248", "247", "246", "245", "244", "243", "242", "241", "240", "24"])
+        second.close()
+    }
+
     @Test func `a database of another program is refused`() throws {
         let directory = try ScratchDirectory()
         #expect(mkdir(directory.path + "/data", 0o700) == 0)
