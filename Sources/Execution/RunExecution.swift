@@ -103,7 +103,8 @@ package final class RunExecution {
             slot = try launcher.makeSlot(
                 scratchBytes: specification.limits.diskBytes,
                 image: specification.image,
-                sharesNetwork: specification.network == .host
+                sharesNetwork: specification.network == .host,
+                cpus: specification.limits.cpus
             )
         } catch {
             throw Failure(error)

@@ -282,7 +282,31 @@ package struct CreateRunDecoder {
         case .number(let minimum, let get, let set):
             guard let number = number(value, pointer, minimum: minimum, maximum: get(maxima.maxima)) else { return }
             set(&limits, number)
+        case .decimal(let minimum, let get, let set):
+            guard value != .null || get(maxima.maxima) != nil else { return set(&limits, nil) }
+            guard let number = decimal(value, pointer, minimum: minimum, maximum: get(maxima.maxima)) else { return }
+            set(&limits, number)
         }
+    }
+
+    /// Reads a number that may have a fraction.
+    private mutating func decimal(
+        _ value: JSONValue,
+        _ pointer: JSONPointer,
+        minimum: Double,
+        maximum: Double?
+    ) -> Double? {
+        guard case .number(let number) = value else {
+            let article = maximum == nil ? "a number or null" : "a number"
+            refuse(pointer, "must be \(article), not \(value.typeName)")
+            return nil
+        }
+        guard let double = number.double, double.isFinite, double >= minimum, double <= maximum ?? .infinity else {
+            let end = maximum.map { " and at most \(Self.shortest($0)), the maximum of this server" } ?? ""
+            refuse(pointer, "must be at least \(Self.shortest(minimum))\(end)")
+            return nil
+        }
+        return double
     }
 
     /// Reads a duration of at least zero; a positive number is never rounded to zero.

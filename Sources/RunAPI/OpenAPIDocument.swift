@@ -104,8 +104,11 @@ package struct OpenAPIDocument {
         case .number(let minimum, let get, _):
             members.append(JSONMember(name: "minimum", value: number(minimum)))
             (maximum, defaultValue) = (number(get(server.maxima)), number(get(server.defaults)))
+        case .decimal(let minimum, let get, _):
+            members.append(JSONMember(name: "minimum", value: number(minimum)))
+            (maximum, defaultValue) = (number(get(server.maxima)), number(get(server.defaults)))
         }
-        members.append(JSONMember(name: "maximum", value: maximum))
+        if maximum != .null { members.append(JSONMember(name: "maximum", value: maximum)) }
         if !limit.hasDerivedDefault { members.append(JSONMember(name: "default", value: defaultValue)) }
         return object(members)
     }
@@ -115,7 +118,7 @@ package struct OpenAPIDocument {
         let bound =
             switch limit.value {
             case .seconds: "exclusiveMinimum"
-            case .number: "minimum"
+            case .number, .decimal: "minimum"
             }
         return object([
             JSONMember(name: "description", value: .string(limit.summary)), type(limit),
@@ -124,7 +127,13 @@ package struct OpenAPIDocument {
     }
 
     private static func type(_ limit: LimitDescription) -> JSONMember {
-        JSONMember(name: "type", value: .string(limit.unit == .seconds ? "number" : "integer"))
+        let type: JSONValue =
+            switch limit.value {
+            case .seconds: .string("number")
+            case .number: .string("integer")
+            case .decimal: .array([.string("number"), .string("null")])
+            }
+        return JSONMember(name: "type", value: type)
     }
 
     private static func names(_ table: [LimitDescription]) -> JSONValue { .array(table.map { .string($0.name) }) }
@@ -134,9 +143,12 @@ package struct OpenAPIDocument {
     private static func number(_ number: Int) -> JSONValue { .number(JSONNumber(Int64(number))) }
 
     /// Returns the number of seconds.
-    private static func number(_ duration: Duration) -> JSONValue {
+    private static func number(_ duration: Duration) -> JSONValue { number(duration.inSeconds) }
+
+    private static func number(_ number: Double?) -> JSONValue {
+        guard let number else { return .null }
         var writer = JSONWriter()
-        writer.value(duration.inSeconds)
+        writer.value(number)
         let literal = String(decoding: writer.bytes, as: UTF8.self)
         return JSONNumber(literal: literal).map { .number($0) } ?? .null
     }

@@ -185,6 +185,7 @@ extension Limits {
             switch rows[index].value {
             case .seconds(let get, _): document.member(rows[index].name, get(self).inSeconds)
             case .number(_, let get, _): document.member(rows[index].name, get(self))
+            case .decimal(_, let get, _): document.member(rows[index].name, get(self))
             }
         }
     }
@@ -202,6 +203,7 @@ struct EnforcementDocument: JSONWritable {
             document.member("network", enforcement.network.rawValue)
             document.member("filesystem", enforcement.filesystem.rawValue)
             document.member("syscalls", enforcement.syscalls.rawValue)
+            if let cpus = enforcement.cpus { document.member("cpus", cpus.rawValue) }
         }
     }
 }

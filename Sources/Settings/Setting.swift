@@ -145,6 +145,22 @@ extension Setting<Int> {
     }
 }
 
+extension Setting<Double?> {
+    /// Declares a number that may have a fraction, and that is `nil` if no source has one.
+    package static func decimal(_ name: String, _ range: ClosedRange<Double>, unset: String, help: String) -> Setting {
+        Setting<Double>(
+            name,
+            .number,
+            valueName: "number",
+            default: range.lowerBound,
+            defaultText: unset,
+            constraint: "a number from \(range.lowerBound) to \(Int(range.upperBound))",
+            help: help,
+            parse: { text in Double(text).flatMap { range.contains($0) ? $0 : nil } }
+        ).optional(unset)
+    }
+}
+
 extension Setting<Duration> {
     /// Declares a number of seconds, which may have a fraction.
     ///

@@ -54,11 +54,12 @@ import Testing
             text.contains(
                 #"""
                 "defaults":{"timeoutSeconds":10,"graceSeconds":0,"limits":{"cpuSeconds":20,"memoryBytes":536870912,\#
-                "processes":512,"outputBytes":1048576,"diskBytes":268435456,"openFiles":256,"stackBytes":8388608}},\#
+                "processes":512,"outputBytes":1048576,"diskBytes":268435456,"openFiles":256,"stackBytes":8388608,\#
+                "cpus":null}},\#
                 "maxima":{"timeoutSeconds":3600,"graceSeconds":60,"waitSeconds":300,"bodyBytes":1000,\#
                 "commandElements":1024,"files":1000,"archiveEntries":100000,"blobBytes":2000,\#
                 "limits":{"cpuSeconds":14400,"memoryBytes":68719476736,"processes":8192,\#
-                "outputBytes":67108864,"diskBytes":68719476736,"openFiles":65536,"stackBytes":68719476736}},
+                "outputBytes":67108864,"diskBytes":68719476736,"openFiles":65536,"stackBytes":68719476736,"cpus":null}},
                 """#
             )
         )

@@ -42,6 +42,7 @@ import Testing
         case .seconds(let get, _):
             let (initial, maximum) = (get(Limits()).components.seconds, get(Limits.defaultMaxima).components.seconds)
             return ("\(initial)", "above 0", "\(maximum)")
+        case .decimal(let minimum, _, _): return ("none", "\(minimum)", "none")
         case .number(let minimum, let get, _):
             let text = { (number: Int) in limit.unit == .bytes ? size(number) : "\(number)" }
             return (text(get(Limits())), text(minimum), text(get(Limits.defaultMaxima)))

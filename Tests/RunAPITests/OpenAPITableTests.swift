@@ -44,7 +44,7 @@ import Testing
                 == #"{"cpuSeconds":{"type":"number","minimum":0},"memoryBytes":{"type":"integer","minimum":0},"#
                 + #""processes":{"type":"integer","minimum":0},"outputBytes":{"type":"integer","minimum":0},"#
                 + #""diskBytes":{"type":"integer","minimum":0},"openFiles":{"type":"integer","minimum":0},"#
-                + #""stackBytes":{"type":"integer","minimum":0}}"#
+                + #""stackBytes":{"type":"integer","minimum":0},"cpus":{"type":["number","null"],"minimum":0}}"#
         )
     }
 

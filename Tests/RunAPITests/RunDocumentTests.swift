@@ -14,7 +14,7 @@ import Testing
                 "timedOut":false,"error":null,"stdout":{"text":"","encoding":"utf-8","bytes":0,"truncated":false},\#
                 "stderr":{"text":"","encoding":"utf-8","bytes":0,"truncated":false},"artifacts":[],"usage":null,\#
                 "limits":{"timeoutSeconds":10,"cpuSeconds":20,"memoryBytes":536870912,"processes":512,\#
-                "outputBytes":1048576,"diskBytes":268435456,"openFiles":256,"stackBytes":8388608},\#
+                "outputBytes":1048576,"diskBytes":268435456,"openFiles":256,"stackBytes":8388608,"cpus":null},\#
                 "enforcement":{"memory":"none","processes":"rlimit","cpu":"rlimit","network":"namespace",\#
                 "filesystem":"namespace","syscalls":"none"},"createdAt":"1970-01-01T00:00:01.000Z","startedAt":null,\#
                 "finishedAt":null,"command":["echo","\"é\\"],"image":"host","network":"none",\#

@@ -6,7 +6,7 @@ import Testing
         #expect(
             Limits.table.map(\.name) == [
                 "timeoutSeconds", "cpuSeconds", "memoryBytes", "processes", "outputBytes", "diskBytes", "openFiles",
-                "stackBytes",
+                "stackBytes", "cpus",
             ]
         )
         #expect(Limits.table.filter(\.isRunMember).map(\.name) == ["timeoutSeconds"])
@@ -27,12 +27,14 @@ import Testing
             switch limit.value {
             case .seconds(_, let set): set(&limits, .seconds(1000 + index))
             case .number(_, _, let set): set(&limits, 1000 + index)
+            case .decimal(_, _, let set): set(&limits, 1000.5 + Double(index))
             }
         }
         for (index, limit) in Limits.table.enumerated() {
             switch limit.value {
             case .seconds(let get, _): #expect(get(limits) == .seconds(1000 + index), "\(limit.name)")
             case .number(_, let get, _): #expect(get(limits) == 1000 + index, "\(limit.name)")
+            case .decimal(_, let get, _): #expect(get(limits) == 1000.5 + Double(index), "\(limit.name)")
             }
         }
         let expected = Limits(
@@ -43,7 +45,8 @@ import Testing
             outputBytes: 1004,
             diskBytes: 1005,
             openFiles: 1006,
-            stackBytes: 1007
+            stackBytes: 1007,
+            cpus: 1008.5
         )
         #expect(limits == expected)
     }
@@ -55,6 +58,8 @@ import Testing
                 #expect(get(Limits()) > .zero && get(Limits()) <= get(Limits.defaultMaxima), "\(limit.name)")
             case .number(let minimum, let get, _):
                 #expect((minimum...get(Limits.defaultMaxima)).contains(get(Limits())), "\(limit.name)")
+            case .decimal(_, let get, _):
+                #expect(get(Limits()) == nil && get(Limits.defaultMaxima) == nil, "\(limit.name)")
             }
         }
     }
@@ -68,6 +73,13 @@ import Testing
         #expect(limits.memoryBytes == 1 << 20)
         #expect(limits.openFiles == 5)
         #expect(limits.processes == 512)
+        #expect(limits.cpus == nil)
+        maxima.cpus = 1.5
+        limits.lowerFixedLimits(to: maxima)
+        #expect(limits.cpus == 1.5)
+        limits.cpus = 0.5
+        limits.lowerFixedLimits(to: maxima)
+        #expect(limits.cpus == 0.5)
     }
 
     @Test func `the default processor time still follows from the timeout after it was lowered`() {

@@ -56,6 +56,7 @@ import Testing
         switch Limits.table[row].value {
         case .seconds(let get, let set): set(&changed.limits, get(changed.limits) + .seconds(1))
         case .number(_, let get, let set): set(&changed.limits, get(changed.limits) + 4096)
+        case .decimal(_, _, let set): set(&changed.limits, 1.75)
         }
         #expect(changed.digest != specification.digest)
         #expect(try RunSpecification(record: changed.record) == changed)

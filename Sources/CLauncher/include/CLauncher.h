@@ -94,6 +94,7 @@ enum sandglass_controller {
     SANDGLASS_CONTROLLER_MEMORY,
     SANDGLASS_CONTROLLER_PIDS,
     SANDGLASS_CONTROLLER_CPU, // cpuacct; version 2 has the times in cpu.stat without a controller
+    SANDGLASS_CONTROLLER_QUOTA, // cpu; only slots with a quota have a group in its hierarchy, if that is a separate one
     SANDGLASS_CONTROLLERS,
 };
 struct sandglass_cgroup_tree {
@@ -154,6 +155,8 @@ enum { SANDGLASS_MAXIMUM_SLOTS = 8192, SANDGLASS_MAXIMUM_IMAGES = 64 };
 struct sandglass_slot_kind {
     uint64_t scratch_bytes;  // size of the slot's one writable file system
     uint32_t image;          // 0: the host's view; n: the plan's image n - 1
+    // processor time in each 100 ms; 0: no limit. Without the controller the limit has no effect.
+    uint64_t cpu_quota_microseconds;
     uint32_t shares_network; // 1: the launcher's network, which is the host's; 0: an empty network of its own
 };
 

@@ -111,7 +111,7 @@ int sandglass_cgroup_keep_directories(struct sandglass_cgroup_tree *cgroups) {
 int sandglass_cgroup_make(const struct sandglass_cgroup_tree *cgroups, uint32_t slot) {
     char name[32];
     append_slot(name, slot);
-    for (uint32_t i = 0; i < SANDGLASS_CONTROLLERS; i++) {
+    for (uint32_t i = 0; i < SANDGLASS_CONTROLLER_QUOTA; i++) {
         if (!is_first_in_its_directory(cgroups, i)) continue;
         // A version 2 group is made anew for each slot, so its counters start at 0.
         if (cgroups->version == 2) unlinkat(cgroups->directories[i], name, AT_REMOVEDIR);
@@ -143,10 +143,10 @@ int sandglass_cgroup_remove(const struct sandglass_cgroup_tree *cgroups, uint32_
 // make groups.
 static void leave_service(int directory, int parent) {
     // arrays, because constants with pointers are not available (memory.h)
-    static const char passed[][8] = {"-memory", "-pids"};
+    static const char passed[][8] = {"-cpu", "-memory", "-pids"};
     int groups[] = {directory, parent};
     for (size_t i = 0; i < 2; i++)
-        for (size_t controller = 0; controller < 2; controller++)
+        for (size_t controller = 0; controller < sizeof passed / sizeof passed[0]; controller++)
             sandglass_write_file(groups[i], "cgroup.subtree_control", passed[controller]);
     // "0" means the writer itself. The server may have exited already.
     char server[24];
@@ -183,10 +183,48 @@ void sandglass_cgroup_kill(const struct sandglass_cgroup_tree *cgroups, uint32_t
 }
 
 int sandglass_cgroup_attach(const struct sandglass_cgroup_tree *cgroups, uint32_t slot) {
-    for (uint32_t i = 0; i < SANDGLASS_CONTROLLERS; i++)
+    for (uint32_t i = 0; i < SANDGLASS_CONTROLLER_QUOTA; i++)
         if (is_first_in_its_directory(cgroups, i) && write_in(cgroups->directories[i], slot, "cgroup.procs", "0") < 0)
             return -1;
     return 0;
+}
+
+// MARK: Processors
+
+// The period of a quota, as it is by default (cgroup-v2.rst, "cpu.max").
+static const uint64_t quota_period = 100000;
+
+static int write_quota_v1(int directory, uint32_t slot, const char *quota) {
+    char period[24];
+    sandglass_append_number(period, quota_period);
+    if (write_in(directory, slot, "cpu.cfs_period_us", period) < 0) return -1;
+    return write_in(directory, slot, "cpu.cfs_quota_us", quota);
+}
+
+int sandglass_cgroup_limit_processors(
+    const struct sandglass_cgroup_tree *cgroups, uint32_t slot, struct sandglass_cgroup *cgroup, uint64_t microseconds
+) {
+    int directory = cgroups->directories[SANDGLASS_CONTROLLER_QUOTA];
+    if (microseconds == 0 || directory < 0) return 0;
+    char text[64];
+    char *end = sandglass_append_number(text, microseconds);
+    if (cgroups->version == 2) {
+        sandglass_append_number(sandglass_append_text(end, " "), quota_period);
+        sandglass_write_file(directory, "cgroup.subtree_control", "+cpu");
+        return write_in(directory, slot, "cpu.max", text);
+    }
+    char name[32];
+    append_slot(name, slot);
+    if (mkdirat(directory, name, 0755) < 0 && errno != EEXIST) return -1;
+    cgroup->has_quota = true;
+    return write_quota_v1(directory, slot, text);
+}
+
+int sandglass_cgroup_join_quota(
+    const struct sandglass_cgroup_tree *cgroups, uint32_t slot, const struct sandglass_cgroup *cgroup
+) {
+    if (!cgroup->has_quota || !is_first_in_its_directory(cgroups, SANDGLASS_CONTROLLER_QUOTA)) return 0;
+    return write_in(cgroups->directories[SANDGLASS_CONTROLLER_QUOTA], slot, "cgroup.procs", "0");
 }
 
 // MARK: Files
@@ -280,6 +318,9 @@ void sandglass_cgroup_reset(
     if (sandglass_cgroup_has(cgroup, SANDGLASS_CGROUP_SWAP_LIMIT)) write_text(SANDGLASS_CGROUP_SWAP_LIMIT, "-1");
     if (sandglass_cgroup_has(cgroup, SANDGLASS_CGROUP_MEMORY_LIMIT)) write_text(SANDGLASS_CGROUP_MEMORY_LIMIT, "-1");
     if (sandglass_cgroup_has(cgroup, SANDGLASS_CGROUP_PROCESS_LIMIT)) write_text(SANDGLASS_CGROUP_PROCESS_LIMIT, "max");
+    // The cpu controller may share a hierarchy with others.
+    if (cgroup->has_quota) write_quota_v1(cgroups->directories[SANDGLASS_CONTROLLER_QUOTA], slot, "-1");
+    cgroup->has_quota = false;
     cgroup->initial = sandglass_cgroup_read(cgroup);
 }
 

@@ -42,6 +42,7 @@ struct sandglass_cgroup_reading {
 struct sandglass_cgroup {
     uint32_t version; // 1 or 2; 0: no group
     uint32_t files;   // bit set of the open files
+    bool has_quota;   // v1: the slot's group in the hierarchy of the cpu controller limits processors
     struct sandglass_cgroup_reading initial;
 };
 
@@ -71,6 +72,16 @@ void sandglass_cgroup_close(void);
 // limits and most of the page cache.
 void sandglass_cgroup_reset(
     const struct sandglass_cgroup_tree *cgroups, uint32_t slot, struct sandglass_cgroup *cgroup
+);
+
+// Limits the processors of the group of a slot that asked for it. Called before the slot is cloned. v2: the first call
+// passes the cpu controller on to all groups. Returns 0, or -1 with errno. Has no effect without the controller.
+int sandglass_cgroup_limit_processors(
+    const struct sandglass_cgroup_tree *cgroups, uint32_t slot, struct sandglass_cgroup *cgroup, uint64_t microseconds
+);
+// v1: moves the calling process, a slot, into the group with that limit, if it is not the group that it is in already.
+int sandglass_cgroup_join_quota(
+    const struct sandglass_cgroup_tree *cgroups, uint32_t slot, const struct sandglass_cgroup *cgroup
 );
 
 // Sets the limits of a run. Called in the slot before its command starts.

@@ -52,6 +52,8 @@ static pid_t clone_into_cgroup(struct sandglass_slot_table *table, struct sandgl
     if (sandglass_cgroup_make(cgroups, parameters->slot) < 0) return -1;
     int directory = sandglass_cgroup_open_directory(cgroups, parameters->slot);
     if (directory < 0 || sandglass_cgroup_open(cgroups, parameters->slot, &parameters->cgroup) < 0) return -1;
+    uint64_t quota = parameters->kind.cpu_quota_microseconds;
+    if (sandglass_cgroup_limit_processors(cgroups, parameters->slot, &parameters->cgroup, quota) < 0) return -1;
     pid_t pid = sandglass_clone3(sandglass_slot_clone_flags(&parameters->kind) | CLONE_INTO_CGROUP, directory);
     if (pid == 0) sandglass_slot_run(plan, parameters);
     int error = errno;

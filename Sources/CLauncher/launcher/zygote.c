@@ -68,6 +68,11 @@ static void make_slot(const struct sandglass_plan *plan, struct sandglass_slot_p
     if (!sandglass_slot_namespaces_are_unused(plan, &own)) failure = enter_namespaces(plan, parameters->slot);
     if (!failure.step) {
         sandglass_cgroup_reset(&plan->cgroups, parameters->slot, &parameters->cgroup);
+        uint64_t quota = parameters->kind.cpu_quota_microseconds;
+        if (sandglass_cgroup_limit_processors(&plan->cgroups, parameters->slot, &parameters->cgroup, quota) < 0)
+            failure = sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 6);
+    }
+    if (!failure.step) {
         pid = sandglass_clone3(sandglass_slot_clone_flags(&parameters->kind) | CLONE_PARENT, -1);
         if (pid == 0) sandglass_slot_run(plan, parameters);
         if (pid < 0) failure = sandglass_failed(SANDGLASS_STEP_CLONE, -1);

@@ -35,6 +35,8 @@ static struct sandglass_failure setup_descriptors(
         || dup3(parameters->user_namespace, SLOT_USER_NAMESPACE, O_CLOEXEC) < 0)
         return sandglass_failed(SANDGLASS_STEP_SIGNALS, 0);
     // Uses descriptors that are closed next.
+    if (sandglass_cgroup_join_quota(&plan->cgroups, parameters->slot, &parameters->cgroup) < 0)
+        return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 7);
     if (sandglass_network_choose(plan, &parameters->kind) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, 2);
     struct sandglass_failure failure = sandglass_root_enter_image(parameters->kind.image);
     if (!failure.step && syscall(SYS_close_range, first, ~0u, 0) < 0)

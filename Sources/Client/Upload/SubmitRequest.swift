@@ -34,6 +34,8 @@ package struct SubmitRequest: Sendable {
     package var graceSeconds: Double?
     /// `limits.cpuSeconds`.
     package var cpuSeconds: Double?
+    /// `limits.cpus`.
+    package var cpus: Double?
     /// The limits that are whole numbers, by their names in the API.
     package var limits: [(name: String, value: Int)] = []
     /// True if standard error goes to standard output (`mergeStderr`).
@@ -158,10 +160,11 @@ package struct SubmitRequest: Sendable {
             }
             if let timeoutSeconds { body.member("timeoutSeconds", timeoutSeconds) }
             if let graceSeconds { body.member("graceSeconds", graceSeconds) }
-            if cpuSeconds != nil || !limits.isEmpty {
+            if cpuSeconds != nil || cpus != nil || !limits.isEmpty {
                 body.member("limits") { object in
                     object.object { object in
                         if let cpuSeconds { object.member("cpuSeconds", cpuSeconds) }
+                        if let cpus { object.member("cpus", cpus) }
                         for (name, value) in limits { object.member(name, value) }
                     }
                 }

@@ -32,6 +32,8 @@ package struct Limits: Sendable, Hashable {
         get { explicitStackBytes ?? min(Self.defaultStackBytes, memoryBytes) }
         set { explicitStackBytes = newValue }
     }
+    /// The number of processors whose time all processes may use together at any moment; `nil` for no such limit.
+    package var cpus: Double?
     /// The stack of a run that requests none, as on most hosts.
     package static let defaultStackBytes = 8 << 20
 
@@ -51,6 +53,7 @@ package struct Limits: Sendable, Hashable {
     ///   - diskBytes: the bytes in the run's writable directories.
     ///   - openFiles: the open descriptors of one process.
     ///   - stackBytes: the stack of one thread in bytes; `nil` for the default (see ``stackBytes``).
+    ///   - cpus: the number of processors; `nil` for no limit.
     package init(
         timeout: Duration = .seconds(10),
         cpu: Duration? = nil,
@@ -59,7 +62,8 @@ package struct Limits: Sendable, Hashable {
         outputBytes: Int = 1 << 20,
         diskBytes: Int = 256 << 20,
         openFiles: Int = 256,
-        stackBytes: Int? = nil
+        stackBytes: Int? = nil,
+        cpus: Double? = nil
     ) {
         self.timeout = timeout
         self.memoryBytes = memoryBytes
@@ -69,12 +73,13 @@ package struct Limits: Sendable, Hashable {
         self.openFiles = openFiles
         explicitCPU = cpu
         explicitStackBytes = stackBytes
+        self.cpus = cpus
     }
 }
 
 /// The description of one limit: a row of ``Limits/table``.
 package struct LimitDescription: Sendable {
-    /// The value of a limit: a duration or a whole number, with access to it.
+    /// The value of a limit: a duration or a number, with access to it.
     ///
     /// The value has closures and not key paths, because every accepted and every rendered run reads all limits.
     /// Reading seven of them took 0.17 µs with closures and 0.69 µs with key paths.
@@ -90,6 +95,12 @@ package struct LimitDescription: Sendable {
             get: @Sendable (Limits) -> Int,
             set: @Sendable (inout Limits, Int) -> Void
         )
+        /// A number from `minimum` that may have a fraction; `nil` is no limit, and larger than every number.
+        case decimal(
+            minimum: Double,
+            get: @Sendable (Limits) -> Double?,
+            set: @Sendable (inout Limits, Double?) -> Void
+        )
     }
 
     /// Returns whether the limit is larger in one set of limits than in another.
@@ -97,6 +108,7 @@ package struct LimitDescription: Sendable {
         switch value {
         case .seconds(let get, _): get(limits) > get(maxima)
         case .number(_, let get, _): get(limits) > get(maxima)
+        case .decimal(_, let get, _): (get(limits) ?? .infinity) > (get(maxima) ?? .infinity)
         }
     }
 
@@ -193,6 +205,14 @@ extension Limits {
                 + "at most, is the space for arguments and environment.",
             defaultSummary: "The default is 8388608, or `memoryBytes` if that is less."
         ),
+        LimitDescription(
+            name: "cpus",
+            unit: .count,
+            value: .decimal(minimum: 0.1, get: { $0.cpus }, set: { $0.cpus = $1 }),
+            summary:
+                "Processors whose time all processes may use together: 1.5 is 150 ms in each 100 ms. A command that "
+                + "needs more is slowed down. Fractions and null, for no limit, are allowed."
+        ),
     ]
 
     /// The limits that a request gives in its `limits` object: all but those with ``LimitDescription/isRunMember``.
@@ -219,6 +239,7 @@ extension Limits {
             switch limit.value {
             case .seconds(let get, let set): set(&self, min(get(self), get(maxima)))
             case .number(_, let get, let set): set(&self, min(get(self), get(maxima)))
+            case .decimal(_, let get, let set): if let most = get(maxima) { set(&self, min(get(self) ?? most, most)) }
             }
         }
     }

@@ -28,6 +28,8 @@ package struct Enforcement: Sendable, Hashable {
     package var filesystem: Means
     /// The mechanism that restricts system calls.
     package var syscalls: Means
+    /// The mechanism that limits the processors in use; `nil` in the receipt of a run without that limit.
+    package var cpus: Means?
 
     package init(
         memory: Means,
@@ -35,7 +37,8 @@ package struct Enforcement: Sendable, Hashable {
         cpu: Means,
         network: Means,
         filesystem: Means,
-        syscalls: Means
+        syscalls: Means,
+        cpus: Means? = nil
     ) {
         self.memory = memory
         self.processes = processes
@@ -43,6 +46,7 @@ package struct Enforcement: Sendable, Hashable {
         self.network = network
         self.filesystem = filesystem
         self.syscalls = syscalls
+        self.cpus = cpus
     }
 
     /// The minimum that this version enforces on every host, by mechanisms that no supported kernel lacks.
@@ -57,13 +61,15 @@ package struct Enforcement: Sendable, Hashable {
         syscalls: .none
     )
 
-    /// Returns the receipt of a run with this network.
+    /// Returns the receipt of a run.
     ///
-    /// - Parameter network: the network that the command sees.
-    /// - Returns: this receipt, without isolation of the network if the network is the host's.
-    package func with(_ network: RunNetwork) -> Enforcement {
+    /// - Parameter run: the request of the run.
+    /// - Returns: this receipt, without isolation of the network if the network is the host's, and without the mechanism
+    ///   for `cpus` if the run has no such limit.
+    package func receipt(of run: RunSpecification) -> Enforcement {
         var receipt = self
-        if network == .host { receipt.network = .none }
+        if run.network == .host { receipt.network = .none }
+        if run.limits.cpus == nil { receipt.cpus = nil }
         return receipt
     }
 }

@@ -22,6 +22,8 @@ package struct CgroupSupport: Sendable, Hashable {
         case processes
         /// Measures processor time.
         case cpu
+        /// Limits the processors in use, for runs that ask for it.
+        case quota
     }
 
     /// The version of the groups; `nil` if none are used.
@@ -40,7 +42,8 @@ package struct CgroupSupport: Sendable, Hashable {
             cpu: means(.cpu) ?? fallback.cpu,
             network: fallback.network,
             filesystem: fallback.filesystem,
-            syscalls: fallback.syscalls
+            syscalls: fallback.syscalls,
+            cpus: means(.quota) ?? Enforcement.Means.none
         )
     }
 
@@ -112,9 +115,14 @@ struct CgroupSearch {
                 missing.append("\(name) (\(SystemError.meaning(of: errno)) in \(hierarchy.ownDirectory))")
             }
         }
+        // Few runs ask for it, so its absence is no gap.
+        if let hierarchy = hierarchies.first(where: { $0.controllers.contains("cpu") }) {
+            CgroupTree.removeAbandoned(in: hierarchy.ownDirectory)
+            _ = tree.add([.quota], in: hierarchy.ownDirectory)
+        }
         guard !missing.isEmpty else { return CgroupSearch(tree: tree, gap: nil) }
         let gap = "no control groups can be created for " + missing.joined(separator: ", ")
-        return CgroupSearch(tree: tree.controllers.isEmpty ? nil : tree, gap: gap)
+        return CgroupSearch(tree: tree.controllers.subtracting([.quota]).isEmpty ? nil : tree, gap: gap)
     }
 
     // MARK: Version 2
@@ -124,11 +132,18 @@ struct CgroupSearch {
         for parent in candidates(in: hierarchy) {
             CgroupTree.removeAbandoned(in: parent.path)
             var tree = CgroupTree(version: .two, name: name)
-            guard tree.add(CgroupSupport.Controller.allCases, in: parent.path) else {
+            guard tree.add([.memory, .processes, .cpu], in: parent.path) else {
                 failures.append("\(parent.path): \(SystemError.meaning(of: errno))")
                 continue
             }
-            if delegateControllers(to: &tree, from: parent) { return CgroupSearch(tree: tree, gap: nil) }
+            if delegateControllers(to: &tree, from: parent) {
+                // The launcher passes it on to the groups of slots with the first run that asks for it.
+                let file = parent.path + "/cgroup.subtree_control"
+                if delegates("cpu", parent.path) || CgroupTree.write("+cpu", to: file) {
+                    _ = tree.add([.quota], in: parent.path)
+                }
+                return CgroupSearch(tree: tree, gap: nil)
+            }
             failures.append("\(parent.path): the memory and pids controllers cannot be delegated from there")
             tree.close()
             tree.remove()

@@ -98,7 +98,7 @@ struct CgroupTree: Sendable {
         for directory in directories { for group in Self.groups(in: directory.path) { rmdir(group) } }
         // The lower group first: a group cannot revoke a controller that its child delegates further.
         for group in directories.map(\.path) + [origin] {
-            for name in ["pids", "memory"] { _ = Self.write("-" + name, to: group + "/cgroup.subtree_control") }
+            for name in ["cpu", "pids", "memory"] { _ = Self.write("-" + name, to: group + "/cgroup.subtree_control") }
         }
         _ = Self.write("0", to: origin + "/cgroup.procs")
     }

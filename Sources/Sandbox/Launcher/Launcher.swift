@@ -81,15 +81,20 @@ package final class Launcher {
     ///   - scratchBytes: the size of the slot's writable file system in bytes; `nil` for the size of the spares.
     ///   - image: the name of the image that the slot shows. The default is the host's view, which the spares show too.
     ///   - sharesNetwork: whether the slot uses the host's network, if the policy allows that.
+    ///   - cpus: the number of processors that the slot may use at once; `nil` for no limit. Without a control group the
+    ///     limit has no effect.
     /// - Returns: a slot.
     /// - Throws: a failure when the launcher has exited, has no such image, or this process has no descriptor left.
     package func makeSlot(
         scratchBytes: Int? = nil,
         image: String = SandboxImage.hostName,
-        sharesNetwork: Bool = false
+        sharesNetwork: Bool = false,
+        cpus: Double? = nil
     ) throws(SetupFailure) -> Slot {
         guard isRunning else { throw SetupFailure(step: .launcher, number: EPIPE) }
         var kind = SlotKind(scratchBytes: scratchBytes ?? defaultKind.scratchBytes, sharesNetwork: sharesNetwork)
+        // The kernel accepts quotas from 1 ms to many times the processors of any host.
+        if let cpus { kind.cpuQuota = Int(min(max(cpus * 100_000, 1000), 1e10).rounded()) }
         if image != SandboxImage.hostName {
             guard let index = images.firstIndex(of: image) else { throw SetupFailure(step: .image, number: ENOENT) }
             kind.image = index + 1

@@ -109,12 +109,13 @@ enum LauncherPlan {
         // The plan has all processors of the host, because a command may leave the set that this process is bound to
         // (sched_setaffinity(2)).
         plan.processors = UInt32(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1))
-        plan.cgroups.directories = (-1, -1, -1)
+        plan.cgroups.directories = (-1, -1, -1, -1)
         if let cgroups {
             plan.cgroups.version = cgroups.version.rawValue
             plan.cgroups.name = copy(cgroups.name)
             plan.cgroups.directories = (
-                cgroups.descriptor(.memory) ?? -1, cgroups.descriptor(.processes) ?? -1, cgroups.descriptor(.cpu) ?? -1
+                cgroups.descriptor(.memory) ?? -1, cgroups.descriptor(.processes) ?? -1, cgroups.descriptor(.cpu) ?? -1,
+                cgroups.descriptor(.quota) ?? -1
             )
         }
         plan.command_nice = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)

@@ -37,6 +37,7 @@ enum LauncherWire {
         var request = launcherRequest(SANDGLASS_LAUNCHER_SPAWN, slot)
         request.slot_kind.scratch_bytes = UInt64(kind.scratchBytes)
         request.slot_kind.image = UInt32(kind.image)
+        request.slot_kind.cpu_quota_microseconds = UInt64(kind.cpuQuota)
         request.slot_kind.shares_network = kind.sharesNetwork ? 1 : 0
         try send(request, [control], to: socket)
     }

@@ -11,6 +11,8 @@ struct SlotKind: Sendable, Hashable {
     var image = 0
     /// A Boolean value that indicates whether the slot uses the host's network.
     var sharesNetwork = false
+    /// The processor time in microseconds that the slot may use in each 100 ms; 0 for no limit.
+    var cpuQuota = 0
 }
 
 /// A slot: one sandbox, for one command.

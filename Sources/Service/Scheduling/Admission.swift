@@ -122,7 +122,7 @@ final class Admission {
 
     /// Returns the protections of a run on this host.
     func enforcement(of specification: RunSpecification) -> Enforcement {
-        enforcement.with(specification.network)
+        enforcement.receipt(of: specification)
     }
 
     /// Counts and logs a rejection, and returns it.

@@ -45,7 +45,7 @@ extension Run {
         var reader = RecordReader(record)
         guard try reader.number() == Self.recordVersion else { throw RecordReader.Damage() }
         var specification = try RunSpecification(from: &reader)
-        let enforcement = try reader.enforcement()
+        var enforcement = try reader.enforcement()
         let createdAt = Timestamp(millisecondsSince1970: try reader.number())
         let startedAt = try reader.optional { reader throws(RecordReader.Damage) in
             Timestamp(millisecondsSince1970: try reader.number())
@@ -71,6 +71,8 @@ extension Run {
         let cancellation = try later.read("cancelled") { reader throws(RecordReader.Damage) in
             try reader.cancellation()
         }
+        let cpus = try later.read("enforcement.cpus") { reader throws(RecordReader.Damage) in try reader.means() }
+        enforcement.cpus = cpus
         let resident = try later.read("maxResidentBytes") { reader throws(RecordReader.Damage) in try reader.int() }
         let result = end.map { outcome, usage, finishedAt in
             var usage = usage
@@ -106,6 +108,7 @@ extension Run {
     /// The members of the record that the first version did not have.
     private var laterMembers: LaterMembers {
         var members = specification.laterMembers
+        if let cpus = enforcement.cpus { members.add("enforcement.cpus") { $0.write(cpus.rawValue) } }
         if let resident = result?.usage?.maxResidentBytes {
             members.add("maxResidentBytes") { $0.write(resident) }
         }

@@ -22,6 +22,8 @@ extension RunSpecification {
             switch rows[index].value {
             case .seconds(let get, _): writer.write(get(limits))
             case .number(_, let get, _): writer.write(get(limits))
+            // It is among the later members.
+            case .decimal: break
             }
         }
         writer.write(grace)
@@ -42,6 +44,7 @@ extension RunSpecification {
             switch limit.value {
             case .seconds(_, let set): set(&limits, try reader.duration())
             case .number(_, _, let set): set(&limits, try reader.int())
+            case .decimal: break
             }
         }
         let grace = try reader.duration()
@@ -111,6 +114,7 @@ extension RunSpecification {
         var byDefault = Limits()
         byDefault.memoryBytes = limits.memoryBytes
         if limits.stackBytes != byDefault.stackBytes { members.add("stackBytes") { $0.write(limits.stackBytes) } }
+        if let cpus = limits.cpus { members.add("cpus") { $0.write(Int64(bitPattern: cpus.bitPattern)) } }
         if mergesStandardError { members.add("mergeStderr") { $0.write(true) } }
         if keepOutput != .head { members.add("keepOutput") { $0.write(keepOutput.rawValue) } }
         return members
@@ -120,6 +124,8 @@ extension RunSpecification {
     mutating func read(_ members: LaterMembers) throws(RecordReader.Damage) {
         let stack = try members.read("stackBytes") { reader throws(RecordReader.Damage) in try reader.int() }
         if let stack { limits.stackBytes = stack }
+        let cpus = try members.read("cpus") { reader throws(RecordReader.Damage) in try reader.number() }
+        limits.cpus = cpus.map { Double(bitPattern: UInt64(bitPattern: $0)) }
         mergesStandardError = try members.read("mergeStderr") { _ in true } ?? false
         let keep = try members.read("keepOutput") { reader throws(RecordReader.Damage) in try reader.text() }
         if let keep {

@@ -72,6 +72,7 @@ struct LocalRun {
             switch limit.value {
             case .seconds(_, let set): set(&limits.maxima, .seconds(315_360_000))
             case .number(_, _, let set): set(&limits.maxima, limit.unit == .bytes ? 1 << 50 : 1 << 20)
+            case .decimal(_, _, let set): set(&limits.maxima, nil)
             }
         }
         limits.grace = .seconds(31_536_000)

@@ -133,6 +133,7 @@ struct RunOptions: ParsableArguments {
         request.timeoutSeconds = timeout.map { $0 / .seconds(1) }
         request.graceSeconds = limits.grace.map { $0.duration / .seconds(1) }
         request.cpuSeconds = limits.cpuSeconds.map { $0.duration / .seconds(1) }
+        request.cpus = limits.cpus
         request.limits = limits.named
         return request
     }
@@ -200,6 +201,14 @@ struct RunLimitOptions: ParsableArguments {
         )
     )
     var cpuSeconds: DurationArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "Limit the processors whose time all processes may use together; fractions are allowed. (default: no limit)",
+            valueName: "number"
+        )
+    )
+    var cpus: Double?
 
     @Option(
         help: ArgumentHelp(

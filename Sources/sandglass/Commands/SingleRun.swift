@@ -32,7 +32,7 @@ final class SingleRun {
         run = Run(
             id: ids.next(now: .now),
             specification: specification,
-            enforcement: enforcement.with(specification.network),
+            enforcement: enforcement.receipt(of: specification),
             createdAt: .now
         )
         collector = OutputCollector(keeping: specification.keepOutput, limit: specification.limits.outputBytes)

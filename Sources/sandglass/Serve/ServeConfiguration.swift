@@ -183,6 +183,7 @@ struct ServeConfiguration {
         maxima.allowsHostNetwork = sandbox.allowsHostNetwork
         maxima.timeout = try sources.value(settings.maxTimeoutSeconds)
         maxima.cpu = try sources.value(settings.maxCpuSeconds)
+        maxima.cpus = try sources.value(settings.maxCpus)
         maxima.memoryBytes = try sources.value(settings.maxMemoryBytes)
         maxima.processes = try sources.value(settings.maxProcesses)
         maxima.outputBytes = try sources.value(settings.maxOutputBytes)

@@ -260,6 +260,12 @@ struct LimitSettings: SettingGroup {
         default: defaults.cpu,
         help: "Limit limits.cpuSeconds of a run."
     )
+    let maxCpus = Setting.decimal(
+        "maxCpus",
+        0.1...8192,
+        unset: "no limit",
+        help: "Limit limits.cpus of a run; a run without that limit gets this one."
+    )
     let maxMemoryBytes = Setting.bytes(
         "maxMemoryBytes",
         (1 << 20)...(1 << 50),

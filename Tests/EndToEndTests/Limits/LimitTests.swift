@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import TestSupport
 import Testing
@@ -25,6 +26,87 @@ struct LimitTests {
             #expect(run.enforcement["cpu"] == means)
             #expect(run.enforcement["processes"] == means)
             #expect(run.enforcement["memory"] == (Host.hasControlGroups ? "cgroup1" : "none"))
+        }
+    }
+
+    // MARK: Processors
+
+    /// The mount point of the cpu controller; nil on a host without it.
+    private static let controllerPath: String? = {
+        let mounts = (try? String(contentsOfFile: "/proc/mounts", encoding: .utf8)) ?? ""
+        let fields = mounts.split(separator: "\n").map { $0.split(separator: " ") }
+        return fields.first { $0[2] == "cgroup" && $0[3].split(separator: ",").contains("cpu") }.map { String($0[1]) }
+    }()
+
+    /// The directory of a process's group in the hierarchy of the cpu controller.
+    private func quotaGroup(of pid: pid_t) throws -> String {
+        let lines = try String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8).split(separator: "\n")
+        let line = lines.first { $0.split(separator: ":")[1].split(separator: ",").contains("cpu") }
+        return try #require(Self.controllerPath) + (line?.split(separator: ":").last ?? "")
+    }
+
+    /// The quota of a process in microseconds per 100 ms; -1 for none.
+    private func quota(of pid: pid_t) throws -> Int {
+        let text = ProcessTable.contents(try quotaGroup(of: pid) + "/cpu.cfs_quota_us")
+        return text.flatMap { Int(String(decoding: $0.dropLast(), as: UTF8.self)) } ?? -1
+    }
+
+    @Test(.enabled(if: Host.hasControlGroups && Self.controllerPath != nil))
+    func `cpus limits the processors that all processes use together`() throws {
+        try withServer("--concurrency", "1") { server in
+            let script = "i=0; while [ $i -lt 3 ]; do (while :; do :; done) & i=$((i + 1)); done; wait"
+            let run = try server.shell(script, ["limits": ["cpus": 0.3], "timeoutSeconds": 2])
+            #expect(run.end == .timedOut)
+            #expect(run.limits.cpus == 0.3)
+            #expect(run.enforcement["cpus"] == "cgroup1")
+            // The quota of one period more, for the one that the end interrupts.
+            let wall = try #require(run.usage?.wallSeconds)
+            #expect(used(run) <= 0.3 * (wall + 0.1) + 0.03)
+            // The next run in the same slot has no such limit, and neither has one whose limit is above the processors.
+            let nap = Marker.nap()
+            let free = try server.submit(["sleep", nap], ["timeoutSeconds": 600])
+            try #require(eventually { !ProcessTable.running(nap).isEmpty })
+            #expect(try quota(of: #require(ProcessTable.running(nap).first)) == -1)
+            try #expect(server.send("POST", "/runs/\(free.id)/cancel").status == 202)
+            let plain = try server.finished(free)
+            #expect(plain.limits.cpus == nil && plain.enforcement["cpus"] == nil)
+            #expect(try server.shell("true", ["limits": ["cpus": 1000]]).end == .exited(0))
+        }
+    }
+
+    @Test(.enabled(if: Host.hasControlGroups && Self.controllerPath != nil))
+    func `each run with cpus has a group of its own, which ends with the server`() throws {
+        try withServer { server in
+            let naps = [Marker.nap(), Marker.nap()]
+            for (nap, cpus) in zip(naps, [0.5, 1.5]) {
+                _ = try server.submit(["sleep", nap], ["limits": ["cpus": cpus], "timeoutSeconds": 600])
+            }
+            var groups: [String] = []
+            for (nap, microseconds) in zip(naps, [50_000, 150_000]) {
+                try #require(eventually { !ProcessTable.running(nap).isEmpty })
+                let pid = try #require(ProcessTable.running(nap).first)
+                groups.append(try quotaGroup(of: pid))
+                #expect(try quota(of: pid) == microseconds)
+            }
+            #expect(groups[0] != groups[1])
+            try server.stop()
+            #expect(groups.allSatisfy { access($0, F_OK) != 0 })
+        }
+    }
+
+    @Test func `a maximum of cpus is the default of every run`() throws {
+        try withServer("--max-cpus", "1.5") { server in
+            #expect(try server.shell("true").limits.cpus == 1.5)
+            #expect(try server.shell("true", ["limits": ["cpus": 0.1]]).limits.cpus == 0.1)
+            for body in ["2", "null", "0.05"] {
+                let response = try server.post(#"{"command": ["true"], "limits": {"cpus": \#(body)}}"#)
+                #expect(response.status == 422, "\(body)")
+                #expect(try response.problem().errors?.map(\.pointer) == ["/limits/cpus"])
+            }
+        }
+        try withServer { server in
+            let response = try server.post(#"{"command": ["true"], "limits": {"cpus": null}}"#, query: "?wait=60")
+            #expect(try response.run().limits.cpus == nil)
         }
     }
 

@@ -91,6 +91,7 @@ struct RunDocument: Decodable {
         var diskBytes = 256 << 20
         var openFiles = 256
         var stackBytes = 8 << 20
+        var cpus: Double?
     }
 
     let id: String

@@ -63,7 +63,17 @@ import Testing
         #expect(some.cpu == means)
         #expect(some.processes == .rlimit)
         let none = CgroupSupport(version: nil, controllers: [], gap: nil).enforcement
-        #expect(none == .minimum)
+        var minimum = Enforcement.minimum
+        minimum.cpus = Enforcement.Means.none
+        #expect(none == minimum)
+        #expect(some.cpus == Enforcement.Means.none)
+        let all = CgroupSupport(version: version, controllers: [.quota], gap: nil).enforcement
+        #expect(all.cpus == means)
+        // Only the receipt of a run with the limit names it.
+        var run = RunSpecification(command: ["true"])
+        #expect(all.receipt(of: run).cpus == nil)
+        run.limits.cpus = 1
+        #expect(all.receipt(of: run).cpus == means)
     }
 }
 
