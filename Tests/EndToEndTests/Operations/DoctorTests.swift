@@ -35,7 +35,7 @@ struct DoctorTests {
             let graceSeconds: Double
             let waitSeconds: Double?
             let bodyBytes: Int?
-            let limits: [String: Double]
+            let limits: [String: Double?]
         }
 
         let version: String
@@ -205,13 +205,15 @@ struct DoctorTests {
             #expect(response.headers["content-type"] == "application/json")
             let capabilities = try JSONDecoder().decode(Capabilities.self, from: Data(response.body))
             let run = try server.run(["true"])
-            #expect(capabilities.enforcement == run.enforcement)
+            #expect(capabilities.enforcement.filter { $0.key != "cpus" } == run.enforcement)
+            let limited = try server.run(["true"], ["limits": ["cpus": 1]])
+            #expect(capabilities.enforcement == limited.enforcement)
             #expect(capabilities.images == ["host"])
             #expect(capabilities.networks == ["none"])
             let limits = capabilities.defaults.limits
             #expect(run.limits.timeoutSeconds == capabilities.defaults.timeoutSeconds)
-            #expect(Double(run.limits.memoryBytes) == limits["memoryBytes"])
-            #expect(run.limits.cpuSeconds == limits["cpuSeconds"])
+            #expect(Double(run.limits.memoryBytes) == limits["memoryBytes"] ?? nil)
+            #expect(run.limits.cpuSeconds == limits["cpuSeconds"] ?? nil)
         }
     }
 
@@ -243,7 +245,7 @@ struct DoctorTests {
         try withServer { server in
             let response = try server.get("/capabilities")
             let maxima = try JSONDecoder().decode(Capabilities.self, from: Data(response.body)).maxima
-            for (name, maximum) in maxima.limits {
+            for case (let name, let maximum?) in maxima.limits {
                 let body = { (value: Double) in #"{"command":["true"],"limits":{"\#(name)":\#(Int(value))}}"# }
                 try #expect(server.post(body(maximum + 1)).status == 422, "\(name)")
             }
