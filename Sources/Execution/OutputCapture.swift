@@ -35,13 +35,14 @@ final class OutputCapture {
     /// The bytes of a busy read: a stream that fills this much of a default pipe (64 KiB) at once gets a larger pipe.
     ///
     /// The kernel then need not put the writer, which runs on another processor, to sleep and wake it for every part. A
-    /// pipe of 1 MiB carries 1.5 times as much as one of 256 KiB.
+    /// pipe of 1 MiB carries 1.5 times as much as one of 256 KiB. Most streams have such a pipe from the start, because
+    /// a program that ends at once after a write without waiting (`process.exit()` of Node.js) loses what does not fit.
     private static let busyRead = 32 << 10
     private static let busyPipe = 256 << 10
     private static let largePipe = 1 << 20
     /// The maximum number of large pipes: a user's pipes may hold 64 MiB before new ones shrink to a page or two
     /// (pipe(7)).
-    private static let maximumLargePipes = 16
+    private static let maximumLargePipes = 32
     private static var largePipes = 0
 
     /// The buffer of all streams: the reactor reads one stream at a time.
@@ -67,11 +68,13 @@ final class OutputCapture {
         excess: ExcessOutput = .none,
         onPassingLimit: @escaping @ReactorActor () -> Void
     ) {
+        let raw = pipe.raw
         self.pipe = .some(pipe)
         remaining = limit
         self.sink = sink
         self.excess = excess
         self.onPassingLimit = onPassingLimit
+        makeLarge(raw)
     }
 
     /// Begins to read, or resumes reading after a pause.
@@ -138,15 +141,20 @@ final class OutputCapture {
     }
 
     private func enlarge(_ raw: Int32) {
-        guard !enlarged else { return }
+        guard !isLarge, !enlarged else { return }
         enlarged = true
+        makeLarge(raw)
+        if !isLarge { _ = sandglass_set_pipe_size(raw, Int32(Self.busyPipe)) }
+    }
+
+    /// Gives the stream a large pipe, unless there are many of them.
+    private func makeLarge(_ raw: Int32) {
         // The kernel may refuse when this user's pipes hold too much. The pipe then keeps its size.
-        if Self.largePipes < Self.maximumLargePipes, sandglass_set_pipe_size(raw, Int32(Self.largePipe)) >= 0 {
-            isLarge = true
-            Self.largePipes += 1
-        } else {
-            _ = sandglass_set_pipe_size(raw, Int32(Self.busyPipe))
+        guard Self.largePipes < Self.maximumLargePipes, sandglass_set_pipe_size(raw, Int32(Self.largePipe)) >= 0 else {
+            return
         }
+        isLarge = true
+        Self.largePipes += 1
     }
 
     private func drop(_ raw: Int32) -> Int {

@@ -64,6 +64,20 @@ struct OutputTests {
         }
     }
 
+    @Test func `output that a program writes without waiting before it ends is not lost`() throws {
+        try withServer { server in
+            // As Node.js does in process.exit(): what does not fit into the pipe at once is lost.
+            let script = """
+                use Fcntl; for my $stream (\\*STDOUT, \\*STDERR) {
+                fcntl($stream, F_SETFL, fcntl($stream, F_GETFL, 0) | O_NONBLOCK); syswrite $stream, 'x' x 900000 }
+                """
+            for _ in 0..<10 {
+                let run = try server.perl(script)
+                #expect(run.stdout.bytes == 900_000 && run.stderr.bytes == 900_000)
+            }
+        }
+    }
+
     // MARK: The limit
 
     @Test func `one byte beyond the limit truncates the output`() throws {
