@@ -5,7 +5,7 @@ RELEASE := .build-release
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 SANITIZED := ReactorTests|SandboxTests|ExecutionTests|SandglassRunnerTests|ServiceTests
 
-.PHONY: help serve build build-tests test test-unit test-end-to-end test-slow docs lint bench fuzz-api fuzz-json fuzz-archive test-cgroup2 \
+.PHONY: help serve build build-tests test test-unit test-end-to-end test-slow docs lint bench fuzz-api fuzz-json fuzz-archive test-cgroup2 test-programs \
 	thread-sanitizer address-sanitizer image dependencies clean
 
 help: ## List the targets
@@ -40,6 +40,7 @@ docs: build-tests ## Rewrite the generated tables of the documentation
 lint: ## Check the format and the wording of every file
 	swift format lint --strict --recursive Package.swift Sources Tests Harnesses
 	.ci/wording
+	Harnesses/programs/run --check
 
 bench: build ## Take the benchmark figures and print the table
 	Benchmarks/run
@@ -52,6 +53,9 @@ fuzz-json: ## Fuzz the JSON reader and the decoder of runs for a minute (SECONDS
 
 fuzz-archive: ## Fuzz the unpacking of archives in a slot for a minute (SECONDS=60)
 	Harnesses/fuzz/archive $(or $(SECONDS),60)
+
+test-programs: build ## Install many programs (2 GiB) and run each of them in a sandbox
+	Harnesses/programs/run
 
 test-cgroup2: build ## Test control groups of version 2 in a small virtual machine
 	Harnesses/cgroup2/run

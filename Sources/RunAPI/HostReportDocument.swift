@@ -1,5 +1,6 @@
 internal import JSON
 package import RunModel
+internal import System
 
 /// The report of `sandglass doctor`: the features of a host, as JSON and as text.
 package struct HostReportDocument: Sendable {
@@ -32,6 +33,9 @@ package struct HostReportDocument: Sendable {
     private let gaps: [GapDocument]
     private let required: [String]
     private let missing: [String]
+    private let hiddenTargets: [(link: String, target: String)]
+    /// The maximum number of links in the text; the JSON has all of them.
+    private static let listedLinks = 10
 
     /// - Parameters:
     ///   - kernel: the kernel's release.
@@ -41,6 +45,7 @@ package struct HostReportDocument: Sendable {
     ///   - gaps: the features that the host lacks.
     ///   - required: the names of the required features.
     ///   - missing: the names of the required features that were not found.
+    ///   - hiddenTargets: the links of `/usr` that lead nowhere in a run, with their targets.
     package init(
         kernel: String,
         container: String?,
@@ -48,7 +53,8 @@ package struct HostReportDocument: Sendable {
         findings: [Finding],
         gaps: [GapDocument],
         required: [String],
-        missing: [String]
+        missing: [String],
+        hiddenTargets: [(link: String, target: String)] = []
     ) {
         self.kernel = kernel
         self.container = container
@@ -57,6 +63,7 @@ package struct HostReportDocument: Sendable {
         self.gaps = gaps
         self.required = required
         self.missing = missing
+        self.hiddenTargets = hiddenTargets
     }
 
     /// The report for programs: one JSON object with a final line feed.
@@ -83,6 +90,16 @@ package struct HostReportDocument: Sendable {
             document.member("gaps") { gaps in
                 gaps.array { elements in for gap in self.gaps { elements.value(gap) } }
             }
+            document.member("hiddenTargets") { links in
+                links.array { elements in
+                    for link in hiddenTargets {
+                        elements.object { element in
+                            element.member("link", link.link)
+                            element.member("target", link.target)
+                        }
+                    }
+                }
+            }
         }
         return writer.bytes + [UInt8(ascii: "\n")]
     }
@@ -105,6 +122,12 @@ package struct HostReportDocument: Sendable {
                 "", (names.isEmpty ? "the sandbox" : names) + ": " + gap.problem, "  consequence: " + gap.consequence,
                 "  remedy: " + gap.remedy,
             ]
+        }
+        if !hiddenTargets.isEmpty {
+            lines += ["", "links that lead nowhere in a run (show a target to all runs with --expose TARGET):"]
+            lines += hiddenTargets.prefix(Self.listedLinks).map { "  \($0.link) -> \($0.target)" }
+            let more = hiddenTargets.count - Self.listedLinks
+            if more > 0 { lines.append("  and \(more, counting: "other link")") }
         }
         lines += [
             "",

@@ -128,7 +128,8 @@ extension HostReportDocument {
             },
             gaps: report.gaps.map(GapDocument.init),
             required: HostFeature.allCases.filter(required.contains).map(\.rawValue),
-            missing: report.missing(of: required).map(\.rawValue)
+            missing: report.missing(of: required).map(\.rawValue),
+            hiddenTargets: HiddenTargets.ofThisHost().map { ($0.link, $0.target) }
         )
     }
 }

@@ -198,6 +198,22 @@ struct DoctorTests {
 
     // MARK: GET /capabilities
 
+    @Test(.enabled(if: Host.isRoot))
+    func `the doctor names a link that leads nowhere in a run`() throws {
+        let name = "sandglass-e2e-\(getpid())"
+        let (link, target) = ("/usr/share/" + name, "/opt/" + name)
+        #expect(mkdir(target, 0o755) == 0 && symlink(target, link) == 0)
+        defer {
+            unlink(link)
+            rmdir(target)
+        }
+        let report = try ChildProcess([Host.program, "doctor"]).finish()
+        #expect(report.end == .exited(0))
+        #expect(report.text.contains("  \(link) -> \(target)\n"))
+        let json = try ChildProcess([Host.program, "doctor", "--json"]).finish()
+        #expect(json.text.contains(#"{"link":"\#(link)","target":"\#(target)"}"#))
+    }
+
     @Test func `capabilities agree with the document of a run`() throws {
         try withServer { server in
             let response = try server.get("/capabilities")
