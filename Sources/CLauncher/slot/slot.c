@@ -37,6 +37,9 @@ static struct sandglass_failure setup_descriptors(
     // Uses descriptors that are closed next.
     if (sandglass_cgroup_join_quota(&plan->cgroups, parameters->slot, &parameters->cgroup) < 0)
         return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 7);
+    // The command must see the new group as the root of its hierarchy (cgroup_namespaces(7)).
+    if (parameters->cgroup.has_quota && syscall(SYS_unshare, CLONE_NEWCGROUP) < 0)
+        return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 8);
     if (sandglass_network_choose(plan, &parameters->kind) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, 2);
     struct sandglass_failure failure = sandglass_root_enter_image(parameters->kind.image);
     if (!failure.step && syscall(SYS_close_range, first, ~0u, 0) < 0)

@@ -59,6 +59,12 @@ struct LimitTests {
             #expect(run.end == .timedOut)
             #expect(run.limits.cpus == 0.3)
             #expect(run.enforcement["cpus"] == "cgroup1")
+            // Neither the group's name nor the server's is visible.
+            let groups = try server.run(["cat", "/proc/self/cgroup"], ["limits": ["cpus": 1.5]])
+            #expect(
+                groups.stdout.text.split(separator: "\n").allSatisfy { $0.hasSuffix(":/") },
+                "\(groups.stdout.text)"
+            )
             // The quota of one period more, for the one that the end interrupts.
             let wall = try #require(run.usage?.wallSeconds)
             #expect(used(run) <= 0.3 * (wall + 0.1) + 0.03)
