@@ -54,6 +54,10 @@ extension Runner {
         public var openFiles: Int
         /// The stack of each process in bytes: 8 MiB by default, and at most ``memoryBytes``.
         public var stackBytes: Int
+        /// The number of processors that all processes may use at once; `nil` for no limit.
+        ///
+        /// Without a control group for it the limit has no effect.
+        public var cpus: Double?
 
         /// Creates the default limits.
         public init() {
@@ -86,7 +90,8 @@ extension Runner.Command {
                 outputBytes: limits.outputBytes,
                 diskBytes: limits.diskBytes,
                 openFiles: limits.openFiles,
-                stackBytes: min(limits.stackBytes, limits.memoryBytes)
+                stackBytes: min(limits.stackBytes, limits.memoryBytes),
+                cpus: limits.cpus
             ),
             grace: gracePeriod,
             onOutputLimit: endsAtOutputLimit ? .kill : .truncate

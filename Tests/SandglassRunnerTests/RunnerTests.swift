@@ -26,6 +26,13 @@ import Testing
         #expect(try #require(run.usage).wall >= .milliseconds(50))
     }
 
+    @Test func `the limits of a command are those of its run`() {
+        var command = Runner.Command(["true"])
+        (command.limits.cpus, command.limits.stackBytes, command.limits.openFiles) = (1.5, 1 << 20, 7)
+        let limits = command.specification.limits
+        #expect(limits.cpus == 1.5 && limits.stackBytes == 1 << 20 && limits.openFiles == 7)
+    }
+
     @Test func `the smallest limit is still a limit`() async throws {
         let run = try await run(.script("exec sleep 1000", timeout: .nanoseconds(1)))
         #expect(run.outcome == .timedOut(.signal(.kill)))

@@ -130,7 +130,7 @@ struct SandboxViewTests {
                 try #expect(server.run(["test", "-r", path]).end == .exited(0), "\(path)")
             }
             let keys =
-                "grep -rlE 'PRIVATE KEY' /etc /var/lib 2>/dev/null; find /etc /var -name '*.key' -o -name '*shadow*'"
+                "grep -rlE '^-----BEGIN .*PRIVATE KEY' /etc /var/lib 2>/dev/null; find /etc /var -name '*.key' -o -name '*shadow*'"
             try #expect(server.shell(keys).stdout.text == "")
         }
     }
@@ -243,7 +243,8 @@ struct ProcTests {
             let known: Set = ["/", "/usr", "/box", "/shm", "/tmp", "/mqueue", "/null"]
             #expect(
                 roots.allSatisfy { root in
-                    known.contains(String(root)) || ["/etc/", "/lib", "/bin", "/sbin"].contains { root.hasPrefix($0) }
+                    known.contains(String(root))
+                        || ["/etc/", "/var/lib/", "/lib", "/bin", "/sbin"].contains { root.hasPrefix($0) }
                         || ["/full", "/random", "/urandom", "/zero"].contains(root)
                 },
                 "\(roots)"

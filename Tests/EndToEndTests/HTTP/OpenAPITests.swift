@@ -211,6 +211,9 @@ struct OpenAPITests {
         }
         record("GET", "/runs", try server.get("/runs"), 200)
         record("POST", "/runs/{id}/cancel", try server.send("POST", "/runs/x/cancel"), 404)
+        record("POST", "/runs/{id}/rerun", try server.send("POST", "/runs/\(run)/rerun?wait=60"), 201)
+        record("POST", "/runs/{id}/rerun", try server.send("POST", "/runs/\(run)/rerun"), 202)
+        record("POST", "/runs/{id}/rerun", try server.send("POST", "/runs/x/rerun"), 404)
         record("DELETE", "/runs/{id}", try server.send("DELETE", "/runs/\(run)"), 204)
         record("DELETE", "/runs/{id}", try server.send("DELETE", "/runs/\(run)"), 404)
         return responses
