@@ -94,6 +94,40 @@ static int find_block_device(const char *ignored) {
     return result;
 }
 
+// The directories of version 2 and of some hierarchies of version 1.
+static const char *const groups[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu", NULL};
+
+// Looks for a group below the one that is shown.
+static int find_group(const char *ignored) {
+    (void)ignored;
+    int result = REFUSED;
+    for (size_t i = 0; groups[i]; i++) {
+        char path[PATH_MAX];
+        snprintf(path, sizeof path, "%s/cgroup.procs", groups[i]);
+        DIR *directory = access(path, F_OK) == 0 ? opendir(groups[i]) : NULL;
+        if (!directory) continue;
+        for (struct dirent *entry; (entry = readdir(directory));)
+            if (entry->d_type == DT_DIR && entry->d_name[0] != '.') result = 0;
+        closedir(directory);
+    }
+    return result;
+}
+
+static int make_group(const char *ignored) {
+    (void)ignored;
+    int result = ENOENT;
+    for (size_t i = 0; groups[i]; i++) {
+        char path[PATH_MAX];
+        snprintf(path, sizeof path, "%s/cgroup.procs", groups[i]);
+        if (access(path, F_OK) < 0) continue;
+        snprintf(path, sizeof path, "%s/.containment-probe-%d", groups[i], (int)getpid());
+        result = outcome(mkdir(path, 0755));
+        rmdir(path);
+        if (result == 0) break;
+    }
+    return result;
+}
+
 // MARK: Writing
 
 static int make_in(const char *directory) {
@@ -166,10 +200,12 @@ static const struct probe probes[] = {
     {"files", "open /proc/kpageflags", open_to_read, "/proc/kpageflags"},
     {"files", "see addresses in /proc/kallsyms", read_addresses, "/proc/kallsyms"},
     {"files", "see addresses in /proc/iomem", read_addresses, "/proc/iomem"},
-    {"files", "open /sys/kernel", open_to_read, "/sys/kernel"},
+    {"files", "open /sys/module", open_to_read, "/sys/module"},
+    {"files", "open /sys/kernel/slab", open_to_read, "/sys/kernel/slab"},
+    {"files", "open /sys/devices/virtual", open_to_read, "/sys/devices/virtual"},
     {"files", "open /sys/class/net", open_to_read, "/sys/class/net"},
     {"files", "open /sys/kernel/debug", open_to_read, "/sys/kernel/debug"},
-    {"files", "open /sys/fs/cgroup", open_to_read, "/sys/fs/cgroup"},
+    {"files", "see another control group", find_group, NULL},
     {"files", "make a file in /", make_in, "/"},
     {"files", "make a file in /usr", make_in, "/usr"},
     {"files", "make a file in /usr/bin", make_in, "/usr/bin"},
@@ -205,6 +241,9 @@ static const struct probe probes[] = {
     {"files", "open uid_map to write", open_to_write, "/proc/self/uid_map"},
     {"files", "open a file of a control group to write", write_to_first,
      "/sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/memory/cgroup.procs /sys/fs/cgroup/unified/cgroup.procs"},
+    {"files", "open a control group's notifications to write", write_to_first,
+     "/sys/fs/cgroup/memory/cgroup.event_control /sys/fs/cgroup/memory.pressure"},
+    {"files", "make a control group", make_group, NULL},
     {"files", "open a release agent to write", write_to_first,
      "/sys/fs/cgroup/memory/release_agent /sys/fs/cgroup/pids/release_agent"},
     {"files", "open a file of /sys to write", write_to_first,

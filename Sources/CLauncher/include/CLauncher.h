@@ -95,13 +95,25 @@ enum sandglass_controller {
     SANDGLASS_CONTROLLER_PIDS,
     SANDGLASS_CONTROLLER_CPU, // cpuacct; version 2 has the times in cpu.stat without a controller
     SANDGLASS_CONTROLLER_QUOTA, // cpu; only slots with a quota have a group in its hierarchy, if that is a separate one
+    SANDGLASS_CONTROLLER_CPUSET, // v1; limits nothing, but runtimes look for it
     SANDGLASS_CONTROLLERS,
 };
+
+// A hierarchy in which commands see their own group, read-only.
+struct sandglass_cgroup_view {
+    uint32_t controller;  // the first one of the hierarchy
+    const char *options;  // v1: the mount option that names the controllers; NULL: version 2
+    const char *target;   // path inside the sandbox
+};
+
 struct sandglass_cgroup_tree {
     uint32_t version; // 1 or 2 (cgroups(7)); 0: no control groups
     // descriptors; controllers may share a directory and its descriptor; -1: missing
     int32_t directories[SANDGLASS_CONTROLLERS];
     const char *name; // name of each directory in its parent
+    const struct sandglass_cgroup_view *views;
+    uint32_t view_count;
+    uint32_t hidden; // bit set of controllers whose hierarchy must not be shown; set by the launcher
 };
 
 // Protections that a kernel may lack.

@@ -1,4 +1,4 @@
-#include "cgroup.h"
+#include "cgroup_view.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -68,9 +68,7 @@ static int write_in(int directory, uint32_t slot, const char *name, const char *
     return written < 0 ? -1 : 0;
 }
 
-// Returns whether the controller is the first of those that share its directory. Controllers that are mounted
-// together share one.
-static bool is_first_in_its_directory(const struct sandglass_cgroup_tree *cgroups, uint32_t controller) {
+bool sandglass_cgroup_is_first(const struct sandglass_cgroup_tree *cgroups, uint32_t controller) {
     if (cgroups->directories[controller] < 0) return false;
     for (uint32_t other = 0; other < controller; other++)
         if (cgroups->directories[other] == cgroups->directories[controller]) return false;
@@ -112,7 +110,7 @@ int sandglass_cgroup_make(const struct sandglass_cgroup_tree *cgroups, uint32_t 
     char name[32];
     append_slot(name, slot);
     for (uint32_t i = 0; i < SANDGLASS_CONTROLLER_QUOTA; i++) {
-        if (!is_first_in_its_directory(cgroups, i)) continue;
+        if (!sandglass_cgroup_is_first(cgroups, i)) continue;
         // A version 2 group is made anew for each slot, so its counters start at 0.
         if (cgroups->version == 2) unlinkat(cgroups->directories[i], name, AT_REMOVEDIR);
         if (mkdirat(cgroups->directories[i], name, 0755) < 0 && errno != EEXIST) return -1;
@@ -132,8 +130,8 @@ int sandglass_cgroup_remove(const struct sandglass_cgroup_tree *cgroups, uint32_
     char name[32];
     append_slot(name, slot);
     int result = 0;
-    for (uint32_t i = 0; i < SANDGLASS_CONTROLLERS; i++) {
-        if (!is_first_in_its_directory(cgroups, i)) continue;
+    for (uint32_t i = 0; i < SANDGLASS_CONTROLLER_CPUSET; i++) {
+        if (!sandglass_cgroup_is_first(cgroups, i)) continue;
         if (unlinkat(cgroups->directories[i], name, AT_REMOVEDIR) < 0 && errno != ENOENT) result = -1;
     }
     return result;
@@ -158,12 +156,13 @@ static void leave_service(int directory, int parent) {
 
 void sandglass_cgroup_remove_directories(const struct sandglass_cgroup_tree *cgroups) {
     for (uint32_t i = 0; i < SANDGLASS_CONTROLLERS; i++) {
-        if (!is_first_in_its_directory(cgroups, i)) continue;
+        if (!sandglass_cgroup_is_first(cgroups, i)) continue;
         // Uses the name in the parent directory, because the host's paths are out of reach.
         int parent = openat(cgroups->directories[i], "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (parent < 0) continue;
         if (cgroups->version == 2 && faccessat(cgroups->directories[i], "service", F_OK, 0) == 0)
             leave_service(cgroups->directories[i], parent);
+        if (cgroups->version == 1) sandglass_cgroup_leave_common(cgroups->directories[i], parent);
         unlinkat(parent, cgroups->name, AT_REMOVEDIR);
         close(parent);
     }
@@ -184,7 +183,7 @@ void sandglass_cgroup_kill(const struct sandglass_cgroup_tree *cgroups, uint32_t
 
 int sandglass_cgroup_attach(const struct sandglass_cgroup_tree *cgroups, uint32_t slot) {
     for (uint32_t i = 0; i < SANDGLASS_CONTROLLER_QUOTA; i++)
-        if (is_first_in_its_directory(cgroups, i) && write_in(cgroups->directories[i], slot, "cgroup.procs", "0") < 0)
+        if (sandglass_cgroup_is_first(cgroups, i) && write_in(cgroups->directories[i], slot, "cgroup.procs", "0") < 0)
             return -1;
     return 0;
 }
@@ -223,7 +222,7 @@ int sandglass_cgroup_limit_processors(
 int sandglass_cgroup_join_quota(
     const struct sandglass_cgroup_tree *cgroups, uint32_t slot, const struct sandglass_cgroup *cgroup
 ) {
-    if (!cgroup->has_quota || !is_first_in_its_directory(cgroups, SANDGLASS_CONTROLLER_QUOTA)) return 0;
+    if (!cgroup->has_quota || !sandglass_cgroup_is_first(cgroups, SANDGLASS_CONTROLLER_QUOTA)) return 0;
     return write_in(cgroups->directories[SANDGLASS_CONTROLLER_QUOTA], slot, "cgroup.procs", "0");
 }
 

@@ -46,6 +46,10 @@ struct sandglass_cgroup {
     struct sandglass_cgroup_reading initial;
 };
 
+// Returns whether the controller is the first of those that share its directory. Controllers that are mounted together
+// share one.
+bool sandglass_cgroup_is_first(const struct sandglass_cgroup_tree *cgroups, uint32_t controller);
+
 // Keeps the plan's directories open at fixed numbers. Returns the first free number after them. Runs in the launcher.
 int sandglass_cgroup_keep_directories(struct sandglass_cgroup_tree *cgroups);
 // Make and remove the group of a slot in each hierarchy. Return 0, or -1 with errno. Run in the launcher.

@@ -2,6 +2,7 @@
 
 #include "slot_table.h"
 
+#include "../isolation/cgroup_view.h"
 #include "../isolation/network.h"
 #include "../slot/slot.h"
 #include "launcher_setup.h"
@@ -244,6 +245,7 @@ static struct sandglass_slot_table *set_up(
     struct sandglass_plan plan = *server_plan;
     struct sandglass_launcher_report ready = {.kind = SANDGLASS_LAUNCHER_READY};
     ready.failure = sandglass_launcher_set_up(&plan, server);
+    if (!ready.failure.step) sandglass_cgroup_enter_common(&plan.cgroups);
     sandglass_memory_release(memory, plan.memory, plan.memory_length);
     sandglass_memory_release_frames(memory, frame);
     struct sandglass_slot_table *table = sandglass_slot_table_make(&plan);

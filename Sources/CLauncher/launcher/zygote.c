@@ -1,6 +1,7 @@
 #include "zygote.h"
 
 #include "../descriptors.h"
+#include "../isolation/cgroup_view.h"
 #include "../isolation/network.h"
 #include "../isolation/slot_namespaces.h"
 
@@ -52,10 +53,13 @@ static struct sandglass_failure set_up(
     // The namespaces are made before the group counts the zygote's memory.
     struct sandglass_failure failure = enter_namespaces(plan, slot);
     if (failure.step) return failure;
+    // For the view of the groups (cgroup_view.h).
+    if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 9);
     if (sandglass_cgroup_attach(&plan->cgroups, slot) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1);
     if (sandglass_cgroup_open(&plan->cgroups, slot, cgroup) < 0)
         return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 2);
     sandglass_cgroup_watch_oom(&plan->cgroups, slot, cgroup);
+    if (sandglass_cgroup_show(&plan->cgroups) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 8);
     return sandglass_no_failure();
 }
 

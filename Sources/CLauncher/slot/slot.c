@@ -1,5 +1,6 @@
 #include "slot.h"
 
+#include "../isolation/cgroup_view.h"
 #include "../isolation/identity.h"
 #include "../isolation/landlock.h"
 #include "../isolation/network.h"
@@ -37,11 +38,11 @@ static struct sandglass_failure setup_descriptors(
     // Uses descriptors that are closed next.
     if (sandglass_cgroup_join_quota(&plan->cgroups, parameters->slot, &parameters->cgroup) < 0)
         return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 7);
-    // The command must see the new group as the root of its hierarchy (cgroup_namespaces(7)).
-    if (parameters->cgroup.has_quota && syscall(SYS_unshare, CLONE_NEWCGROUP) < 0)
-        return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 8);
     if (sandglass_network_choose(plan, &parameters->kind) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, 2);
     struct sandglass_failure failure = sandglass_root_enter_image(parameters->kind.image);
+    if (!failure.step
+        && sandglass_cgroup_show_slot(&plan->cgroups, &parameters->cgroup, parameters->kind.image > 0) < 0)
+        failure = sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 8);
     if (!failure.step && syscall(SYS_close_range, first, ~0u, 0) < 0)
         failure = sandglass_failed(SANDGLASS_STEP_SIGNALS, 0);
     return failure;

@@ -12,10 +12,11 @@ struct sandglass_slot_parameters {
     struct sandglass_cgroup cgroup;
 };
 
-// Returns the flags for the namespaces that a slot is cloned with. The network and IPC namespaces are not among them:
-// the parent process has entered those of the slot number (network.h, slot_namespaces.h).
+// Returns the flags for the namespaces that a slot is cloned with. The network, IPC and cgroup namespaces are not
+// among them: the parent process has entered those of the slot number (network.h, slot_namespaces.h), or the slot itself
+// makes one once it is in its groups (cgroup_view.h).
 static inline uint64_t sandglass_slot_clone_flags(const struct sandglass_slot_kind *kind) {
-    uint64_t flags = CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    uint64_t flags = CLONE_NEWPID | CLONE_NEWUTS;
     // An image's mounts are in a namespace of their own, which the slot copies for itself.
     return kind->image == 0 ? flags | CLONE_NEWNS : flags;
 }

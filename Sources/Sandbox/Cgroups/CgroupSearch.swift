@@ -24,6 +24,8 @@ package struct CgroupSupport: Sendable, Hashable {
         case cpu
         /// Limits the processors in use, for runs that ask for it.
         case quota
+        /// Chooses processors (version 1); used only because runtimes look for it.
+        case cpuset
     }
 
     /// The version of the groups; `nil` if none are used.
@@ -111,18 +113,19 @@ struct CgroupSearch {
                 continue
             }
             CgroupTree.removeAbandoned(in: hierarchy.ownDirectory)
-            if !tree.add([controller], in: hierarchy.ownDirectory) {
+            if !tree.add([controller], named: hierarchy.controllers, in: hierarchy.ownDirectory) {
                 missing.append("\(name) (\(SystemError.meaning(of: errno)) in \(hierarchy.ownDirectory))")
             }
         }
-        // Few runs ask for it, so its absence is no gap.
-        if let hierarchy = hierarchies.first(where: { $0.controllers.contains("cpu") }) {
+        // Few runs need these, so their absence is no gap.
+        for (controller, name) in [(CgroupSupport.Controller.quota, "cpu"), (.cpuset, "cpuset")] {
+            guard let hierarchy = hierarchies.first(where: { $0.controllers.contains(name) }) else { continue }
             CgroupTree.removeAbandoned(in: hierarchy.ownDirectory)
-            _ = tree.add([.quota], in: hierarchy.ownDirectory)
+            _ = tree.add([controller], named: hierarchy.controllers, in: hierarchy.ownDirectory)
         }
         guard !missing.isEmpty else { return CgroupSearch(tree: tree, gap: nil) }
         let gap = "no control groups can be created for " + missing.joined(separator: ", ")
-        return CgroupSearch(tree: tree.controllers.subtracting([.quota]).isEmpty ? nil : tree, gap: gap)
+        return CgroupSearch(tree: tree.controllers.subtracting([.quota, .cpuset]).isEmpty ? nil : tree, gap: gap)
     }
 
     // MARK: Version 2
@@ -132,7 +135,7 @@ struct CgroupSearch {
         for parent in candidates(in: hierarchy) {
             CgroupTree.removeAbandoned(in: parent.path)
             var tree = CgroupTree(version: .two, name: name)
-            guard tree.add([.memory, .processes, .cpu], in: parent.path) else {
+            guard tree.add([.memory, .processes, .cpu], named: hierarchy.controllers, in: parent.path) else {
                 failures.append("\(parent.path): \(SystemError.meaning(of: errno))")
                 continue
             }
@@ -140,7 +143,7 @@ struct CgroupSearch {
                 // The launcher passes it on to the groups of slots with the first run that asks for it.
                 let file = parent.path + "/cgroup.subtree_control"
                 if delegates("cpu", parent.path) || CgroupTree.write("+cpu", to: file) {
-                    _ = tree.add([.quota], in: parent.path)
+                    _ = tree.add([.quota], named: hierarchy.controllers, in: parent.path)
                 }
                 return CgroupSearch(tree: tree, gap: nil)
             }

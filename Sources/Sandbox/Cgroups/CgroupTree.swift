@@ -1,5 +1,29 @@
 internal import Glibc
 
+/// A hierarchy in which a run sees its own group, read-only.
+struct CgroupView: Sendable, Hashable {
+    /// The directory in which each run finds its groups.
+    static let directory = "/sys/fs/cgroup"
+
+    /// The first controller of the hierarchy.
+    let controller: CgroupSupport.Controller
+    /// The names of the hierarchy's controllers; empty for version 2.
+    let names: [String]
+
+    /// The path of the group inside the sandbox.
+    var path: String { names.isEmpty ? Self.directory : Self.directory + "/" + names.joined(separator: ",") }
+
+    /// The entries that the view needs in the file system of commands.
+    ///
+    /// Programs look for each controller of version 1 by its own name.
+    var entries: [SandboxEntry] {
+        guard !names.isEmpty else { return [] }
+        let links = names.count < 2 ? [] : names
+        return [.directory(path)]
+            + links.map { .symbolicLink(Self.directory + "/" + $0, to: names.joined(separator: ",")) }
+    }
+}
+
 /// The service's own directories in the host's cgroup hierarchies, in which the launcher creates a group for each slot.
 ///
 /// A directory is locked (flock(2)) while its launcher lives. A directory without a lock was left by a service that was
@@ -21,6 +45,8 @@ struct CgroupTree: Sendable {
     /// The directories, each with an open and locked descriptor.
     private(set) var directories: [(path: String, descriptor: Int32)] = []
     private var directoryIndexes: [CgroupSupport.Controller: Int] = [:]
+    /// The hierarchies in which a run may see its own group.
+    private(set) var views: [CgroupView] = []
     /// The group that this process moved from into the tree, if it had to (version 2).
     var origin: String?
 
@@ -38,10 +64,15 @@ struct CgroupTree: Sendable {
     /// Creates and locks the directory in a group, unless the tree has it already, and uses it for some controllers.
     ///
     /// - Parameters:
-    ///   - controllers: the controllers of the group's hierarchy.
+    ///   - controllers: the controllers to use.
+    ///   - names: the controllers of the group's hierarchy; empty for version 2.
     ///   - parent: the path of the group.
     /// - Returns: whether the directory could be created; if not, `errno` is set.
-    mutating func add(_ controllers: [CgroupSupport.Controller], in parent: String) -> Bool {
+    mutating func add(
+        _ controllers: [CgroupSupport.Controller],
+        named names: Set<String>,
+        in parent: String
+    ) -> Bool {
         let path = parent + "/" + name
         if let known = directories.firstIndex(where: { $0.path == path }) {
             for controller in controllers { directoryIndexes[controller] = known }
@@ -50,7 +81,18 @@ struct CgroupTree: Sendable {
         guard let descriptor = Self.makeLockedDirectory(path) else { return false }
         directories.append((path, descriptor))
         for controller in controllers { directoryIndexes[controller] = directories.count - 1 }
+        if names.contains("cpuset") { Self.copyProcessors(of: parent, to: path) }
+        views.append(CgroupView(controller: controllers[0], names: names.sorted()))
         return true
+    }
+
+    /// Gives a group and its future children the processors of its parent, because a version 1 group begins without any.
+    private static func copyProcessors(of parent: String, to path: String) {
+        for name in ["cpuset.cpus", "cpuset.mems"] {
+            guard let text = HostFile.contents(of: parent + "/" + name, atMost: 64 << 10) else { continue }
+            _ = write(String(decoding: text, as: UTF8.self), to: path + "/" + name)
+        }
+        _ = write("1", to: path + "/cgroup.clone_children")
     }
 
     /// Creates and locks a directory and returns its descriptor, or `nil` with `errno` set.
@@ -129,7 +171,8 @@ struct CgroupTree: Sendable {
     }
 
     private static func groups(in path: String) -> [String] {
-        HostFile.names(in: path).filter { $0.hasPrefix("slot-") || $0 == "service" }.map { path + "/" + $0 }
+        HostFile.names(in: path).filter { $0.hasPrefix("slot-") || ["service", "runs"].contains($0) }
+            .map { path + "/" + $0 }
     }
 
     /// Writes a text to a file of a group and returns whether the kernel accepted it.

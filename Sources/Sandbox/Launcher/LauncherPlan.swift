@@ -83,10 +83,12 @@ enum LauncherPlan {
             plan.filter = filter(try SystemCallFilter.program.get())
             plan.slot_filter = filter(SystemCallFilter.slotProgram)
         }
-        plan.entries = entryMemory.copy(policy.entries.map(makeEntry))
-        plan.entry_count = UInt32(policy.entries.count)
+        let views = cgroups?.views ?? []
+        let entries = policy.entries + views.flatMap(\.entries)
+        plan.entries = entryMemory.copy(entries.map(makeEntry))
+        plan.entry_count = UInt32(entries.count)
         let images = policy.images.map { image in
-            let entries = image.entries
+            let entries = image.entries + views.flatMap(\.entries)
             return sandglass_image(
                 entries: entryMemory.copy(entries.map(makeEntry)),
                 entry_count: UInt32(entries.count)
@@ -109,14 +111,24 @@ enum LauncherPlan {
         // The plan has all processors of the host, because a command may leave the set that this process is bound to
         // (sched_setaffinity(2)).
         plan.processors = UInt32(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1))
-        plan.cgroups.directories = (-1, -1, -1, -1)
+        plan.cgroups.directories = (-1, -1, -1, -1, -1)
         if let cgroups {
             plan.cgroups.version = cgroups.version.rawValue
             plan.cgroups.name = copy(cgroups.name)
             plan.cgroups.directories = (
                 cgroups.descriptor(.memory) ?? -1, cgroups.descriptor(.processes) ?? -1, cgroups.descriptor(.cpu) ?? -1,
-                cgroups.descriptor(.quota) ?? -1
+                cgroups.descriptor(.quota) ?? -1, cgroups.descriptor(.cpuset) ?? -1
             )
+            plan.cgroups.views = copy(
+                views.map {
+                    sandglass_cgroup_view(
+                        controller: UInt32($0.controller.rawValue),
+                        options: $0.names.isEmpty ? nil : copy($0.names.joined(separator: ",")),
+                        target: copy($0.path)
+                    )
+                }
+            )
+            plan.cgroups.view_count = UInt32(views.count)
         }
         plan.command_nice = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
         // The slot that ends a run must not wait for the processor behind the run's own processes.

@@ -31,7 +31,7 @@ enum HostView {
         }
         return withParents(
             systemEntries() + builtIn + (configuration.allowsHostNetwork ? nameServerEntries() : []) + deviceEntries()
-                + runEntries()
+                + kernelEntries() + runEntries()
                 + exposed.flatMap(\.entries)
         )
     }
@@ -84,6 +84,18 @@ enum HostView {
                 .symbolicLink("/dev/stdout", to: "/proc/self/fd/1"),
                 .symbolicLink("/dev/stderr", to: "/proc/self/fd/2"),
             ]
+    }
+
+    /// Returns `/sys` and the parts of it that programs read, which images have too: the processors, the memory nodes, and
+    /// the kernel's setting for huge pages.
+    static func kernelEntries() -> [SandboxEntry] {
+        let parents = [
+            "/sys", "/sys/devices", "/sys/devices/system", "/sys/fs", CgroupView.directory, "/sys/kernel",
+            "/sys/kernel/mm",
+        ]
+        let shown = ["/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/kernel/mm/transparent_hugepage"]
+        return parents.map { .directory($0) }
+            + shown.filter { access($0, R_OK | X_OK) == 0 }.map { .bind(host: $0, at: $0) }
     }
 
     /// Returns the mount points of each run, and directories that programs expect.

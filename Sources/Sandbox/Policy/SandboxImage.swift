@@ -108,6 +108,6 @@ package struct SandboxImage: Sendable, Hashable {
             case .symbolicLink(let target): .symbolicLink(path, to: target)
             case .other, nil: nil
             }
-        } + HostView.deviceEntries() + ["/proc", "/tmp", "/box"].map { .directory($0) }
+        } + HostView.deviceEntries() + HostView.kernelEntries() + ["/proc", "/tmp", "/box"].map { .directory($0) }
     }
 }

@@ -168,7 +168,7 @@ enum SystemCallPolicy {
     ///
     /// The launcher has the same filter, with these calls allowed. Each slot adds a short filter that denies them
     /// before its command starts. So the long program is compiled and installed once.
-    static let setUp: Set = ["clone3", "mount", "mount_setattr", "sethostname", "setns", "unshare"]
+    static let setUp: Set = ["clone3", "mount", "mount_setattr", "sethostname", "setns", "umount2", "unshare"]
 
     /// The numbers of calls that are newer than libseccomp 2.5.3, the oldest version that this builds with.
     ///

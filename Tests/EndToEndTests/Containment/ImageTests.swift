@@ -41,11 +41,11 @@ struct ImageTests {
         let before = image.names
         try withServer("--image", "bare=\(image.path)") { server in
             let script = """
-                for d in /box /tmp /dev/shm; do echo $d > $d/x && cat $d/x; done; cat /proc/self/comm; test -e /sys; echo $?; \
-                for d in / /bin /dev /proc /lib; do (: > $d/x) 2>/dev/null && echo written; done; id -u
+                for d in /box /tmp /dev/shm; do echo $d > $d/x && cat $d/x; done; cat /proc/self/comm; \
+                for d in / /bin /dev /proc /sys /lib; do (: > $d/x) 2>/dev/null && echo written; done; id -u
                 """
             let run = try server.run(["sh", "-c", script], ["image": "bare"])
-            #expect(run.stdout.text == "/box\n/tmp\n/dev/shm\ncat\n1\n1000\n")
+            #expect(run.stdout.text == "/box\n/tmp\n/dev/shm\ncat\n1000\n")
         }
         #expect(image.names == before)
     }

@@ -115,7 +115,7 @@ import Testing
                 for start in 0..<starts {
                     CgroupTree.removeAbandoned(in: parent)
                     var tree = CgroupTree(version: .one, name: "\(CgroupTree.prefix)\(service)-\(start)")
-                    let isMade = tree.add([.memory], in: parent)
+                    let isMade = tree.add([.memory], named: ["memory"], in: parent)
                     // The other services have looked at this directory before it is checked.
                     CgroupTree.removeAbandoned(in: parent)
                     if !isMade || !isWhole(tree) { losses.withLock { $0 += 1 } }
@@ -148,7 +148,13 @@ import Testing
             CgroupTree(version: .one, name: CgroupTree.prefix + "killed"),
             CgroupTree(version: .one, name: CgroupTree.prefix + "alive")
         )
-        #expect(killed.add([.memory], in: parent.path) && alive.add([.memory], in: parent.path))
+        #expect(
+            killed.add([.memory], named: ["memory"], in: parent.path)
+                && alive.add([.memory], named: ["memory"], in: parent.path)
+        )
+        for group in ["slot-0", "runs"] {
+            try #require(mkdir(parent.path + "/" + CgroupTree.prefix + "killed/" + group, 0o755) == 0)
+        }
         // The kernel releases the lock when it closes the descriptors of a killed service.
         killed.close()
         try #require(mkdir(parent.path + "/other", 0o755) == 0)
