@@ -330,7 +330,8 @@ package final class RunExecution {
                 user: end.user,
                 system: end.system,
                 peakMemoryBytes: end.peakMemoryBytes,
-                maxResidentBytes: end.maxResidentBytes
+                maxResidentBytes: end.maxResidentBytes,
+                memoryAtEnd: end.memoryAtEnd
             )
         }
         return startedAt.map { start in
@@ -339,7 +340,8 @@ package final class RunExecution {
                 user: slotUsage?.user,
                 system: slotUsage?.system,
                 peakMemoryBytes: slotUsage?.peakMemoryBytes,
-                maxResidentBytes: slotUsage?.maxResidentBytes
+                maxResidentBytes: slotUsage?.maxResidentBytes,
+                memoryAtEnd: slotUsage?.memoryAtEnd
             )
         }
     }

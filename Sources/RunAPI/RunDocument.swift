@@ -242,6 +242,15 @@ private struct UsageDocument: JSONWritable {
             document.member("systemSeconds", usage.system?.inSeconds)
             document.member("peakMemoryBytes", usage.peakMemoryBytes)
             document.member("maxResidentBytes", usage.maxResidentBytes)
+            if let memory = usage.memoryAtEnd {
+                document.member("memoryAtEnd") { writer in
+                    writer.object { document in
+                        document.member("cacheBytes", memory.cacheBytes)
+                        document.member("sharedBytes", memory.sharedBytes)
+                        document.member("kernelBytes", memory.kernelBytes)
+                    }
+                }
+            }
             document.member("queuedSeconds", usage.queued?.inSeconds)
         }
     }

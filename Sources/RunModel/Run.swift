@@ -129,6 +129,22 @@ package enum RunState: String, Sendable, Hashable, CaseIterable {
     case finished
 }
 
+/// The kinds of memory that a run's control group was still charged for when all its processes had ended.
+package struct MemoryAtEnd: Sendable, Hashable {
+    /// The page cache of files on disks that the run was the first to read or write, in bytes.
+    package let cacheBytes: Int
+    /// The run's files in memory and its shared memory, in bytes.
+    package let sharedBytes: Int
+    /// The kernel's own data for the run, in bytes.
+    package let kernelBytes: Int
+
+    package init(cacheBytes: Int, sharedBytes: Int, kernelBytes: Int) {
+        self.cacheBytes = cacheBytes
+        self.sharedBytes = sharedBytes
+        self.kernelBytes = kernelBytes
+    }
+}
+
 /// The resources that a run used.
 package struct Usage: Sendable, Hashable {
     /// The time from the command's exec to its end, by CLOCK_MONOTONIC.
@@ -147,6 +163,8 @@ package struct Usage: Sendable, Hashable {
     ///
     /// The slot's own process, some 700 KiB, is the least. `nil` in runs of versions that did not record it.
     package var maxResidentBytes: Int?
+    /// The memory that was left at the run's end; `nil` without a control group of version 2.
+    package var memoryAtEnd: MemoryAtEnd?
     /// The time from acceptance until the run left the queue; `nil` where there is no queue.
     package var queued: Duration?
 
@@ -156,8 +174,10 @@ package struct Usage: Sendable, Hashable {
         system: Duration?,
         peakMemoryBytes: Int?,
         maxResidentBytes: Int? = nil,
+        memoryAtEnd: MemoryAtEnd? = nil,
         queued: Duration? = nil
     ) {
+        self.memoryAtEnd = memoryAtEnd
         self.queued = queued
         self.wall = wall
         self.user = user

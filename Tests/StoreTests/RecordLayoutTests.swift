@@ -94,7 +94,14 @@ import Testing
             createdAt: Timestamp(millisecondsSince1970: 1000)
         )
         run.commandStarted(at: Timestamp(millisecondsSince1970: 1001))
-        let usage = Usage(wall: .zero, user: nil, system: nil, peakMemoryBytes: nil, maxResidentBytes: 5)
+        let usage = Usage(
+            wall: .zero,
+            user: nil,
+            system: nil,
+            peakMemoryBytes: nil,
+            maxResidentBytes: 5,
+            memoryAtEnd: MemoryAtEnd(cacheBytes: 6, sharedBytes: 7, kernelBytes: 8)
+        )
         run.finish(
             Run.Result(outcome: .exited(code: 0), usage: usage, finishedAt: Timestamp(millisecondsSince1970: 2000))
         )

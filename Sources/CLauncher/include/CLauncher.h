@@ -190,6 +190,11 @@ struct sandglass_usage {
     uint64_t system_microseconds;
     uint64_t peak_bytes; // peak memory of the group; without a group, the resident set of the largest process
     uint64_t resident_bytes; // the largest resident set of one process
+    // v2: the memory that was left in the group at the end (cgroup-v2.rst, "memory.stat")
+    uint64_t cache_bytes;  // page cache of files on disks
+    uint64_t shared_bytes; // files in memory, and shared memory
+    uint64_t kernel_bytes; // the kernel's own data for the group
+    uint32_t has_memory_at_end;
     uint64_t oom_kills;  // processes that the OOM killer ended because of the run's own limit
 };
 

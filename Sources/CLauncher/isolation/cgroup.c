@@ -40,6 +40,7 @@ static const struct file files_v2[SANDGLASS_CGROUP_OOM_EVENT] = {
     [SANDGLASS_CGROUP_MEMORY_PEAK] = {SANDGLASS_CONTROLLER_MEMORY, O_RDONLY, false, "memory.peak"},
     [SANDGLASS_CGROUP_MEMORY_EVENTS] = {SANDGLASS_CONTROLLER_MEMORY, O_RDONLY, true, "memory.events"},
     [SANDGLASS_CGROUP_CPU_USAGE] = {SANDGLASS_CONTROLLER_CPU, O_RDONLY, true, "cpu.stat"},
+    [SANDGLASS_CGROUP_MEMORY_STAT] = {SANDGLASS_CONTROLLER_MEMORY, O_RDONLY, false, "memory.stat"},
 };
 
 bool sandglass_cgroup_has(const struct sandglass_cgroup *cgroup, enum sandglass_cgroup_file file) {
@@ -384,6 +385,21 @@ struct sandglass_cgroup_reading sandglass_cgroup_read(const struct sandglass_cgr
     return reading;
 }
 
+static void add_memory_at_end(const struct sandglass_cgroup *cgroup, struct sandglass_usage *usage) {
+    // The fields are among the first of some fifty.
+    char text[1024];
+    if (!sandglass_cgroup_has(cgroup, SANDGLASS_CGROUP_MEMORY_STAT)) return;
+    read_text(SANDGLASS_CGROUP_MEMORY_STAT, text, sizeof text);
+    uint64_t files = field(text, "file");
+    usage->shared_bytes = field(text, "shmem");
+    usage->cache_bytes = files > usage->shared_bytes ? files - usage->shared_bytes : 0;
+    // Linux 5.18 introduced the sum.
+    usage->kernel_bytes = field(text, "kernel");
+    if (usage->kernel_bytes == 0)
+        usage->kernel_bytes = field(text, "kernel_stack") + field(text, "pagetables") + field(text, "slab");
+    usage->has_memory_at_end = 1;
+}
+
 void sandglass_cgroup_add_usage(
     const struct sandglass_cgroup *cgroup, const struct sandglass_cgroup_reading *now, struct sandglass_usage *usage
 ) {
@@ -406,4 +422,5 @@ void sandglass_cgroup_add_usage(
         // getrusage(2) is kept.
         if (now->peak_bytes > before) usage->peak_bytes = now->peak_bytes - before;
     }
+    add_memory_at_end(cgroup, usage);
 }

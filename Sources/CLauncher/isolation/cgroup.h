@@ -18,6 +18,7 @@ enum sandglass_cgroup_file {
     SANDGLASS_CGROUP_MEMORY_FAILURES, // memory.failcnt
     SANDGLASS_CGROUP_MEMORY_EVENTS,   // memory.oom_control, memory.events
     SANDGLASS_CGROUP_CPU_USAGE,       // cpuacct.usage, cpu.stat
+    SANDGLASS_CGROUP_MEMORY_STAT,     // memory.stat (v2)
     SANDGLASS_CGROUP_OOM_EVENT,       // an eventfd that the kernel notifies of an OOM (v1)
     SANDGLASS_CGROUP_FILES,
 };

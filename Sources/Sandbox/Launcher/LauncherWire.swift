@@ -2,6 +2,7 @@ internal import CLauncher
 internal import CLinux
 internal import Glibc
 internal import Reactor
+internal import RunModel
 internal import System
 
 /// The packets between this process, the launcher and the slots.
@@ -185,13 +186,23 @@ enum LauncherWire {
                 user: .microseconds(Int64(clamping: usage.user_microseconds)),
                 system: .microseconds(Int64(clamping: usage.system_microseconds)),
                 peakMemoryBytes: Int(clamping: usage.peak_bytes),
-                maxResidentBytes: Int(clamping: usage.resident_bytes)
+                maxResidentBytes: Int(clamping: usage.resident_bytes),
+                memoryAtEnd: memoryAtEnd(usage)
             )
             return .report(
                 .gone(slot: packet.slot, failure(packet.failure), outOfMemory: usage.oom_kills > 0 ? outOfMemory : nil)
             )
         default: return .closed
         }
+    }
+
+    private static func memoryAtEnd(_ usage: sandglass_usage) -> MemoryAtEnd? {
+        guard usage.has_memory_at_end != 0 else { return nil }
+        return MemoryAtEnd(
+            cacheBytes: Int(clamping: usage.cache_bytes),
+            sharedBytes: Int(clamping: usage.shared_bytes),
+            kernelBytes: Int(clamping: usage.kernel_bytes)
+        )
     }
 
     static func readSlotReport(from socket: Int32) -> ReadResult<SlotReport> {
@@ -220,7 +231,8 @@ enum LauncherWire {
                         user: .microseconds(Int64(clamping: packet.usage.user_microseconds)),
                         system: .microseconds(Int64(clamping: packet.usage.system_microseconds)),
                         peakMemoryBytes: Int(clamping: packet.usage.peak_bytes),
-                        maxResidentBytes: Int(clamping: packet.usage.resident_bytes)
+                        maxResidentBytes: Int(clamping: packet.usage.resident_bytes),
+                        memoryAtEnd: memoryAtEnd(packet.usage)
                     )
                 )
             )

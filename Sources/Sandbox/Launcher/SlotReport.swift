@@ -1,3 +1,4 @@
+package import RunModel
 package import System
 
 /// A report of a slot about its command.
@@ -46,6 +47,8 @@ package struct ExitRecord: Sendable, Hashable {
     package let peakMemoryBytes: Int
     /// The largest resident set of one process, in bytes.
     package let maxResidentBytes: Int
+    /// The memory that was left at the end; `nil` without a control group of version 2.
+    package let memoryAtEnd: MemoryAtEnd?
 
     /// Creates a record.
     package init(
@@ -59,7 +62,8 @@ package struct ExitRecord: Sendable, Hashable {
         user: Duration,
         system: Duration,
         peakMemoryBytes: Int,
-        maxResidentBytes: Int
+        maxResidentBytes: Int,
+        memoryAtEnd: MemoryAtEnd? = nil
     ) {
         self.waitStatus = waitStatus
         self.wasTerminated = wasTerminated
@@ -72,6 +76,7 @@ package struct ExitRecord: Sendable, Hashable {
         self.system = system
         self.peakMemoryBytes = peakMemoryBytes
         self.maxResidentBytes = maxResidentBytes
+        self.memoryAtEnd = memoryAtEnd
     }
 }
 
@@ -85,4 +90,6 @@ package struct SlotUsage: Sendable, Hashable {
     package let peakMemoryBytes: Int
     /// The largest resident set of one process, in bytes.
     package let maxResidentBytes: Int
+    /// The memory that was left at the end; `nil` without a control group of version 2.
+    package var memoryAtEnd: MemoryAtEnd?
 }

@@ -74,9 +74,13 @@ extension Run {
         let cpus = try later.read("enforcement.cpus") { reader throws(RecordReader.Damage) in try reader.means() }
         enforcement.cpus = cpus
         let resident = try later.read("maxResidentBytes") { reader throws(RecordReader.Damage) in try reader.int() }
+        let memoryAtEnd = try later.read("memoryAtEnd") { reader throws(RecordReader.Damage) in
+            MemoryAtEnd(cacheBytes: try reader.int(), sharedBytes: try reader.int(), kernelBytes: try reader.int())
+        }
         let result = end.map { outcome, usage, finishedAt in
             var usage = usage
             usage?.maxResidentBytes = resident
+            usage?.memoryAtEnd = memoryAtEnd
             return Run.Result(
                 outcome: outcome,
                 usage: usage,
@@ -111,6 +115,11 @@ extension Run {
         if let cpus = enforcement.cpus { members.add("enforcement.cpus") { $0.write(cpus.rawValue) } }
         if let resident = result?.usage?.maxResidentBytes {
             members.add("maxResidentBytes") { $0.write(resident) }
+        }
+        if let memory = result?.usage?.memoryAtEnd {
+            members.add("memoryAtEnd") { writer in
+                for bytes in [memory.cacheBytes, memory.sharedBytes, memory.kernelBytes] { writer.write(bytes) }
+            }
         }
         if !specification.recordedFiles.isEmpty {
             members.add("files") { $0.write(specification.recordedFiles) }

@@ -2,6 +2,7 @@ import CLauncher
 import CLinux
 import Glibc
 import Reactor
+import RunModel
 import System
 import Testing
 
@@ -43,6 +44,8 @@ import Testing
         (report.usage.user_microseconds, report.usage.system_microseconds) = (UInt64.max, 2)
         report.usage.peak_bytes = .max
         report.usage.resident_bytes = 3
+        report.usage.has_memory_at_end = 1
+        (report.usage.cache_bytes, report.usage.shared_bytes, report.usage.kernel_bytes) = (6, 7, 9)
         #expect(write(far.raw, &report, MemoryLayout.size(ofValue: report)) > 0)
         guard case .report(.ended(let record)) = LauncherWire.readSlotReport(from: near.raw) else {
             Issue.record("no exit record was read")
@@ -61,7 +64,8 @@ import Testing
                     user: .microseconds(Int64.max),
                     system: .microseconds(2),
                     peakMemoryBytes: .max,
-                    maxResidentBytes: 3
+                    maxResidentBytes: 3,
+                    memoryAtEnd: MemoryAtEnd(cacheBytes: 6, sharedBytes: 7, kernelBytes: 9)
                 )
         )
     }
