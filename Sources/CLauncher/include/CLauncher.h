@@ -142,6 +142,7 @@ struct sandglass_plan {
     uint32_t first_host_user;  // slot n has the host uid and gid first_host_user + n; 0: slots have the launcher's
     int32_t users_claim;       // a descriptor that reserves these users while it is open, or -1
     uint32_t user;             // the uid and gid that the command sees
+    uint32_t view_owner;       // the host uid of the server, which keeps the files of the host's view up to date
     const char *host_name;
     uint64_t scratch_inodes; // maximum number of files and directories in a run's writable file system
     uint32_t processors;     // number of processors that commands may use at once
@@ -200,7 +201,8 @@ struct sandglass_usage {
 
 // Messages from launcher to server.
 enum sandglass_launcher_report_kind {
-    // Sent once. Carries a failure if the launcher could not set itself up or could not use its control groups. In the
+    // Sent once, with a descriptor of the root of the host's view, through which the server may write to the directories
+    // that it owns (`view_owner`). Carries a failure if the launcher could not set itself up or could not use its control groups. In the
     // second case `cgroups` is 0 although the plan has directories.
     SANDGLASS_LAUNCHER_READY = 1,
     SANDGLASS_LAUNCHER_GONE, // the slot and all its processes have exited and are reaped

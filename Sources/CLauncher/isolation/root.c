@@ -102,7 +102,35 @@ static int enter_new_root(void) {
 static int leave_host(void) {
     if (umount2(HOST, MNT_DETACH) < 0) return -1;
     if (rmdir(HOST) < 0) return -1;
-    return restrict_mount("/", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false);
+    return restrict_mount("/", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false);
+}
+
+// Returns a mount of the root file system alone that can be written to and that is in no namespace, or -1.
+static int open_view(void) {
+    int view = (int)syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr wanted = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    if (view < 0 || syscall(SYS_mount_setattr, view, "", AT_EMPTY_PATH, &wanted, sizeof wanted) == 0) return view;
+    close(view);
+    return -1;
+}
+
+// Gives the entries that copy package files to the server.
+static int give_to_server(const struct sandglass_plan *plan) {
+    static const char directories[][16] = {"/etc", "/var/lib"};
+    for (uint32_t i = 0; i < plan->entry_count; i++) {
+        const struct sandglass_entry *entry = &plan->entries[i];
+        if (entry->kind != SANDGLASS_ENTRY_DIRECTORY && entry->kind != SANDGLASS_ENTRY_FILE) continue;
+        for (size_t d = 0; d < sizeof directories / sizeof directories[0]; d++) {
+            size_t length = strlen(directories[d]);
+            if (strncmp(entry->target, directories[d], length) != 0
+                || (entry->target[length] != '/' && entry->target[length] != '\0'))
+                continue;
+            if (syscall(SYS_fchownat, AT_FDCWD, entry->target, plan->view_owner, plan->view_owner, AT_SYMLINK_NOFOLLOW)
+                < 0)
+                return -1;
+        }
+    }
+    return 0;
 }
 
 static struct sandglass_failure build(const struct sandglass_entry *entries, uint32_t count, bool keep_host_proc) {
@@ -133,6 +161,7 @@ static struct sandglass_failure build_image(
     int number = (int)index + 1;
     if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_IMAGE, number);
     struct sandglass_failure failure = build(image->entries, image->entry_count, keep_host_proc);
+    if (!failure.step && restrict_mount("/", MOUNT_ATTR_RDONLY, false) < 0) failure = sandglass_failed(SANDGLASS_STEP_ROOT, -1);
     if (failure.step) {
         failure.step = SANDGLASS_STEP_IMAGE;
         failure.index = number;
@@ -159,9 +188,14 @@ static struct sandglass_failure build_images(const struct sandglass_plan *plan, 
 }
 
 // Async-signal-safe.
-struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc) {
+struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc, int *view) {
+    *view = -1;
     struct sandglass_failure failure = build_images(plan, keep_host_proc);
     if (!failure.step) failure = build(plan->entries, plan->entry_count, keep_host_proc);
+    if (failure.step) return failure;
+    if (plan->view_owner != 0 && give_to_server(plan) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
+    *view = sandglass_move_above_fixed(plan, open_view());
+    if (restrict_mount("/", MOUNT_ATTR_RDONLY, false) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
     return failure;
 }
 

@@ -8,7 +8,10 @@
 //
 // Before that, it builds each image's root in a mount namespace of its own, so that no slot inherits or sees another
 // image. The launcher and its zygotes hold these namespaces by descriptors with fixed numbers.
-struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc);
+//
+// Stores a descriptor of the root of the host's view, or -1. Through it the files of the root can be written, which
+// commands see read-only. The server owns the directories below /etc and /var/lib and keeps them up to date.
+struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc, int *view);
 
 // The paths of the file systems that a run writes to.
 enum { SANDGLASS_WRITABLE_COUNT = 4 };

@@ -244,7 +244,8 @@ static struct sandglass_slot_table *set_up(
 ) {
     struct sandglass_plan plan = *server_plan;
     struct sandglass_launcher_report ready = {.kind = SANDGLASS_LAUNCHER_READY};
-    ready.failure = sandglass_launcher_set_up(&plan, server);
+    int view = -1;
+    ready.failure = sandglass_launcher_set_up(&plan, server, &view);
     if (!ready.failure.step) sandglass_cgroup_enter_common(&plan.cgroups);
     sandglass_memory_release(memory, plan.memory, plan.memory_length);
     sandglass_memory_release_frames(memory, frame);
@@ -261,7 +262,8 @@ static struct sandglass_slot_table *set_up(
         ready.cgroups = table->plan->cgroups.version;
     }
     ready.protections = plan.protections;
-    sandglass_report(&ready);
+    sandglass_send_descriptors(SANDGLASS_SERVER, &ready, sizeof ready, &view, view < 0 ? 0 : 1);
+    if (view >= 0) close(view);
     return has_failed ? NULL : table;
 }
 

@@ -110,7 +110,7 @@ static struct sandglass_failure leave_network(const struct sandglass_plan *plan)
 }
 
 // Async-signal-safe.
-struct sandglass_failure sandglass_launcher_set_up(struct sandglass_plan *plan, int server) {
+struct sandglass_failure sandglass_launcher_set_up(struct sandglass_plan *plan, int server, int *view) {
     struct sandglass_failure failure;
     if (setup_descriptors(plan, server, &plan->cgroups) < 0)
         return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 0);
@@ -126,7 +126,7 @@ struct sandglass_failure sandglass_launcher_set_up(struct sandglass_plan *plan, 
     if (!root && (failure = sandglass_identity_become_namespace_root()).step) return failure;
     if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE, -1);
     if ((failure = leave_network(plan)).step) return failure;
-    if ((failure = sandglass_root_build(plan, !root)).step) return failure;
+    if ((failure = sandglass_root_build(plan, !root, view)).step) return failure;
     // Opens the streams again, from the new root, so that no reference to the host's mounts remains.
     if (setup_streams() < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_PROCESS, 2);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)

@@ -5,5 +5,5 @@
 #include "slot_table.h"
 
 // Sets up the launcher and reduces the plan to the features that this host has. `server` is the launcher's end of its
-// socket.
-struct sandglass_failure sandglass_launcher_set_up(struct sandglass_plan *plan, int server);
+// socket. Stores the descriptor of the host's view for the server (root.h).
+struct sandglass_failure sandglass_launcher_set_up(struct sandglass_plan *plan, int server, int *view);

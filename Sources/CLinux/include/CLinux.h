@@ -40,6 +40,9 @@ ssize_t sandglass_splice(int from, int to, size_t count);
 // Frees a part of a file, which then reads as zeros, by fallocate(2) with FALLOC_FL_PUNCH_HOLE. The size does not change.
 int sandglass_punch_hole(int file, off_t offset, off_t count);
 
+// Calls openat2(2) with O_CLOEXEC. Refuses paths that lead out of the directory, and all symbolic links.
+int sandglass_open_beneath(int directory, const char *path, int flags);
+
 // Calls memfd_create(2) with MFD_CLOEXEC.
 int sandglass_memfd(const char *name);
 

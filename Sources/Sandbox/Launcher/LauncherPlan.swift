@@ -106,6 +106,7 @@ enum LauncherPlan {
         plan.first_host_user = firstUser
         plan.users_claim = claim
         plan.user = SandboxPolicy.user
+        plan.view_owner = firstUser == 0 ? 0 : HostUserRange.serviceUser
         plan.host_name = copy(SandboxPolicy.hostName)
         plan.scratch_inodes = UInt64(SandboxPolicy.scratchInodes)
         // The plan has all processors of the host, because a command may leave the set that this process is bound to

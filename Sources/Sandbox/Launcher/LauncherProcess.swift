@@ -31,6 +31,10 @@ package struct LauncherProcess: ~Copyable, Sendable {
     let scratchBytes: Int
     let images: [String]
     let cgroups: CgroupTree?
+    /// The root of the host's view; negative if it cannot be updated, and once ``takeView(_:)`` has transferred it.
+    private var view: Int32
+    /// The bind mounts of the host's view.
+    private let mounts: Set<String>
     /// The limits and protections that every slot has on this host.
     package let support: SandboxSupport
 
@@ -44,7 +48,7 @@ package struct LauncherProcess: ~Copyable, Sendable {
         defer { search.tree?.close() }
         let (pid, raw) = try LauncherPlan.startLauncher(policy, search.tree)
         do throws(SetupFailure) {
-            support = try Self.waitUntilReady(raw, search)
+            (support, view) = try Self.waitUntilReady(raw, search)
         } catch {
             Glibc.close(raw)
             Self.reap(pid)
@@ -53,6 +57,7 @@ package struct LauncherProcess: ~Copyable, Sendable {
         }
         self.pid = pid
         socket = raw
+        mounts = HostViewUpdate.mounts(policy.entries)
         slots = policy.slots
         scratchBytes = policy.scratchBytes
         images = policy.images.map(\.name)
@@ -60,6 +65,7 @@ package struct LauncherProcess: ~Copyable, Sendable {
     }
 
     deinit {
+        if view >= 0 { close(view) }
         guard socket >= 0 else { return }
         // No `Launcher` has taken this process over. It ends when its socket is closed.
         close(socket)
@@ -74,21 +80,30 @@ package struct LauncherProcess: ~Copyable, Sendable {
         return Descriptor(owning: raw)
     }
 
+    /// Transfers the root of the host's view, to keep it up to date while the launcher runs.
+    ///
+    /// - Parameter configuration: the additions to the view that the launcher's policy has.
+    /// - Returns: the means to update the view; `nil` if the kernel does not allow it.
+    package mutating func takeView(_ configuration: SandboxConfiguration) -> HostViewUpdate? {
+        guard view >= 0 else { return nil }
+        let root = Descriptor(owning: view)
+        view = -1
+        return HostViewUpdate(root: root, mounts: mounts, configuration: configuration)
+    }
+
     private static func waitUntilReady(
         _ socket: Int32,
         _ search: CgroupSearch
-    ) throws(SetupFailure) -> SandboxSupport {
-        while true {
-            switch LauncherWire.readLauncherReport(from: socket) {
-            case .report(.ready(let cgroups, let protections, let failure)):
-                let support = cgroups == nil ? search.support(without: failure) : search.support
-                return SandboxSupport(cgroups: support, protections: protections)
-            case .report(.notReady(let failure)): throw failure
-            case .wouldBlock:
-                var event = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-                poll(&event, 1, -1)
-            case .report(.gone), .closed: throw SetupFailure(step: .launcher, number: EPIPE)
-            }
+    ) throws(SetupFailure) -> (support: SandboxSupport, view: Int32) {
+        let (report, view) = LauncherWire.receiveFirstReport(from: socket)
+        switch report {
+        case .ready(let cgroups, let protections, let failure):
+            let support = cgroups == nil ? search.support(without: failure) : search.support
+            return (SandboxSupport(cgroups: support, protections: protections), view ?? -1)
+        case .notReady(let failure):
+            if let view { Glibc.close(view) }
+            throw failure
+        case .gone, nil: throw SetupFailure(step: .launcher, number: EPIPE)
         }
     }
 

@@ -174,6 +174,23 @@ enum LauncherWire {
         case .closed: return .closed
         case .report: break
         }
+        return launcherReport(packet)
+    }
+
+    /// Waits for the launcher's first report.
+    ///
+    /// - Parameter socket: the launcher's socket.
+    /// - Returns: the report, and the descriptor of the root of the host's view; `nil` if the launcher could not open it.
+    static func receiveFirstReport(from socket: Int32) -> (report: LauncherReport?, view: Int32?) {
+        var packet = sandglass_launcher_report()
+        var raw: Int32 = -1
+        let size = MemoryLayout.size(ofValue: packet)
+        let isComplete = sandglass_receive_descriptor(socket, &packet, size, &raw, -1) == size
+        guard isComplete, case .report(let report) = launcherReport(packet) else { return (nil, raw < 0 ? nil : raw) }
+        return (report, raw < 0 ? nil : raw)
+    }
+
+    private static func launcherReport(_ packet: sandglass_launcher_report) -> ReadResult<LauncherReport> {
         switch sandglass_launcher_report_kind(packet.kind) {
         case SANDGLASS_LAUNCHER_READY:
             let failure = failure(packet.failure)

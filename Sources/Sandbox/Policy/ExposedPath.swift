@@ -50,6 +50,19 @@ package struct ExposedPath: Sendable, Hashable {
         entries = ["etc", "var"].contains(top) ? try Self.configuration(text, at: path) : try Self.bind(text, at: path)
     }
 
+    /// The same path with the entries that show it as it is now.
+    ///
+    /// A directory that is mounted shows changes by itself, and so keeps its entries.
+    var current: ExposedPath {
+        guard entries.contains(where: { $0.path == path && !$0.isMount }) else { return self }
+        return ExposedPath(path: path, entries: PackageFiles.entries(showing: path))
+    }
+
+    private init(path: String, entries: [SandboxEntry]) {
+        self.path = path
+        self.entries = entries
+    }
+
     private static func bind(_ text: String, at path: String) throws(ViewError) -> [SandboxEntry] {
         let host = try HostPath.directory(text)
         try refuseSecret(text, path, host)

@@ -102,6 +102,7 @@ enum HostView {
     private static func runEntries() -> [SandboxEntry] {
         [
             .directory("/proc"), .directory("/tmp"), .directory("/box"), .directory("/run"), .directory("/var"),
+            .directory("/var/lib"),
             .symbolicLink("/var/run", to: "/run"), .symbolicLink("/var/tmp", to: "/tmp"),
         ]
     }

@@ -131,6 +131,14 @@ package enum SandboxEntry: Sendable, Hashable {
     /// A symbolic link and its target.
     case symbolicLink(String, to: String)
 
+    /// A Boolean value that indicates whether the entry is a mount of a host's file or directory.
+    var isMount: Bool {
+        switch self {
+        case .bind, .bindFile: true
+        case .directory, .deviceDirectory, .device, .file, .symbolicLink: false
+        }
+    }
+
     /// The path inside the sandbox.
     package var path: String {
         switch self {

@@ -38,7 +38,7 @@ struct ServeSession {
         // The launcher starts first, because the process is still small and has no other thread.
         let host = HostInfo.current()
         let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
-        let launcher = SandboxStart.launcher(
+        var launcher = SandboxStart.launcher(
             .host(slots: slots, scratchBytes: Limits().diskBytes, configuration: configuration.sandbox),
             required: configuration.required,
             host,
@@ -58,18 +58,38 @@ struct ServeSession {
         let tokens = TokenSource(path: configuration.tokensPath)
         let tokenFile = Self.orExit { () throws(SettingError) in try tokens?.read() }
         let store = openStore()
+        let view = launcher.takeView(configuration.sandbox)
         let application = ServerApplication(configuration, http, tokens, tokenFile, metrics, logger)
         start(application, launcher, host, store, logger)
         var isStopping = false
         while true {
             switch signals.next() {
-            case SIGHUP: Task { @ReactorActor in application.reload() }
+            case SIGHUP:
+                update(view, logger)
+                Task { @ReactorActor in application.reload() }
             case let signal where !isStopping:
                 isStopping = true
                 logger.info("stopping", metadata: ["signal": "\(signal)"])
                 Task { @ReactorActor in application.stop() }
             default: Task { @ReactorActor in application.stopNow() }
             }
+        }
+    }
+
+    /// Shows commands the package files that the host has now.
+    private func update(_ view: HostViewUpdate?, _ logger: Logger) {
+        guard let view else { return logger.warning("cannot update the package files that commands see") }
+        do throws(SystemError) {
+            let difference = try view.run()
+            var metadata: Logger.Metadata = [
+                "changed": "\(difference.changed)", "removed": "\(difference.removed)",
+            ]
+            if !difference.needRestart.isEmpty {
+                metadata["need_restart"] = "\(difference.needRestart.joined(separator: " "))"
+            }
+            logger.notice("updated the package files that commands see", metadata: metadata)
+        } catch {
+            logger.error("cannot update the package files that commands see", metadata: ["error": "\(error)"])
         }
     }
 

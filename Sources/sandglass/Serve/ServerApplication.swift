@@ -119,9 +119,8 @@ final class ServerApplication {
 
     // MARK: Tokens
 
-    /// Reloads the token file.
+    /// Reloads the token file, if there is one.
     func reload() {
-        guard tokens != nil else { return logger.notice("nothing to reload: --tokens is not set") }
         readTokens(logsIfSame: true)
     }
 
