@@ -6,6 +6,8 @@ internal import System
 /// The JSON document of a stream: its kept bytes as text if they are UTF-8, else in base64.
 struct OutputDocument: JSONWritable {
     let output: CapturedOutput
+    /// The part of a long stream that the request asked to keep.
+    var keepOutput = KeepOutput.head
 
     func write(to writer: inout JSONWriter) {
         let kept = load()
@@ -69,11 +71,15 @@ struct OutputDocument: JSONWritable {
     }
 
     private func load() -> Parts {
+        // A stream within its limit is one part. If the request asked for the end, that part is the end.
+        let isEnd = keepOutput == .tail && output.tail.isEmpty
+        let tail = isEnd ? 0..<output.headBytes : output.tail
+        let headBytes = isEnd ? 0 : output.headBytes
         // Half of the text for each part, unless one of them needs less.
         let most = RunDocument.inlinedBytes
-        let tailCount = min(output.tail.count, max(most / 2, most - output.headBytes))
-        let headCount = min(output.headBytes, most - tailCount)
-        let tailOffset = output.position(of: output.tail.upperBound - tailCount)
+        let tailCount = min(tail.count, max(most / 2, most - headBytes))
+        let headCount = min(headBytes, most - tailCount)
+        let tailOffset = output.position(of: tail.upperBound - tailCount)
         switch output.content {
         case .bytes(let bytes):
             return Parts(head: bytes.prefix(headCount), tail: bytes.suffix(tailCount))

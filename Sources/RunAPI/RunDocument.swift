@@ -72,8 +72,9 @@ package enum RunDocument {
             $0.value((outcome?.failure ?? run.result?.cancellation?.failure).map(FailureDocument.init))
         }
         if withOutput {
-            document.member("stdout") { $0.value(OutputDocument(output: run.standardOutput)) }
-            document.member("stderr") { $0.value(OutputDocument(output: run.standardError)) }
+            let keepOutput = run.specification.keepOutput
+            document.member("stdout") { $0.value(OutputDocument(output: run.standardOutput, keepOutput: keepOutput)) }
+            document.member("stderr") { $0.value(OutputDocument(output: run.standardError, keepOutput: keepOutput)) }
         }
         if run.specification.mergesStandardError { document.member("mergeStderr", true) }
         if run.specification.keepOutput != .head {

@@ -68,6 +68,21 @@ import Testing
         #expect(document["bytes"] == .number("\(count)"))
     }
 
+    @Test(arguments: [false, true])
+    func `the end of larger output is inlined if the end was to be kept`(isFile: Bool) throws {
+        let directory = try ScratchDirectory()
+        let text = String(repeating: "é", count: 1 << 19) + "z"
+        let count = text.utf8.count
+        let path = try directory.makeFile("out", text)
+        let content = isFile ? CapturedOutput.Content.file(path: path, count: count) : .bytes(Array(text.utf8))
+        let document = try render(content, total: count, keepOutput: .tail)
+        // The first character would be split.
+        #expect(document["text"] == .string(String(repeating: "é", count: 1 << 19 - 1) + "z"))
+        #expect(document["inlined"] == .bool(false))
+        #expect(document["truncated"] == .bool(false))
+        #expect(document["cut"] == nil)
+    }
+
     @Test func `one mebibyte of larger output in memory is inlined too`() throws {
         let document = try render(bytes: [UInt8](repeating: 120, count: 1 << 20 + 1))
         #expect(document["inlined"] == .bool(false))
@@ -84,9 +99,14 @@ import Testing
         try render(.bytes(bytes), total: total ?? bytes.count)
     }
 
-    private func render(_ content: CapturedOutput.Content, total: Int) throws -> JSONValue {
+    private func render(
+        _ content: CapturedOutput.Content,
+        total: Int,
+        keepOutput: KeepOutput = .head
+    ) throws -> JSONValue {
         var writer = JSONWriter()
-        writer.value(OutputDocument(output: CapturedOutput(content: content, totalBytes: total)))
+        let output = CapturedOutput(content: content, totalBytes: total)
+        writer.value(OutputDocument(output: output, keepOutput: keepOutput))
         return try JSONParser.parse(writer.bytes)
     }
 }
