@@ -21,6 +21,8 @@ package struct EventFollower {
     private let onGap: (OutputStream, Range<Int>) -> Void
     /// The number of bytes of each stream that have arrived or were cut: the offset of the next byte.
     private var counts: [OutputStream: Int] = [:]
+    /// The streams of which ``onGap`` has reported missing bytes.
+    private var streamsWithGap: Set<OutputStream> = []
     private var lastEvent: String?
     private var finishedRun: ReceivedRun?
     /// The number of bytes of each stream to read; `nil` for all until the run ends.
@@ -53,21 +55,28 @@ package struct EventFollower {
         return finishedRun
     }
 
-    /// Returns the streams of which the server did not keep all bytes.
+    /// Reports the bytes that the server cut and that were not reported as a gap yet.
     ///
-    /// - Parameter run: The finished run.
-    /// - Returns: The streams, with the offsets of the bytes that the server cut.
+    /// - Parameters:
+    ///   - run: The finished run.
+    ///   - includesReceived: Whether to report also a cut whose bytes have all arrived while the command ran.
     /// - Throws: If the request for the run fails.
-    package func cutStreams(_ run: ReceivedRun) throws(ClientError) -> [(stream: OutputStream, cut: Range<Int>)] {
+    package func reportCuts(of run: ReceivedRun, includingReceived includesReceived: Bool) throws(ClientError) {
         // A stream that is shorter than the limit is complete. No request is needed then.
-        guard let limit = run.outputLimit, counts.values.contains(where: { $0 >= limit }) || limit == 0 else {
-            return []
-        }
-        let complete = try client.run(id)
-        return OutputStream.allCases.compactMap { stream in complete.cut(of: stream).map { (stream, $0) } }
+        guard let limit = run.outputLimit, counts.values.contains(where: { $0 >= limit }) || limit == 0 else { return }
+        reportCuts(in: try client.run(id), includingReceived: includesReceived)
     }
 
-    /// Reads the output that exists now, without waiting for more.
+    private func reportCuts(in complete: ReceivedRun, includingReceived includesReceived: Bool) {
+        for stream in OutputStream.allCases {
+            guard let cut = complete.cut(of: stream) else { continue }
+            let isReported = streamsWithGap.contains(stream) || !includesReceived
+            let start = isReported ? max(cut.lowerBound, counts[stream, default: 0]) : cut.lowerBound
+            if start < cut.upperBound { onGap(stream, start..<cut.upperBound) }
+        }
+    }
+
+    /// Reads the output that exists now, without waiting for more, and reports all bytes that are missing in it.
     ///
     /// - Parameter take: Called with each part of a stream. The part counts as received when the closure returns.
     /// - Throws: The same errors as ``follow(_:)``.
@@ -87,6 +96,7 @@ package struct EventFollower {
         }
         self.targets = targets
         try read(take)
+        reportCuts(in: run, includingReceived: false)
     }
 
     private var hasReachedTargets: Bool {
@@ -144,7 +154,10 @@ package struct EventFollower {
                     "The server continued at byte \(offset) of \(stream.rawValue), but the next one is byte \(count)."
                 )
             }
-            if offset > count { onGap(stream, count..<offset) }
+            if offset > count {
+                streamsWithGap.insert(stream)
+                onGap(stream, count..<offset)
+            }
             try take(stream, bytes)
             counts[stream] = offset + bytes.count
             lastEvent = id

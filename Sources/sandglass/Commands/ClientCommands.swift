@@ -52,12 +52,13 @@ struct LogsCommand: ParsableCommand {
         abstract: "Print the output of a run.",
         discussion: """
             The run's standard output goes to standard output and its standard error to standard error, in the order \
-            in which the server read them. Where output is missing, because the server did not keep it or because this \
-            program could not keep up with it, standard error names it by its offsets.
+            in which the server read them. Where output is missing, because it exceeded the limit of the run and the \
+            server did not store it, standard error names it by its offsets. That is no failure.
 
               sandglass logs --follow 01M82SD0SKBQ831DSGRR58G3G2
 
-            Exit status: 0 if all output was printed, whatever the run's outcome; 1 if not; 64 for a usage error.
+            Exit status: 0 if all stored output was printed, whatever the run's outcome; 1 if not; 64 for a usage \
+            error.
             """
     )
 
@@ -79,12 +80,16 @@ struct LogsCommand: ParsableCommand {
                 OutputStream.standardOutput: client.output(to: STDOUT_FILENO),
                 .standardError: client.output(to: STDERR_FILENO),
             ]
-            var follower = EventFollower(client, id.value, onGap: OutputGap.print)
+            var follower = EventFollower(client, id.value) { part, offsets in
+                if stream ?? part == part { OutputGap.print(part, offsets) }
+            }
             let print: (OutputStream, [UInt8]) throws(ClientError) -> Void = { part, bytes throws(ClientError) in
                 guard stream ?? part == part else { return }
                 try outputs[part]?.write(bytes)
             }
-            if follow { _ = try follower.follow(print) } else { try follower.catchUp(print) }
+            guard follow else { return try follower.catchUp(print) }
+            let finished = try follower.follow(print)
+            try follower.reportCuts(of: finished, includingReceived: false)
         }
     }
 
@@ -96,10 +101,11 @@ struct LogsCommand: ParsableCommand {
 
 /// The message about output that is missing.
 enum OutputGap {
-    /// Prints the offsets of the missing bytes of a stream.
-    static func print(_ stream: OutputStream, _ offsets: Range<Int>) {
+    /// Prints the offsets of the bytes of a stream that the server did not store, and advice.
+    static func print(_ stream: OutputStream, _ offsets: Range<Int>, advice: String = "") {
         Diagnostics.print(
-            "sandglass: bytes \(offsets.lowerBound) to \(offsets.upperBound - 1) of \(stream.rawValue) are missing here"
+            "sandglass: the server did not store bytes \(offsets.lowerBound) to \(offsets.upperBound - 1) of "
+                + "\(stream.rawValue)\(advice)"
         )
     }
 }

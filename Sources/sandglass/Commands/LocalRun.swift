@@ -37,6 +37,12 @@ struct LocalRun {
         keepsOutput: Bool
     ) throws(SettingError) {
         do throws(ClientError) {
+            if !keepsOutput, let part = options.keepOutput, part != .head {
+                throw .invalidArgument(
+                    "--keep-output \(part.rawValue): `run` passes output on as it arrives, so it can only keep the head. "
+                        + "Add --json, or leave out --keep-output."
+                )
+            }
             var request = try options.request(command, try options.timeout(orThrow: ClientError.invalidArgument))
             (request.image, request.standardInput) = (image, nil)
             // Output that is passed on cannot wait for its end.

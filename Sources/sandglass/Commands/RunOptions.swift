@@ -45,7 +45,7 @@ struct RunOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Keep this part of a stream that exceeds --output-bytes: head, tail, or both for half from each end. `run` "
-                + "without --json keeps the head. (default: both)",
+                + "without --json can only keep the head. (default: both)",
             valueName: "part"
         ),
         transform: Self.keepOutput

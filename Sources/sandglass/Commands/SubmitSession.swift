@@ -54,7 +54,10 @@ struct SubmitSession {
             return 0
         }
         try client.cancelOnSignal(run.id)
-        var follower = EventFollower(client, run.id, onGap: OutputGap.print)
+        var follower = EventFollower(client, run.id) { [output] stream, offsets in
+            // The document has its own member for a cut.
+            if output == .live { OutputGap.print(stream, offsets, advice: "; raise --output-bytes") }
+        }
         let finished = try follower.follow { stream, bytes throws(ClientError) in
             guard output == .live else { return }
             try (stream == .standardOutput ? standardOutput : standardError).write(bytes)
@@ -63,14 +66,7 @@ struct SubmitSession {
         client.stopOnSignal()
         if output == .json { try standardOutput.write(try client.run(run.id).json) }
         let status = report(finished)
-        if output == .live {
-            for (stream, cut) in try follower.cutStreams(finished) {
-                Diagnostics.print(
-                    "sandglass: the server did not store bytes \(cut.lowerBound) to \(cut.upperBound - 1) of "
-                        + "\(stream.rawValue); raise --output-bytes"
-                )
-            }
-        }
+        if output == .live { try follower.reportCuts(of: finished, includingReceived: true) }
         try fetchArtifacts(of: finished)
         return status
     }

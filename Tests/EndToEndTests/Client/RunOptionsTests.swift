@@ -75,6 +75,18 @@ struct RunOptionsTests {
         }
     }
 
+    @Test(arguments: ["tail", "both"])
+    func `run refuses to keep the end of output that it passes on`(keep: String) throws {
+        let options = ["run", "--output-bytes", "4", "--keep-output", keep]
+        let refused = try call(options, "printf 0123456789")
+        #expect(refused.end == .exited(125))
+        #expect(refused.output.isEmpty)
+        #expect(refused.diagnostics.contains("--keep-output \(keep)") && refused.diagnostics.contains("--json"))
+        let json = try call(options + ["--json"], "printf 0123456789")
+        #expect(json.end == .exited(0))
+        #expect(json.text.contains(#""cut":"#))
+    }
+
     @Test func `the artifacts of run leave nothing else behind`() throws {
         let directory = try TemporaryDirectory()
         let words = ["run", "--artifact", "**", "--output-directory", directory.path + "/out"]

@@ -120,7 +120,7 @@ struct SubmitResumeTests {
             #expect(finished.text == (offset > 6 ? "hello\nbye\n" : "hello\n"))
             let text =
                 offset > 6
-                ? "sandglass: bytes 6 to 6 of stdout are missing here"
+                ? "sandglass: the server did not store bytes 6 to 6 of stdout; raise --output-bytes"
                 : "continued at byte \(offset) of stdout, but the next one is byte 6"
             #expect(finished.diagnostics.contains(text))
             #expect(finished.diagnostics.contains("sandglass cancel \(FakeRun.id)"))

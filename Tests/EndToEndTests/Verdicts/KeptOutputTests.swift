@@ -301,7 +301,12 @@ struct KeptOutputTests {
             )
             let logs = try ClientProgram.run("logs", at: server.url, [run.id])
             #expect(logs.output.count == 2049)
-            #expect(logs.diagnostics == "sandglass: bytes 1025 to 29696 of stdout are missing here\n")
+            let missing = "sandglass: the server did not store bytes 1025 to 29696 of stdout\n"
+            #expect(logs.diagnostics == missing)
+            #expect(logs.end == .exited(0))
+            #expect(try ClientProgram.run("logs", at: server.url, ["--follow", run.id]).diagnostics == missing)
+            let other = try ClientProgram.run("logs", at: server.url, ["--stream", "stderr", run.id])
+            #expect(other.diagnostics.isEmpty)
             let tail = try ClientProgram.submit(
                 "seq 1000",
                 to: server.url,
@@ -314,6 +319,46 @@ struct KeptOutputTests {
             let wrong = try ClientProgram.submit("true", to: server.url, ["--keep-output", "end"])
             #expect(wrong.end == .exited(125))
             #expect(wrong.diagnostics.contains("It must be head or tail or both."))
+        }
+    }
+
+    @Test(arguments: ["head", "tail", "both"])
+    func `a client names a missing part of a finished run once`(keep: String) throws {
+        try withServer { server in
+            let run = try server.run(["printf", "%s", "0123456789"], limits(4, keep))
+            let missing = ["head": "4 to 9", "tail": "0 to 5", "both": "2 to 7"][keep] ?? ""
+            let line = "sandglass: the server did not store bytes \(missing) of stdout\n"
+            for options in [[], ["--follow"]] {
+                let logs = try ClientProgram.run("logs", at: server.url, options + [run.id])
+                #expect(logs.end == .exited(0))
+                #expect(logs.output.count == 4)
+                #expect(logs.diagnostics == line)
+            }
+        }
+    }
+
+    @Test(arguments: ["head", "tail", "both"])
+    func `submit prints one message about a cut, and none beside the JSON document`(keep: String) throws {
+        try withServer { server in
+            let options = ["--output-bytes", "1000", "--keep-output", keep]
+            let live = try ClientProgram.submit("yes | head -c 5000", to: server.url, options)
+            #expect(live.end == .exited(0))
+            #expect(live.diagnostics.components(separatedBy: "did not store").count == 2, "\(live.diagnostics)")
+            let json = try ClientProgram.submit("yes | head -c 5000", to: server.url, options + ["--json"])
+            #expect(json.end == .exited(0))
+            #expect(json.diagnostics.isEmpty)
+            let document = try JSONDecoder().decode(RunDocument.self, from: Data(json.output))
+            #expect(document.stdout.cut?.bytes == 4000)
+        }
+    }
+
+    @Test func `a document shows the end of long output if the end was to be kept`() throws {
+        try withServer { server in
+            let run = try server.run(["seq", "300000"], limits(4 << 20, "tail"))
+            #expect(!run.stdout.truncated)
+            #expect(run.stdout.inlined == false)
+            #expect(run.stdout.text.utf8.count == 1 << 20)
+            #expect(run.stdout.text.hasSuffix("\n299999\n300000\n"))
         }
     }
 }
