@@ -45,6 +45,13 @@ final class ReadinessCheck {
         self.store = store
     }
 
+    /// Runs a test, or reuses the last result, and returns the faults.
+    func check() async -> [ReadinessFault] {
+        await withCheckedContinuation { continuation in
+            check { continuation.resume(returning: $0) }
+        }
+    }
+
     /// Runs a test, or reuses the last result, and passes the faults to the completion.
     func check(_ completion: @escaping @ReactorActor ([ReadinessFault]) -> Void) {
         // A launcher that has ended does not come back.

@@ -39,11 +39,29 @@ final class RunReader {
         return try await findStored(id, for: principal)?.run
     }
 
+    /// Finds the request of a run.
+    func request(of run: Run) async throws(StoreError) -> RunSpecification? {
+        try await withCheckedContinuation { continuation in
+            store.findRequest(run.id) { continuation.resume(returning: $0) }
+        }.get()
+    }
+
     /// Returns the newest runs that match a filter.
     func list(_ filter: RunFilter, limit: Int) async throws(StoreError) -> [Run] {
         try await withCheckedContinuation { continuation in
             store.page(filter, limit: limit) { continuation.resume(returning: $0) }
         }.get().map(\.run)
+    }
+
+    /// Waits for a run to finish and returns the waiter; `nil` if the run is finished or will not start.
+    func wait(
+        for id: RunID,
+        atMost duration: Duration,
+        _ completion: @escaping @ReactorActor (Run?) -> Void
+    ) -> Waiter? {
+        guard let run = store.run(id)?.run, run.state != .finished else { return nil }
+        if scheduler.isDraining, run.state == .queued, scheduler[id] == nil { return nil }
+        return subscriptions.wait(for: id, atMost: duration, completion)
     }
 
     /// Subscribes to a run, or opens a finished one.

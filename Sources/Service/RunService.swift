@@ -55,11 +55,9 @@ package final class RunService {
             logger: logger
         )
         reader = RunReader(store: store, scheduler: scheduler, subscriptions: subscriptions)
-        deduplicator = Deduplicator(admission: admission, reader: reader, store: store)
+        deduplicator = Deduplicator(admission: admission, scheduler: scheduler, reader: reader, store: store)
         readiness = ReadinessCheck(launcher: launcher, store: store)
         blobs = BlobAccess(store.blobs)
-        scheduler.onFinish = { [weak deduplicator] in deduplicator?.runFinished($0) }
-        admission.onAbandon = { [weak deduplicator] in deduplicator?.runAbandoned($0) }
         store.start()
         // The store lasts until it is closed. A weak reference would make each use of the store slower.
         store.whenRunsPruned(onReactor { [store] ids in store.evict(ids) })
@@ -81,10 +79,7 @@ package final class RunService {
 
     /// Tests for up to two seconds whether a run could be started and stored, and returns the faults.
     package func checkReadiness() async -> [ReadinessFault] {
-        guard !scheduler.isDraining else { return [.stopping] }
-        return await withCheckedContinuation { continuation in
-            readiness.check { continuation.resume(returning: $0) }
-        }
+        scheduler.isDraining ? [.stopping] : await readiness.check()
     }
 
     /// Sets the gauges among the metrics to their current values.
@@ -128,9 +123,7 @@ package final class RunService {
     ///
     /// - Returns: the request; `nil` if an earlier version stored the run without it.
     package func request(of run: Run) async throws(StoreError) -> RunSpecification? {
-        try await withCheckedContinuation { continuation in
-            store.findRequest(run.id) { continuation.resume(returning: $0) }
-        }.get()
+        try await reader.request(of: run)
     }
 
     // MARK: Reading runs
@@ -172,9 +165,7 @@ package final class RunService {
         atMost duration: Duration,
         completion: @escaping @ReactorActor (Run?) -> Void
     ) -> Waiter? {
-        guard let run = store.run(id)?.run, run.state != .finished else { return nil }
-        if scheduler.isDraining, run.state == .queued, scheduler[id] == nil { return nil }
-        return subscriptions.wait(for: id, atMost: duration, completion)
+        reader.wait(for: id, atMost: duration, completion)
     }
 
     /// Subscribes to the state and output of a run, which may be finished.

@@ -18,8 +18,10 @@ final class Deduplicator {
     private var results = ResultCache()
     private var resultLookups = SingleFlight<ResultCache.Name, Result<Run, SubmissionError>>()
 
-    init(admission: Admission, reader: RunReader, store: RunStore) {
+    init(admission: Admission, scheduler: Scheduler, reader: RunReader, store: RunStore) {
         (self.admission, self.reader, self.store) = (admission, reader, store)
+        scheduler.onFinish = { [weak self] in self?.runFinished($0) }
+        admission.onAbandon = { [weak self] in self?.runAbandoned($0) }
     }
 
     /// Accepts a run, or finds the existing run of the submission's key or specification.
