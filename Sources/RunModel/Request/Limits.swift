@@ -140,7 +140,8 @@ extension Limits {
     /// All limits, in the order of the documents and of the store's records.
     ///
     /// The request decoder, the documents and the OpenAPI description are made from this table, and so are the first part of
-    /// the store's records and the digest of a run. A limit beyond the first seven must be added to the end of the records.
+    /// the store's records, with the first seven limits, and the digest of a run. Every later limit must be added to
+    /// `laterMembers` of the record of a `RunSpecification`.
     package static let table: [LimitDescription] = [
         LimitDescription(
             name: "timeoutSeconds",

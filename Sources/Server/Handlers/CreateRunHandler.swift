@@ -224,7 +224,7 @@ enum IdempotencyKeyField {
         }
         let allowed: ClosedRange<UInt8> = value.utf8.count == key.utf8.count ? 0x21...0x7E : 0x20...0x7E
         guard key.utf8.allSatisfy(allowed.contains) else {
-            throw invalid("it must consist of visible ASCII characters")
+            throw invalid("it must consist of visible ASCII characters, and spaces only between quotation marks")
         }
         return key
     }

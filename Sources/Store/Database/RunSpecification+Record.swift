@@ -5,7 +5,7 @@ extension RunSpecification {
     /// The number of limits in this part of a record: the first rows of ``Limits/table``.
     ///
     /// Databases of earlier versions are read without a conversion, so this number stays. A limit that is added to the
-    /// table has to be written at the end of ``record`` and of ``Run/record``, as files and artifacts are.
+    /// table has to be added to ``laterMembers``, which both ``record`` and ``Run/record`` write.
     private static let recordedLimits = 7
 
     /// Writes the part that is kept after the run has finished: everything except blobs and files.
