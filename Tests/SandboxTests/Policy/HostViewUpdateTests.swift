@@ -64,7 +64,7 @@ import Testing
         #expect(try update.apply([.directory("/etc"), Self.file("/etc/big/a", "")]) == HostViewUpdate.Difference())
     }
 
-    @Test func `what would have to be mounted is named and left as it is`() throws {
+    @Test func `a directory that would have to be mounted is named and left as it is`() throws {
         let update = try update()
         let small: [SandboxEntry] = [.directory("/etc"), .directory("/etc/a"), Self.file("/etc/a/b", "old")]
         _ = try update.apply(small)
