@@ -127,6 +127,33 @@ struct SubmitResumeTests {
         }
     }
 
+    @Test func `submit names only the rest of a cut of which it has named a part`() throws {
+        for (cut, rest) in [(2..<20, [9..<20]), (2..<9, []), (2..<8, [])] {
+            let server = try FakeServer { request in
+                let run = FakeRun.finished.merging(["limits": ["outputBytes": 4]]) { _, own in own }
+                if request.line == "POST /runs" { return FakeServer.json("202 Accepted", [], FakeRun.running) }
+                guard request.line.hasSuffix("/events") else {
+                    let member: [String: Any] = ["offset": cut.lowerBound, "bytes": cut.count]
+                    let stream: [String: Any] = ["bytes": max(cut.upperBound, 9), "truncated": true, "cut": member]
+                    return FakeServer.json("200 OK", [], run.merging(["stdout": stream]) { _, own in own })
+                }
+                let events =
+                    #"{"event":"stdout","id":"5-0","text":"01234","encoding":"utf-8","offset":0}"# + "\n"
+                    + #"{"event":"stdout","id":"9-0","text":"8","encoding":"utf-8","offset":8}"# + "\n"
+                let body = Array(events.utf8) + FakeRun.endEvent(run)
+                return FakeServer.response("200 OK", ["Content-Type: application/x-ndjson"], body)
+            }
+            let finished = try ClientProgram.submit("true", to: server.url)
+            #expect(finished.end == .exited(0), "\(finished.diagnostics)")
+            #expect(finished.text == "012348")
+            let lines = ([5..<8] + rest).map {
+                "sandglass: the server did not store bytes \($0.lowerBound) to \($0.upperBound - 1) of stdout; "
+                    + "raise --output-bytes\n"
+            }
+            #expect(finished.diagnostics == lines.joined())
+        }
+    }
+
     @Test func `Retry-After delays the next attempt`() throws {
         let count = Lock(0)
         let server = try FakeServer { request in
