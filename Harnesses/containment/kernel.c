@@ -4,16 +4,21 @@
 
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/perf_event.h>
+#include <linux/seccomp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -27,6 +32,42 @@ static int make_map(const char *ignored) {
     (void)ignored;
     union bpf_attr attributes = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
     return outcome(syscall(SYS_bpf, BPF_MAP_CREATE, &attributes, sizeof attributes));
+}
+
+// A filter that allows everything.
+static struct sock_filter allow_all[] = {{.code = BPF_RET | BPF_K, .k = SECCOMP_RET_ALLOW}};
+static struct sock_fprog filter_program = {.len = 1, .filter = allow_all};
+
+static int install_filter(const char *ignored) {
+    (void)ignored;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return errno;
+    return outcome(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter_program));
+}
+
+static int install_filter_by_prctl(const char *ignored) {
+    (void)ignored;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return errno;
+    return outcome(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter_program));
+}
+
+// Strict mode ends the process at any other call, so each runs in a child.
+static int enter_strict_mode(const char *which) {
+    pid_t child = fork();
+    if (child == 0) {
+        long result = *which == 's' ? syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL)
+                                    : prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+        // exit(2), because exit_group(2) is forbidden in strict mode.
+        syscall(SYS_exit, result < 0 ? errno : 0);
+    }
+    int status;
+    if (child < 0 || waitpid(child, &status, 0) < 0) return errno;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EPROTO;
+}
+
+static int attach_socket_filter(const char *option) {
+    int file = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (file < 0) return errno;
+    return outcome(setsockopt(file, SOL_SOCKET, atoi(option), &filter_program, sizeof filter_program));
 }
 
 static int count_events(const char *ignored) {
@@ -160,6 +201,11 @@ static int be_persona(const char *persona) { return outcome(syscall(SYS_personal
 static const struct probe probes[] = {
     {"kernel", "make an io_uring", make_ring, NULL},
     {"kernel", "make a bpf map", make_map, NULL},
+    {"kernel", "install a system call filter", install_filter, NULL},
+    {"kernel", "install a system call filter with prctl", install_filter_by_prctl, NULL},
+    {"kernel", "enter strict mode with seccomp", enter_strict_mode, "s"},
+    {"kernel", "enter strict mode with prctl", enter_strict_mode, "p"},
+    {"kernel", "attach a filter to a socket", attach_socket_filter, "26"},
     {"kernel", "count perf events", count_events, NULL},
     {"kernel", "handle page faults", handle_faults, NULL},
     {"kernel", "add a key", add_key, NULL},

@@ -20,17 +20,6 @@
 struct sandglass_failure sandglass_no_failure(void);
 struct sandglass_failure sandglass_failed(enum sandglass_step step, int32_t index);
 
-// Wraps clone3(2). `cgroup` is a directory of a version 2 hierarchy for CLONE_INTO_CGROUP, or -1. With CLONE_PARENT
-// the new process has the caller's parent and the caller's exit signal.
-static inline pid_t sandglass_clone3(uint64_t flags, int cgroup) {
-    struct clone_args arguments = {
-        .flags = flags,
-        .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
-        .cgroup = cgroup < 0 ? 0 : (uint64_t)cgroup,
-    };
-    return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
-}
-
 static inline uint64_t sandglass_monotonic_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

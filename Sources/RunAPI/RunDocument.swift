@@ -205,6 +205,7 @@ struct EnforcementDocument: JSONWritable {
             document.member("filesystem", enforcement.filesystem.rawValue)
             document.member("syscalls", enforcement.syscalls.rawValue)
             if let cpus = enforcement.cpus { document.member("cpus", cpus.rawValue) }
+            if let filters = enforcement.filters { document.member("filters", filters.rawValue) }
         }
     }
 }

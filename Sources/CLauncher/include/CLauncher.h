@@ -152,10 +152,8 @@ struct sandglass_plan {
     // bit set of enum sandglass_protection: protections to use where the kernel has them
     uint32_t protections;
     uint32_t required_protections; // subset of these without which the launcher refuses to start
-    // Programs for seccomp(2): the launcher's, which all its descendants inherit, and the program that each slot
-    // adds.
-    struct sandglass_filter filter;
-    struct sandglass_filter slot_filter;
+    struct sandglass_filter filter; // the program for seccomp(2), which all descendants of the launcher inherit
+    uint64_t set_up_key;            // the sixth argument with which the filter allows calls of the set-up
     const void *memory; // memory that the pointers refer to, except the entries, which are needed only once
     size_t memory_length;
     char *command_line; // this process's own arguments, wiped because every slot would show them

@@ -20,8 +20,8 @@ void sandglass_cgroup_leave_common(int directory, int parent);
 // directory stays empty. Return 0, or -1 with errno.
 //
 // v1: called in a zygote that has mounts of its own.
-int sandglass_cgroup_show(const struct sandglass_cgroup_tree *cgroups);
+int sandglass_cgroup_show(const struct sandglass_plan *plan);
 // Called in a slot, whose mounts are a copy of the zygote's unless it shows an image.
 int sandglass_cgroup_show_slot(
-    const struct sandglass_cgroup_tree *cgroups, const struct sandglass_cgroup *cgroup, bool is_image
+    const struct sandglass_plan *plan, const struct sandglass_cgroup *cgroup, bool is_image
 );

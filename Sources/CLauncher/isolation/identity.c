@@ -1,5 +1,7 @@
 #include "identity.h"
 
+#include "../set_up_calls.h"
+
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -108,7 +110,7 @@ struct sandglass_failure sandglass_identity_make_user_namespace(
     const struct sandglass_plan *plan, uint32_t slot, int writable_proc
 ) {
     uint32_t outside = sandglass_identity_host_user(plan, slot);
-    if (syscall(SYS_unshare, CLONE_NEWUSER) < 0) return sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, -1);
+    if (sandglass_unshare(plan, CLONE_NEWUSER) < 0) return sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, -1);
     // A change of user makes a process non-dumpable, and a non-dumpable process does not own its /proc files. No
     // other process is in this pid namespace yet.
     if (prctl(PR_SET_DUMPABLE, 1) < 0 || map_own_ids(writable_proc, plan->user, outside, outside) < 0)

@@ -1,5 +1,7 @@
 #include "network.h"
 
+#include "../set_up_calls.h"
+
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -32,17 +34,17 @@ int sandglass_network_keep_host(void) {
 // Async-signal-safe.
 int sandglass_network_choose(const struct sandglass_plan *plan, const struct sandglass_slot_kind *kind) {
     bool is_kept = sandglass_network_is_kept(plan);
-    if (is_kept && kind->shares_network) return (int)syscall(SYS_setns, SANDGLASS_HOST_NETWORK, CLONE_NEWNET);
+    if (is_kept && kind->shares_network) return sandglass_enter_namespace(plan, SANDGLASS_HOST_NETWORK, CLONE_NEWNET);
     if (is_kept || kind->shares_network) return 0;
-    if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return -1;
+    if (sandglass_unshare(plan, CLONE_NEWNET) < 0) return -1;
     sandglass_network_start_loopback();
     return 0;
 }
 
 // Async-signal-safe.
-int sandglass_network_enter(int *network) {
-    if (*network > 0) return (int)syscall(SYS_setns, *network - 1, CLONE_NEWNET);
-    if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return -1;
+int sandglass_network_enter(const struct sandglass_plan *plan, int *network) {
+    if (*network > 0) return sandglass_enter_namespace(plan, *network - 1, CLONE_NEWNET);
+    if (sandglass_unshare(plan, CLONE_NEWNET) < 0) return -1;
     // In a container without CAP_NET_ADMIN there is no descriptor. Each slot then gets a new namespace.
     int file = open_own();
     if (file >= 0) *network = file + 1;

@@ -20,7 +20,7 @@ static inline bool sandglass_network_is_kept(const struct sandglass_plan *plan) 
 
 // Moves the launcher, which slots are cloned from, into the namespace of a slot number. Makes a new namespace if
 // `*network` is 0, and stores the new descriptor plus one there. Returns 0, or -1 with errno.
-int sandglass_network_enter(int *network);
+int sandglass_network_enter(const struct sandglass_plan *plan, int *network);
 // Closes the namespace of a slot number.
 void sandglass_network_leave(int *network);
 

@@ -1,11 +1,11 @@
 #include "root.h"
 
 #include "../descriptors.h"
+#include "../set_up_calls.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -14,9 +14,8 @@
 // Any directory that exists everywhere will do: the new root covers it only until pivot_root(2).
 static const char staging[] = "/tmp";
 
-static int restrict_mount(const char *path, uint64_t attributes, bool recursive) {
-    struct mount_attr wanted = {.attr_set = attributes};
-    return (int)syscall(SYS_mount_setattr, AT_FDCWD, path, recursive ? AT_RECURSIVE : 0, &wanted, sizeof wanted);
+static int restrict_mount(const struct sandglass_plan *plan, const char *path, uint64_t attributes, bool recursive) {
+    return sandglass_restrict_mount(plan, AT_FDCWD, path, recursive ? AT_RECURSIVE : 0, attributes);
 }
 
 static int host_path(char *path, const char *source) {
@@ -43,7 +42,7 @@ static int make_file(const char *path, uint32_t mode, const void *contents, size
     return done == length ? 0 : -1;
 }
 
-static int make_bind(const char *source, const char *target, uint64_t attributes) {
+static int make_bind(const struct sandglass_plan *plan, const char *source, const char *target, uint64_t attributes) {
     char path[PATH_MAX];
     if (host_path(path, source) < 0) return -1;
     // The bind is recursive, because a user namespace must not reveal a mount without the mounts that cover parts of
@@ -56,10 +55,10 @@ static int make_bind(const char *source, const char *target, uint64_t attributes
     int error = errno;
     close(tree);
     errno = error;
-    return result < 0 ? -1 : restrict_mount(target, attributes, true);
+    return result < 0 ? -1 : restrict_mount(plan, target, attributes, true);
 }
 
-static int make_device(const struct sandglass_entry *entry) {
+static int make_device(const struct sandglass_plan *plan, const struct sandglass_entry *entry) {
     char path[PATH_MAX];
     struct stat status;
     if (host_path(path, entry->source) < 0 || stat(path, &status) < 0) return -1;
@@ -67,49 +66,49 @@ static int make_device(const struct sandglass_entry *entry) {
     // The user namespace of an ordinary user may not make device nodes, nor may some containers. An additional mount
     // costs every run microseconds.
     if (make_file(entry->target, 0666, NULL, 0) < 0) return -1;
-    return make_bind(entry->source, entry->target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    return make_bind(plan, entry->source, entry->target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
-static int make_entry(const struct sandglass_entry *entry) {
+static int make_entry(const struct sandglass_plan *plan, const struct sandglass_entry *entry) {
     switch (entry->kind) {
     case SANDGLASS_ENTRY_DIRECTORY: return mkdir(entry->target, entry->mode);
     case SANDGLASS_ENTRY_DEVICE_DIRECTORY:
         if (mkdir(entry->target, 0755) < 0) return -1;
-        return mount("sandglass", entry->target, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k,nr_inodes=64");
+        return sandglass_mount(plan, "sandglass", entry->target, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k,nr_inodes=64");
     case SANDGLASS_ENTRY_BIND:
         if (mkdir(entry->target, 0755) < 0) return -1;
-        return make_bind(entry->source, entry->target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        return make_bind(plan, entry->source, entry->target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     case SANDGLASS_ENTRY_BIND_FILE:
         if (make_file(entry->target, 0644, NULL, 0) < 0) return -1;
-        return make_bind(entry->source, entry->target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-    case SANDGLASS_ENTRY_DEVICE: return make_device(entry);
+        return make_bind(plan, entry->source, entry->target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    case SANDGLASS_ENTRY_DEVICE: return make_device(plan, entry);
     case SANDGLASS_ENTRY_FILE: return make_file(entry->target, entry->mode, entry->contents, entry->length);
     case SANDGLASS_ENTRY_SYMBOLIC_LINK: return symlink(entry->source, entry->target);
     default: errno = EINVAL; return -1;
     }
 }
 
-static int enter_new_root(void) {
+static int enter_new_root(const struct sandglass_plan *plan) {
     // Mounts made here must not appear on the host, and the host's must not appear here.
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
-    if (mount("sandglass", staging, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=16m") < 0) return -1;
+    if (sandglass_mount(plan, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
+    if (sandglass_mount(plan, "sandglass", staging, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=16m") < 0) return -1;
     if (chdir(staging) < 0) return -1;
     if (mkdir("." HOST, 0700) < 0) return -1;
     if (syscall(SYS_pivot_root, ".", "." HOST) < 0) return -1;
     return chdir("/");
 }
 
-static int leave_host(void) {
-    if (umount2(HOST, MNT_DETACH) < 0) return -1;
+static int leave_host(const struct sandglass_plan *plan) {
+    if (sandglass_unmount(plan, HOST, MNT_DETACH) < 0) return -1;
     if (rmdir(HOST) < 0) return -1;
-    return restrict_mount("/", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false);
+    return restrict_mount(plan, "/", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false);
 }
 
 // Returns a mount of the root file system alone that can be written to and that is in no namespace, or -1.
-static int open_view(void) {
+static int open_view(const struct sandglass_plan *plan) {
+    const uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     int view = (int)syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    struct mount_attr wanted = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
-    if (view < 0 || syscall(SYS_mount_setattr, view, "", AT_EMPTY_PATH, &wanted, sizeof wanted) == 0) return view;
+    if (view < 0 || sandglass_restrict_mount(plan, view, "", AT_EMPTY_PATH, attributes) == 0) return view;
     close(view);
     return -1;
 }
@@ -133,21 +132,23 @@ static int give_to_server(const struct sandglass_plan *plan) {
     return 0;
 }
 
-static struct sandglass_failure build(const struct sandglass_entry *entries, uint32_t count, bool keep_host_proc) {
-    if (enter_new_root() < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
+static struct sandglass_failure build(
+    const struct sandglass_plan *plan, const struct sandglass_entry *entries, uint32_t count, bool keep_host_proc
+) {
+    if (enter_new_root(plan) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
     for (uint32_t i = 0; i < count; i++) {
-        if (make_entry(&entries[i]) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT_ENTRY, (int32_t)i);
+        if (make_entry(plan, &entries[i]) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT_ENTRY, (int32_t)i);
     }
     // The kernel lets a user namespace mount a procfs only where a complete one is already visible
     // (user_namespaces(7)). Therefore the host's procfs has to stay, and each slot covers it with its own.
-    if (keep_host_proc && mount(HOST "/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0)
+    if (keep_host_proc && sandglass_mount(plan, HOST "/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0)
         return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
     for (uint32_t i = 0; i < count; i++) {
         if (entries[i].kind == SANDGLASS_ENTRY_DEVICE_DIRECTORY
-            && restrict_mount(entries[i].target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false) < 0)
+            && restrict_mount(plan, entries[i].target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false) < 0)
             return sandglass_failed(SANDGLASS_STEP_ROOT_ENTRY, (int32_t)i);
     }
-    if (leave_host() < 0) return sandglass_failed(SANDGLASS_STEP_PIVOT_ROOT, -1);
+    if (leave_host(plan) < 0) return sandglass_failed(SANDGLASS_STEP_PIVOT_ROOT, -1);
     return sandglass_no_failure();
 }
 
@@ -159,9 +160,10 @@ static struct sandglass_failure build_image(
 ) {
     const struct sandglass_image *image = &plan->images[index];
     int number = (int)index + 1;
-    if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_IMAGE, number);
-    struct sandglass_failure failure = build(image->entries, image->entry_count, keep_host_proc);
-    if (!failure.step && restrict_mount("/", MOUNT_ATTR_RDONLY, false) < 0) failure = sandglass_failed(SANDGLASS_STEP_ROOT, -1);
+    if (sandglass_unshare(plan, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_IMAGE, number);
+    struct sandglass_failure failure = build(plan, image->entries, image->entry_count, keep_host_proc);
+    if (!failure.step && restrict_mount(plan, "/", MOUNT_ATTR_RDONLY, false) < 0)
+        failure = sandglass_failed(SANDGLASS_STEP_ROOT, -1);
     if (failure.step) {
         failure.step = SANDGLASS_STEP_IMAGE;
         failure.index = number;
@@ -169,7 +171,7 @@ static struct sandglass_failure build_image(
     }
     int own = sandglass_move_above_fixed(plan, open_namespace(proc));
     if (own < 0 || dup3(own, SANDGLASS_IMAGES_BEGIN + (int)index, O_CLOEXEC) < 0 || close(own) < 0
-        || syscall(SYS_setns, host, CLONE_NEWNS) < 0)
+        || sandglass_enter_namespace(plan, host, CLONE_NEWNS) < 0)
         return sandglass_failed(SANDGLASS_STEP_IMAGE, number);
     return sandglass_no_failure();
 }
@@ -191,19 +193,19 @@ static struct sandglass_failure build_images(const struct sandglass_plan *plan, 
 struct sandglass_failure sandglass_root_build(const struct sandglass_plan *plan, bool keep_host_proc, int *view) {
     *view = -1;
     struct sandglass_failure failure = build_images(plan, keep_host_proc);
-    if (!failure.step) failure = build(plan->entries, plan->entry_count, keep_host_proc);
+    if (!failure.step) failure = build(plan, plan->entries, plan->entry_count, keep_host_proc);
     if (failure.step) return failure;
     if (plan->view_owner != 0 && give_to_server(plan) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
-    *view = sandglass_move_above_fixed(plan, open_view());
-    if (restrict_mount("/", MOUNT_ATTR_RDONLY, false) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
+    *view = sandglass_move_above_fixed(plan, open_view(plan));
+    if (restrict_mount(plan, "/", MOUNT_ATTR_RDONLY, false) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
     return failure;
 }
 
 // Async-signal-safe.
-struct sandglass_failure sandglass_root_enter_image(uint32_t image) {
+struct sandglass_failure sandglass_root_enter_image(const struct sandglass_plan *plan, uint32_t image) {
     if (image == 0) return sandglass_no_failure();
-    if (syscall(SYS_setns, SANDGLASS_IMAGES_BEGIN + (int)image - 1, CLONE_NEWNS) < 0
-        || syscall(SYS_unshare, CLONE_NEWNS) < 0)
+    if (sandglass_enter_namespace(plan, SANDGLASS_IMAGES_BEGIN + (int)image - 1, CLONE_NEWNS) < 0
+        || sandglass_unshare(plan, CLONE_NEWNS) < 0)
         return sandglass_failed(SANDGLASS_STEP_IMAGE, (int32_t)image);
     return sandglass_no_failure();
 }
@@ -214,8 +216,8 @@ static const char empty_directory[] = "/dev/mqueue";
 static const char proc[] = "/proc";
 
 // Async-signal-safe.
-struct sandglass_failure sandglass_root_add_proc(void) {
-    if (mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+struct sandglass_failure sandglass_root_add_proc(const struct sandglass_plan *plan) {
+    if (sandglass_mount(plan, "proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return sandglass_failed(SANDGLASS_STEP_PROC, -1);
     return sandglass_no_failure();
 }
@@ -223,11 +225,11 @@ struct sandglass_failure sandglass_root_add_proc(void) {
 // Async-signal-safe.
 struct sandglass_failure sandglass_root_restrict_proc(const struct sandglass_plan *plan) {
     if (plan->proc_is_writable) return sandglass_no_failure();
-    if (restrict_mount(proc, MOUNT_ATTR_RDONLY, false) < 0) return sandglass_failed(SANDGLASS_STEP_PROC, -1);
+    if (restrict_mount(plan, proc, MOUNT_ATTR_RDONLY, false) < 0) return sandglass_failed(SANDGLASS_STEP_PROC, -1);
     for (uint32_t i = 0; i < plan->mask_count; i++) {
         const struct sandglass_mask *mask = &plan->masks[i];
         // A path that disappeared with its kernel module needs no mask.
-        if (mount(mask->is_directory ? empty_directory : "/dev/null", mask->path, NULL, MS_BIND, NULL) < 0
+        if (sandglass_mount(plan, mask->is_directory ? empty_directory : "/dev/null", mask->path, NULL, MS_BIND, NULL) < 0
             && errno != ENOENT)
             return sandglass_failed(SANDGLASS_STEP_PROC, (int32_t)i);
     }
@@ -274,19 +276,19 @@ struct sandglass_failure sandglass_root_add_scratch(
     at = sandglass_append_number(at, host_user);
     at = sandglass_append_text(at, ",gid=");
     sandglass_append_number(at, host_user);
-    if (mount("tmpfs", staging, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+    if (sandglass_mount(plan, "tmpfs", staging, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
         return sandglass_failed(SANDGLASS_STEP_SCRATCH, -1);
     for (size_t i = 0; i < SCRATCH_DIRECTORIES; i++) {
         if (mkdir(scratch[i].directory, scratch[i].mode) < 0
-            || mount(scratch[i].directory, scratch[i].target, NULL, MS_BIND, NULL) < 0
-            || (scratch[i].attributes && restrict_mount(scratch[i].target, scratch[i].attributes, false) < 0))
+            || sandglass_mount(plan, scratch[i].directory, scratch[i].target, NULL, MS_BIND, NULL) < 0
+            || (scratch[i].attributes && restrict_mount(plan, scratch[i].target, scratch[i].attributes, false) < 0))
             return sandglass_failed(SANDGLASS_STEP_SCRATCH, (int32_t)i);
     }
     // ENODEV means a kernel without message queues.
-    if (mount("mqueue", queues, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 && errno != ENODEV)
+    if (sandglass_mount(plan, "mqueue", queues, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 && errno != ENODEV)
         return sandglass_failed(SANDGLASS_STEP_SCRATCH, SCRATCH_DIRECTORIES);
     // The run's own pseudo-terminals (pts(4)). ENODEV means a kernel without them.
-    if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0600,max=64") < 0
+    if (sandglass_mount(plan, "devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0600,max=64") < 0
         && errno != ENODEV)
         return sandglass_failed(SANDGLASS_STEP_SCRATCH, SCRATCH_DIRECTORIES + 1);
     return sandglass_no_failure();

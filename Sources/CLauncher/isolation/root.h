@@ -20,13 +20,13 @@ const char *sandglass_root_writable_path(uint32_t index);
 const char *sandglass_root_queues_path(void);
 
 // Enters a copy of an image's mount namespace. Called in a slot that was cloned without a mount namespace of its own.
-struct sandglass_failure sandglass_root_enter_image(uint32_t image);
+struct sandglass_failure sandglass_root_enter_image(const struct sandglass_plan *plan, uint32_t image);
 
 // Mount the file systems of one run. Called in a slot.
 //
 // Commands see a /proc that is read-only and masked. Before sandglass_root_restrict_proc it is neither, because the
 // slot's set-up needs it.
-struct sandglass_failure sandglass_root_add_proc(void);
+struct sandglass_failure sandglass_root_add_proc(const struct sandglass_plan *plan);
 struct sandglass_failure sandglass_root_restrict_proc(const struct sandglass_plan *plan);
 // Mounts one file system of `bytes` bytes for the calling process, whose user is `host_user`. /box, /tmp and /dev/shm
 // are directories of it.

@@ -1,6 +1,7 @@
 #include "slot_namespaces.h"
 
 #include "../descriptors.h"
+#include "../set_up_calls.h"
 #include "identity.h"
 #include "root.h"
 
@@ -8,7 +9,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ipc.h>
-#include <sys/mount.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
@@ -23,19 +23,19 @@ enum { NETWORK_FILES_BEGIN = 3, NAMESPACE_DESCRIPTORS = NETWORK_FILES_BEGIN + SA
 static int open_own(int proc, const char *path) { return openat(proc, path, O_RDONLY | O_CLOEXEC); }
 
 // ENODEV means a kernel without message queues. The result is then the empty directory.
-static int open_queues(void) {
+static int open_queues(const struct sandglass_plan *plan) {
     const char *directory = sandglass_root_queues_path();
-    if (mount("mqueue", directory, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 && errno != ENODEV) return -1;
+    if (sandglass_mount(plan, "mqueue", directory, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 && errno != ENODEV) return -1;
     return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 // Runs with a pid namespace and mounts of its own, so that it sees itself in its /proc.
 static _Noreturn void make(const struct sandglass_plan *plan, uint32_t slot, int reply) {
     int proc = -1, made[NAMESPACE_DESCRIPTORS] = {-1, -1, -1, -1, -1};
-    struct sandglass_failure failure = sandglass_root_add_proc();
+    struct sandglass_failure failure = sandglass_root_add_proc(plan);
     if (!failure.step && (proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
         failure = sandglass_failed(SANDGLASS_STEP_PROC, 0);
-    if (!failure.step && ((made[1] = open_own(proc, "self/ns/ipc")) < 0 || (made[2] = open_queues()) < 0))
+    if (!failure.step && ((made[1] = open_own(proc, "self/ns/ipc")) < 0 || (made[2] = open_queues(plan)) < 0))
         failure = sandglass_failed(SANDGLASS_STEP_CLONE, 0);
     if (!failure.step && sandglass_network_is_kept(plan)) sandglass_network_start_loopback();
     for (int i = 0; !failure.step && i < SANDGLASS_NETWORK_FILES; i++) {
@@ -80,7 +80,7 @@ struct sandglass_failure sandglass_slot_namespaces_make(
     *namespaces = no_namespaces;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 3);
-    pid_t maker = sandglass_clone3(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, -1);
+    pid_t maker = sandglass_clone3(plan, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, -1);
     if (maker == 0) make(plan, slot, ends[1]);
     struct sandglass_failure failure = sandglass_failed(SANDGLASS_STEP_CLONE, -1);
     close(ends[1]);
@@ -103,10 +103,12 @@ void sandglass_slot_namespaces_close(struct sandglass_slot_namespaces *namespace
 
 // MARK: Entry
 
-int sandglass_slot_namespaces_enter_ipc(int file) { return (int)syscall(SYS_setns, file, CLONE_NEWIPC); }
+int sandglass_slot_namespaces_enter_ipc(const struct sandglass_plan *plan, int file) {
+    return sandglass_enter_namespace(plan, file, CLONE_NEWIPC);
+}
 
-struct sandglass_failure sandglass_slot_namespaces_enter_user(int file) {
-    if (syscall(SYS_setns, file, CLONE_NEWUSER) < 0 || close(file) < 0)
+struct sandglass_failure sandglass_slot_namespaces_enter_user(const struct sandglass_plan *plan, int file) {
+    if (sandglass_enter_namespace(plan, file, CLONE_NEWUSER) < 0 || close(file) < 0)
         return sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, -1);
     return sandglass_no_failure();
 }

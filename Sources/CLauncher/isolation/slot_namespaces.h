@@ -33,11 +33,11 @@ void sandglass_slot_namespaces_close(struct sandglass_slot_namespaces *namespace
 
 // Enters the IPC namespace in the process that slots are cloned from. All later clones are in it. Returns 0, or -1
 // with errno.
-int sandglass_slot_namespaces_enter_ipc(int file);
+int sandglass_slot_namespaces_enter_ipc(const struct sandglass_plan *plan, int file);
 
 // Enters the user namespace in a slot that has changed to its host user. The slot's other namespaces belong to the
 // launcher's user namespace, so the slot gets no capability over them here.
-struct sandglass_failure sandglass_slot_namespaces_enter_user(int file);
+struct sandglass_failure sandglass_slot_namespaces_enter_user(const struct sandglass_plan *plan, int file);
 
 // Returns whether the current IPC namespace and the network namespace hold nothing that another slot could find. Called
 // after the last slot in them has exited.

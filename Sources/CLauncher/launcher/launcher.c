@@ -4,6 +4,7 @@
 
 #include "../isolation/cgroup_view.h"
 #include "../isolation/network.h"
+#include "../set_up_calls.h"
 #include "../slot/slot.h"
 #include "launcher_setup.h"
 #include "memory.h"
@@ -28,7 +29,7 @@ static struct sandglass_failure probe_cgroups(struct sandglass_slot_table *table
         return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 2);
     sandglass_cgroup_close();
     int directory = sandglass_cgroup_open_directory(cgroups, 0);
-    pid_t pid = directory < 0 ? -1 : sandglass_clone3(CLONE_INTO_CGROUP, directory);
+    pid_t pid = directory < 0 ? -1 : sandglass_clone3(table->plan, CLONE_INTO_CGROUP, directory);
     if (pid == 0) _exit(0);
     struct sandglass_failure failure =
         pid < 0 ? sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1) : sandglass_no_failure();
@@ -55,7 +56,7 @@ static pid_t clone_into_cgroup(struct sandglass_slot_table *table, struct sandgl
     if (directory < 0 || sandglass_cgroup_open(cgroups, parameters->slot, &parameters->cgroup) < 0) return -1;
     uint64_t quota = parameters->kind.cpu_quota_microseconds;
     if (sandglass_cgroup_limit_processors(cgroups, parameters->slot, &parameters->cgroup, quota) < 0) return -1;
-    pid_t pid = sandglass_clone3(sandglass_slot_clone_flags(&parameters->kind) | CLONE_INTO_CGROUP, directory);
+    pid_t pid = sandglass_clone3(plan, sandglass_slot_clone_flags(&parameters->kind) | CLONE_INTO_CGROUP, directory);
     if (pid == 0) sandglass_slot_run(plan, parameters);
     int error = errno;
     sandglass_cgroup_close();
@@ -85,19 +86,19 @@ static void close_namespaces(struct sandglass_slot_entry *entry) {
 static struct sandglass_failure enter_slot_namespaces(
     const struct sandglass_plan *plan, struct sandglass_slot_entry *entry, uint32_t slot
 ) {
-    if (sandglass_network_is_kept(plan) && sandglass_network_enter(&entry->network) < 0)
+    if (sandglass_network_is_kept(plan) && sandglass_network_enter(plan, &entry->network) < 0)
         return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
-    if (entry->has_namespaces && sandglass_slot_namespaces_enter_ipc(entry->namespaces.ipc) == 0
+    if (entry->has_namespaces && sandglass_slot_namespaces_enter_ipc(plan, entry->namespaces.ipc) == 0
         && sandglass_slot_namespaces_are_unused(plan, &entry->namespaces))
         return sandglass_no_failure();
     if (entry->has_namespaces) {
         close_namespaces(entry);
-        if (sandglass_network_is_kept(plan) && sandglass_network_enter(&entry->network) < 0)
+        if (sandglass_network_is_kept(plan) && sandglass_network_enter(plan, &entry->network) < 0)
             return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
     }
     struct sandglass_failure failure = sandglass_slot_namespaces_make(plan, slot, &entry->namespaces);
     entry->has_namespaces = !failure.step;
-    if (!failure.step && sandglass_slot_namespaces_enter_ipc(entry->namespaces.ipc) < 0)
+    if (!failure.step && sandglass_slot_namespaces_enter_ipc(plan, entry->namespaces.ipc) < 0)
         failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 4);
     return failure;
 }
@@ -126,7 +127,7 @@ static void spawn(
     if (plan->cgroups.version == 2) {
         pid = clone_into_cgroup(table, &parameters);
     } else {
-        pid = sandglass_clone3(sandglass_slot_clone_flags(kind), -1);
+        pid = sandglass_clone3(plan, sandglass_slot_clone_flags(kind), -1);
         if (pid == 0) sandglass_slot_run(plan, &parameters);
     }
     if (pid < 0) report_spawn_failure(slot, control, sandglass_failed(SANDGLASS_STEP_CLONE, -1));

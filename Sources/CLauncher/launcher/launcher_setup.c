@@ -5,6 +5,7 @@
 #include "../isolation/network.h"
 #include "../isolation/root.h"
 #include "../isolation/seccomp.h"
+#include "../set_up_calls.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -105,7 +106,7 @@ static struct sandglass_failure leave_network(const struct sandglass_plan *plan)
     if (!sandglass_network_is_kept(plan)) return sandglass_no_failure();
     if (plan->allows_host_network && sandglass_network_keep_host() < 0)
         return sandglass_failed(SANDGLASS_STEP_NETWORK, 1);
-    if (syscall(SYS_unshare, CLONE_NEWNET) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
+    if (sandglass_unshare(plan, CLONE_NEWNET) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
     return sandglass_no_failure();
 }
 
@@ -124,7 +125,7 @@ struct sandglass_failure sandglass_launcher_set_up(struct sandglass_plan *plan, 
     remove_session_limits();
     bool root = syscall(SYS_geteuid) == 0;
     if (!root && (failure = sandglass_identity_become_namespace_root()).step) return failure;
-    if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE, -1);
+    if (sandglass_unshare(plan, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_LAUNCHER_MOUNT_NAMESPACE, -1);
     if ((failure = leave_network(plan)).step) return failure;
     if ((failure = sandglass_root_build(plan, !root, view)).step) return failure;
     // Opens the streams again, from the new root, so that no reference to the host's mounts remains.

@@ -4,6 +4,7 @@
 #include "../isolation/cgroup_view.h"
 #include "../isolation/network.h"
 #include "../isolation/slot_namespaces.h"
+#include "../set_up_calls.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -30,7 +31,7 @@ static int setup_process(void) {
 
 static struct sandglass_failure enter_namespaces(const struct sandglass_plan *plan, uint32_t slot) {
     // Successive slots of this number share the network namespace (network.h).
-    if (sandglass_network_is_kept(plan) && syscall(SYS_unshare, CLONE_NEWNET) < 0)
+    if (sandglass_network_is_kept(plan) && sandglass_unshare(plan, CLONE_NEWNET) < 0)
         return sandglass_failed(SANDGLASS_STEP_NETWORK, -1);
     struct sandglass_slot_namespaces namespaces;
     struct sandglass_failure failure = sandglass_slot_namespaces_make(plan, slot, &namespaces);
@@ -39,7 +40,7 @@ static struct sandglass_failure enter_namespaces(const struct sandglass_plan *pl
         || dup3(namespaces.queues, SANDGLASS_QUEUES, O_CLOEXEC) < 0
         || dup3(namespaces.network[SANDGLASS_NETWORK_SOCKETS], SANDGLASS_SOCKETS, O_CLOEXEC) < 0
         || dup3(namespaces.network[SANDGLASS_NETWORK_TRAFFIC], SANDGLASS_TRAFFIC, O_CLOEXEC) < 0
-        || sandglass_slot_namespaces_enter_ipc(namespaces.ipc) < 0)
+        || sandglass_slot_namespaces_enter_ipc(plan, namespaces.ipc) < 0)
         failure = sandglass_failed(SANDGLASS_STEP_USER_NAMESPACE, 4);
     sandglass_slot_namespaces_close(&namespaces);
     return failure;
@@ -54,12 +55,12 @@ static struct sandglass_failure set_up(
     struct sandglass_failure failure = enter_namespaces(plan, slot);
     if (failure.step) return failure;
     // For the view of the groups (cgroup_view.h).
-    if (syscall(SYS_unshare, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 9);
+    if (sandglass_unshare(plan, CLONE_NEWNS) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 9);
     if (sandglass_cgroup_attach(&plan->cgroups, slot) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 1);
     if (sandglass_cgroup_open(&plan->cgroups, slot, cgroup) < 0)
         return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 2);
     sandglass_cgroup_watch_oom(&plan->cgroups, slot, cgroup);
-    if (sandglass_cgroup_show(&plan->cgroups) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 8);
+    if (sandglass_cgroup_show(plan) < 0) return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 8);
     return sandglass_no_failure();
 }
 
@@ -77,7 +78,7 @@ static void make_slot(const struct sandglass_plan *plan, struct sandglass_slot_p
             failure = sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 6);
     }
     if (!failure.step) {
-        pid = sandglass_clone3(sandglass_slot_clone_flags(&parameters->kind) | CLONE_PARENT, -1);
+        pid = sandglass_clone3(plan, sandglass_slot_clone_flags(&parameters->kind) | CLONE_PARENT, -1);
         if (pid == 0) sandglass_slot_run(plan, parameters);
         if (pid < 0) failure = sandglass_failed(SANDGLASS_STEP_CLONE, -1);
     }
@@ -127,7 +128,7 @@ static _Noreturn void run(const struct sandglass_plan *plan, uint32_t slot, int 
 pid_t sandglass_zygote_start(const struct sandglass_plan *plan, uint32_t slot, int reports, int *socket_out) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -1;
-    pid_t pid = sandglass_clone3(0, -1);
+    pid_t pid = sandglass_clone3(plan, 0, -1);
     if (pid == 0) run(plan, slot, ends[1], reports);
     int error = errno;
     close(ends[1]);

@@ -5,8 +5,8 @@
 #include "../isolation/landlock.h"
 #include "../isolation/network.h"
 #include "../isolation/root.h"
-#include "../isolation/seccomp.h"
 #include "../isolation/slot_namespaces.h"
+#include "../set_up_calls.h"
 #include "command.h"
 #include "request.h"
 #include "supervision.h"
@@ -39,9 +39,9 @@ static struct sandglass_failure setup_descriptors(
     if (sandglass_cgroup_join_quota(&plan->cgroups, parameters->slot, &parameters->cgroup) < 0)
         return sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 7);
     if (sandglass_network_choose(plan, &parameters->kind) < 0) return sandglass_failed(SANDGLASS_STEP_NETWORK, 2);
-    struct sandglass_failure failure = sandglass_root_enter_image(parameters->kind.image);
+    struct sandglass_failure failure = sandglass_root_enter_image(plan, parameters->kind.image);
     if (!failure.step
-        && sandglass_cgroup_show_slot(&plan->cgroups, &parameters->cgroup, parameters->kind.image > 0) < 0)
+        && sandglass_cgroup_show_slot(plan, &parameters->cgroup, parameters->kind.image > 0) < 0)
         failure = sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 8);
     if (!failure.step && syscall(SYS_close_range, first, ~0u, 0) < 0)
         failure = sandglass_failed(SANDGLASS_STEP_SIGNALS, 0);
@@ -49,7 +49,7 @@ static struct sandglass_failure setup_descriptors(
 }
 
 static struct sandglass_failure setup_host_name(const struct sandglass_plan *plan) {
-    if (sethostname(plan->host_name, strlen(plan->host_name)) < 0)
+    if (sandglass_set_host_name(plan, plan->host_name, strlen(plan->host_name)) < 0)
         return sandglass_failed(SANDGLASS_STEP_HOST_NAME, -1);
     return sandglass_no_failure();
 }
@@ -93,7 +93,7 @@ static struct sandglass_failure set_up(
     struct sandglass_failure failure;
     // These steps run as root of the launcher's user namespace.
     if ((failure = setup_host_name(plan)).step) return failure;
-    if ((failure = sandglass_root_add_proc()).step) return failure;
+    if ((failure = sandglass_root_add_proc(plan)).step) return failure;
     if ((failure = setup_memory_shortage(plan)).step) return failure;
     if ((failure = sandglass_root_restrict_proc(plan)).step) return failure;
     // Protections of the network namespace belong here: they need the privilege that is dropped next.
@@ -101,17 +101,14 @@ static struct sandglass_failure set_up(
     if ((failure = sandglass_identity_change_user(plan, slot)).step) return failure;
     uint32_t user = sandglass_identity_host_user(plan, slot);
     if ((failure = sandglass_root_add_scratch(plan, parameters->kind.scratch_bytes, user)).step) return failure;
-    if ((failure = sandglass_slot_namespaces_enter_user(SLOT_USER_NAMESPACE)).step) return failure;
+    if ((failure = sandglass_slot_namespaces_enter_user(plan, SLOT_USER_NAMESPACE)).step) return failure;
     if ((failure = sandglass_identity_drop_capabilities()).step) return failure;
     // This step follows the change of user, which clears the death signal.
     if ((failure = setup_death_signal()).step) return failure;
-    // Landlock and the filter remove permissions that the steps above need.
+    // Landlock removes permissions that the steps above need.
     if (plan->protections & SANDGLASS_PROTECTION_LANDLOCK && (failure = sandglass_landlock_restrict()).step)
         return failure;
-    if ((failure = setup_child_signals()).step) return failure;
-    if (plan->protections & SANDGLASS_PROTECTION_SYSTEM_CALL_FILTER)
-        return sandglass_seccomp_install(&plan->slot_filter);
-    return failure;
+    return setup_child_signals();
 }
 
 // MARK: Starting the command

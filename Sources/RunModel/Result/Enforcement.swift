@@ -30,6 +30,10 @@ package struct Enforcement: Sendable, Hashable {
     package var syscalls: Means
     /// The mechanism that limits the processors in use; `nil` in the receipt of a run without that limit.
     package var cpus: Means?
+    /// The mechanism that keeps commands from installing system call filters of their own; `nil` if they may not.
+    ///
+    /// The kernel keeps such filters in memory of the host that no limit counts.
+    package var filters: Means?
 
     package init(
         memory: Means,
@@ -38,7 +42,8 @@ package struct Enforcement: Sendable, Hashable {
         network: Means,
         filesystem: Means,
         syscalls: Means,
-        cpus: Means? = nil
+        cpus: Means? = nil,
+        filters: Means? = nil
     ) {
         self.memory = memory
         self.processes = processes
@@ -47,6 +52,7 @@ package struct Enforcement: Sendable, Hashable {
         self.filesystem = filesystem
         self.syscalls = syscalls
         self.cpus = cpus
+        self.filters = filters
     }
 
     /// The minimum that this version enforces on every host, by mechanisms that no supported kernel lacks.

@@ -80,8 +80,10 @@ enum LauncherPlan {
         plan.protections = policy.protections.rawValue
         plan.required_protections = policy.requiredProtections.rawValue
         if policy.protections.contains(.systemCallFilter) {
-            plan.filter = filter(try SystemCallFilter.program.get())
-            plan.slot_filter = filter(SystemCallFilter.slotProgram)
+            plan.set_up_key = UInt64.random(in: .min ... .max)
+            plan.filter = filter(
+                try SystemCallFilter.program(key: plan.set_up_key, allowsFilters: policy.allowsFilters)
+            )
         }
         let views = cgroups?.views ?? []
         let entries = policy.entries + views.flatMap(\.entries)

@@ -10,11 +10,14 @@ package struct SandboxSupport: Sendable, Hashable {
     package let cgroups: CgroupSupport
     /// The protections that each slot has beside its namespaces.
     package let protections: SandboxProtections
+    /// A Boolean value that indicates whether commands may install system call filters of their own.
+    var allowsFilters = false
 
     /// The enforcement that the receipt of every run on this host states.
     package var enforcement: Enforcement {
         var receipt = cgroups.enforcement
         if protections.contains(.systemCallFilter) { receipt.syscalls = .seccomp }
+        if allowsFilters { receipt.filters = Enforcement.Means.none }
         return receipt
     }
 }
@@ -48,7 +51,10 @@ package struct LauncherProcess: ~Copyable, Sendable {
         defer { search.tree?.close() }
         let (pid, raw) = try LauncherPlan.startLauncher(policy, search.tree)
         do throws(SetupFailure) {
-            (support, view) = try Self.waitUntilReady(raw, search)
+            var (found, view) = try Self.waitUntilReady(raw, search)
+            found.allowsFilters = policy.allowsFilters
+            support = found
+            self.view = view
         } catch {
             Glibc.close(raw)
             Self.reap(pid)

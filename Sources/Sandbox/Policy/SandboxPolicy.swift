@@ -22,6 +22,8 @@ package struct SandboxPolicy: Sendable {
     package var images: [SandboxImage] = []
     /// A Boolean value that indicates whether a slot may use the host's network.
     package var allowsHostNetwork = false
+    /// A Boolean value that indicates whether commands may install system call filters of their own.
+    package var allowsFilters = false
     /// The protections to build where the kernel supports them.
     package var protections: SandboxProtections = [.systemCallFilter, .landlock]
     /// The protections without which the launcher does not start.
@@ -66,7 +68,8 @@ package struct SandboxPolicy: Sendable {
             slots: slots,
             scratchBytes: scratchBytes,
             images: configuration.images,
-            allowsHostNetwork: configuration.allowsHostNetwork
+            allowsHostNetwork: configuration.allowsHostNetwork,
+            allowsFilters: configuration.allowsFilters
         )
     }
 
@@ -93,6 +96,8 @@ package struct SandboxConfiguration: Sendable {
     package var images: [SandboxImage] = []
     /// A Boolean value that indicates whether a run may use the host's network.
     package var allowsHostNetwork = false
+    /// A Boolean value that indicates whether commands may install system call filters of their own (seccomp(2)).
+    package var allowsFilters = false
 
     /// Creates a configuration without additions.
     package init() {}

@@ -9,16 +9,21 @@ internal import System
 /// A ``SystemCallIndex`` handles the calls whose number alone decides. libseccomp compiles the rules about arguments.
 /// It has no rule for "allowed, except with these arguments", so it compiles two programs, which ``chain(_:_:)`` joins.
 /// The first handles the arguments that are refused, the second those that are allowed. A third program handles the calls
-/// that name a user or a group.
+/// that name a user or a group, and a fourth one the calls of the set-up.
 enum SystemCallFilter {
-    /// The program of the launcher, which all slots inherit, as `struct sock_filter` instructions.
+    /// Compiles the program of the launcher, which all slots and commands inherit.
     ///
-    /// It is compiled once. A failure tells why it could not be compiled.
-    static let program: Result<[UInt64], SetupFailure> = Result { () throws(SetupFailure) in
+    /// - Parameters:
+    ///   - key: the sixth argument with which calls of the set-up are allowed.
+    ///   - allowsFilters: whether commands may install filters of their own.
+    /// - Returns: `struct sock_filter` instructions.
+    /// - Throws: the reason why the program could not be compiled.
+    static func program(key: UInt64, allowsFilters: Bool = false) throws(SetupFailure) -> [UInt64] {
+        let refusedWith = SystemCallPolicy.refusedWith(allowsFilters: allowsFilters)
         let exceptions = try program(defaultAction: .allow) { context throws(SetupFailure) in
-            for rule in SystemCallPolicy.refusedWith { try add(rule.call, rule.action, rule.tests, to: context) }
+            for rule in refusedWith { try add(rule.call, rule.action, rule.tests, to: context) }
         }
-        let conditional = Set((SystemCallPolicy.refusedWith + SystemCallPolicy.allowedWith).map(\.call))
+        let conditional = Set((refusedWith + SystemCallPolicy.allowedWith).map(\.call))
         let allowed = try program(defaultAction: SystemCallPolicy.defaultAction) { context throws(SetupFailure) in
             for call in SystemCallPolicy.allowed where conditional.contains(call) { try add(call, .allow, to: context) }
             for rule in SystemCallPolicy.allowedWith { try add(rule.call, rule.action, rule.tests, to: context) }
@@ -26,19 +31,22 @@ enum SystemCallFilter {
         let owners = try program(defaultAction: .refuse(EPERM)) { context throws(SetupFailure) in
             for rule in SystemCallPolicy.ownIdentity { try add(rule.call, rule.action, rule.tests, to: context) }
         }
+        let setUp = try program(defaultAction: .refuse(EPERM)) { context throws(SetupFailure) in
+            for call in SystemCallPolicy.setUp {
+                try add(call, .allow, [.isExactly(argument: 5, key)], to: context)
+                guard !SystemCallPolicy.refused.contains(call) else { continue }
+                try add(call, SystemCallPolicy.defaultAction, [.differs(argument: 5, key)], to: context)
+            }
+        }
         let identities = Set(SystemCallPolicy.ownIdentity.map(\.call))
         let byArguments = chain(exceptions, allowed)
         let index = Self.index { name in
             if conditional.contains(name) { return .undecided(after: 0) }
             if identities.contains(name) { return .undecided(after: byArguments.count) }
-            return SystemCallPolicy.setUp.contains(name) ? .action(code(.allow)) : nil
+            return SystemCallPolicy.setUp.contains(name) ? .undecided(after: byArguments.count + owners.count) : nil
         }
-        return index.program + byArguments + owners
+        return index.program + byArguments + owners + setUp
     }
-
-    /// The program that each slot adds to the launcher's: it denies the calls of ``SystemCallPolicy/setUp``.
-    static let slotProgram =
-        index { SystemCallPolicy.setUp.contains($0) ? nil : .action(code(.allow)) }.program + [allow]
 
     /// Returns the number of a system call on this processor, or `nil` if it has no such call.
     static func number(of call: String) -> Int32? {
@@ -116,6 +124,8 @@ enum SystemCallFilter {
             scmp_arg_cmp(arg: argument, op: SCMP_CMP_MASKED_EQ, datum_a: UInt64(UInt32.max), datum_b: UInt64(value))
         case .bits(let argument, let mask, let value):
             scmp_arg_cmp(arg: argument, op: SCMP_CMP_MASKED_EQ, datum_a: UInt64(mask), datum_b: UInt64(value))
+        case .isExactly(let argument, let value):
+            scmp_arg_cmp(arg: argument, op: SCMP_CMP_EQ, datum_a: value, datum_b: 0)
         case .differs(let argument, let value):
             scmp_arg_cmp(arg: argument, op: SCMP_CMP_NE, datum_a: value, datum_b: 0)
         case .exceeds(let argument, let value):

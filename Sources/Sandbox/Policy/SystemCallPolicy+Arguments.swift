@@ -30,6 +30,8 @@ enum ArgumentTest: Sendable, Hashable {
     case equals(argument: UInt32, UInt32)
     /// The bits in the mask equal a value.
     case bits(argument: UInt32, mask: UInt32, UInt32)
+    /// All 64 bits equal a value.
+    case isExactly(argument: UInt32, UInt64)
     /// All 64 bits differ from a value. Only for pointers, and for rules that refuse.
     case differs(argument: UInt32, UInt64)
     /// All 64 bits, taken as unsigned, exceed a value. Only for rules that refuse.
@@ -41,9 +43,13 @@ extension SystemCallPolicy {
     static let allowedWith = socketProtocols + personalities
 
     /// Calls that are refused with these arguments, although ``allowed`` or ``allowedWith`` has them.
-    static let refusedWith =
+    static let refusedWith = refusedWith(allowsFilters: false)
+
+    /// Returns the same for commands that may install filters of their own.
+    static func refusedWith(allowsFilters: Bool) -> [ArgumentRule] {
         namespaces + socketFamilies + socketOptions + terminals + devices + hugePages + supervisor
-        + listeners
+            + (allowsFilters ? listeners : filters)
+    }
 
     // MARK: Allowed
 
@@ -199,6 +205,17 @@ extension SystemCallPolicy {
                 action: .refuse(EPERM)
             ),
         ]
+
+    /// Filters of the command's own, and strict mode (seccomp(2), PR_SET_SECCOMP(2const)).
+    ///
+    /// The kernel keeps their compiled programs in memory that no limit counts and that all of the host shares (sysctl
+    /// net.core.bpf_jit_limit). When a run has filled it, no sandbox of anybody starts. The calls fail as on a kernel
+    /// without filters, for which programs have fallbacks.
+    private static let filters = [
+        ArgumentRule("seccomp", action: .refuse(ENOSYS)),
+        // PR_SET_SECCOMP
+        ArgumentRule("prctl", .equals(argument: 0, 22), action: .refuse(EINVAL)),
+    ]
 
     /// Filters that delegate calls to another process, which would emulate the kernel
     /// (SECCOMP_FILTER_FLAG_NEW_LISTENER).

@@ -134,6 +134,8 @@ enum SystemCallPolicy {
     private static let debugging = ["process_vm_readv", "process_vm_writev", "ptrace"]
 
     /// Protections that a command applies to itself, which can only reduce its rights.
+    ///
+    /// Filters are among them, but see ``refusedWith(allowsFilters:)``.
     private static let selfRestriction = [
         "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self", "seccomp",
     ]
@@ -164,10 +166,9 @@ enum SystemCallPolicy {
     /// other processes.
     static let pretended = ["sync", "syncfs"]
 
-    /// Calls that the launcher needs to create slots, although the lists above deny them to commands.
+    /// Calls that the launcher and its slots need to create sandboxes, although the lists above deny them to commands.
     ///
-    /// The launcher has the same filter, with these calls allowed. Each slot adds a short filter that denies them
-    /// before its command starts. So the long program is compiled and installed once.
+    /// The filter allows them with a key in the sixth argument, which none of them uses (`set_up_calls.h`).
     static let setUp: Set = ["clone3", "mount", "mount_setattr", "sethostname", "setns", "umount2", "unshare"]
 
     /// The numbers of calls that are newer than libseccomp 2.5.3, the oldest version that this builds with.

@@ -73,6 +73,9 @@ extension Run {
         }
         let cpus = try later.read("enforcement.cpus") { reader throws(RecordReader.Damage) in try reader.means() }
         enforcement.cpus = cpus
+        enforcement.filters = try later.read("enforcement.filters") { reader throws(RecordReader.Damage) in
+            try reader.means()
+        }
         let resident = try later.read("maxResidentBytes") { reader throws(RecordReader.Damage) in try reader.int() }
         let memoryAtEnd = try later.read("memoryAtEnd") { reader throws(RecordReader.Damage) in
             MemoryAtEnd(cacheBytes: try reader.int(), sharedBytes: try reader.int(), kernelBytes: try reader.int())
@@ -113,6 +116,9 @@ extension Run {
     private var laterMembers: LaterMembers {
         var members = specification.laterMembers
         if let cpus = enforcement.cpus { members.add("enforcement.cpus") { $0.write(cpus.rawValue) } }
+        if let filters = enforcement.filters {
+            members.add("enforcement.filters") { $0.write(filters.rawValue) }
+        }
         if let resident = result?.usage?.maxResidentBytes {
             members.add("maxResidentBytes") { $0.write(resident) }
         }

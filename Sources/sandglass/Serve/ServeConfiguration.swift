@@ -59,6 +59,7 @@ struct ServeConfiguration {
         let images = try sources.values(ServeSetting.sandbox.image)
         var sandbox = try ServeSetting.sandbox.configuration(sources, images: images)
         sandbox.allowsHostNetwork = try sources.value(ServeSetting.sandbox.allowHostNetwork)
+        sandbox.allowsFilters = try sources.value(ServeSetting.sandbox.allowSeccomp)
         self.sandbox = sandbox
         maxima = try Self.maxima(sources, sandbox)
         required = try ServeSetting.sandbox.required(sources)

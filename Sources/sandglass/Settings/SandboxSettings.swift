@@ -27,6 +27,12 @@ struct SandboxSettings: SettingGroup {
         "allowHostNetwork",
         help: "Allow runs to use the host's network, including this server."
     )
+    let allowSeccomp = Setting.toggle(
+        "allowSeccomp",
+        help:
+            "Allow commands to install system call filters of their own, whose memory no limit counts. Only for trusted "
+            + "commands: one that fills that memory stops the sandboxes of everybody."
+    )
     let require = ListSetting<[Requirement]>(
         "require",
         separator: ",",

@@ -90,9 +90,17 @@ struct ArgumentCase: CustomTestStringConvertible {
             ArgumentCase("personality", 8, action: .refuse(ENOSYS)),
             ArgumentCase("personality", 0x40_0000, action: .refuse(ENOSYS)),
             ArgumentCase("personality", 8 | garbage, action: .refuse(ENOSYS)),
-            ArgumentCase("seccomp", 1, 0, 0, action: .allow),
-            ArgumentCase("seccomp", 1, 8, 0, action: .refuse(EPERM)),
-            ArgumentCase("seccomp", 1, 0xFF | garbage, 0, action: .refuse(EPERM)),
+            // SECCOMP_SET_MODE_STRICT, SECCOMP_SET_MODE_FILTER with and without flags, and a query
+            ArgumentCase("seccomp", 0, 0, 0, action: .refuse(ENOSYS)),
+            ArgumentCase("seccomp", 1, 0, 0, action: .refuse(ENOSYS)),
+            ArgumentCase("seccomp", 1, 8, 0, action: .refuse(ENOSYS)),
+            ArgumentCase("seccomp", 2, 0, 0, action: .refuse(ENOSYS)),
+            ArgumentCase("seccomp", 1 | garbage, 0xFF | garbage, 0, action: .refuse(ENOSYS)),
+            // PR_SET_SECCOMP
+            ArgumentCase("prctl", 22, 1, 0, action: .refuse(EINVAL)),
+            ArgumentCase("prctl", 22 | garbage, 2, 0, action: .refuse(EINVAL)),
+            ArgumentCase("prctl", 21, 0, 0, action: .allow),
+            ArgumentCase("prctl", 15, 0, 0, action: .allow),
         ]
 
     private static let supervisor =

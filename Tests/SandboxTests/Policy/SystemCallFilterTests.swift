@@ -5,13 +5,11 @@ import Testing
 /// Tests of the compiled filter in an emulated packet filter machine: every number, and many arguments.
 @Suite struct SystemCallFilterTests {
     private let machine: FilterMachine
-    private let launcher: FilterMachine
+    private static let key: UInt64 = 0xFEDC_BA98_7654_3210
     private let declared = DeclaredActions()
 
     init() throws {
-        let program = try SystemCallFilter.program.get()
-        launcher = FilterMachine(programs: [program])
-        machine = FilterMachine(programs: [program, SystemCallFilter.slotProgram])
+        machine = FilterMachine(programs: [try SystemCallFilter.program(key: Self.key)])
     }
 
     @Test func `every number gets its declared action`() throws {
@@ -54,12 +52,33 @@ import Testing
         for program in machine.programs { #expect((1...4096).contains(program.count)) }
     }
 
-    @Test func `the launcher may make the calls that create slots, and otherwise only those of commands`() throws {
+    @Test func `the key allows the calls that create slots, and no others`() throws {
         let setUp = Set(SystemCallPolicy.setUp.compactMap(SystemCallFilter.number))
         for number in Int32(0)..<2048 where !declared.conditional.contains(number) {
             let action = setUp.contains(number) ? SystemCallAction.allow : declared[number]
-            #expect(try launcher.run(UInt32(number)) == action.code, "\(number)")
+            #expect(try machine.run(UInt32(number), [0, 0, 0, 0, 0, Self.key]) == action.code, "\(number)")
         }
+    }
+
+    @Test func `each bit of the key counts`() throws {
+        for number in SystemCallPolicy.setUp.compactMap(SystemCallFilter.number) {
+            for bit in 0..<64 {
+                let other = Self.key ^ (1 << UInt64(bit))
+                let action = try machine.run(UInt32(number), [0, 0, 0, 0, 0, other])
+                #expect(action == declared[number].code, "\(number)")
+            }
+        }
+    }
+
+    @Test func `commands may install filters only if the operator allows it`() throws {
+        let seccomp = UInt32(try #require(SystemCallFilter.number(of: "seccomp")))
+        let prctl = UInt32(try #require(SystemCallFilter.number(of: "prctl")))
+        let trusting = FilterMachine(programs: [try SystemCallFilter.program(key: Self.key, allowsFilters: true)])
+        let allow = SystemCallAction.allow.code
+        for arguments: [UInt64] in [[1, 0, 0], [0, 0, 0]] { #expect(try trusting.run(seccomp, arguments) == allow) }
+        #expect(try trusting.run(prctl, [22, 2, 0]) == allow)
+        // A filter with a listener could pretend the results of calls.
+        #expect(try trusting.run(seccomp, [1, 8, 0]) == SystemCallAction.refuse(1).code)
     }
 
     @Test func `the calls that create slots are not allowed to commands`() {
