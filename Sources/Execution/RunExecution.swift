@@ -34,6 +34,8 @@ package final class RunExecution {
     package struct Observer {
         /// Called when the command has started.
         package var started: @ReactorActor () -> Void
+        /// Called when a slot has failed before its command began, and another one is tried.
+        package var retried: @ReactorActor () -> Void = {}
         /// Called with each part of the output that is within the limit, and with all output of a run that keeps the end
         /// of its streams.
         package var output: @ReactorActor (OutputStream, UnsafeRawBufferPointer) -> Backpressure
@@ -62,10 +64,15 @@ package final class RunExecution {
     /// The longest time in which earlier slots must end before a run gets its own.
     private static let waitTimeout = Duration.seconds(60)
     private static let killTimeout = Duration.seconds(2)
+    /// The number of slots that are tried in place of one that fails before its command began.
+    private static let maximumRetries = 3
 
     private let specification: RunSpecification
     private let launcher: Launcher
-    private let slot: Slot
+    private var slot: Slot
+    /// The command until it has started, for another slot.
+    private var startRequest: StartRequest?
+    private var retries = 0
     private let observer: Observer
     private var machine: RunMachine
     private var captures: [OutputStream: OutputCapture] = [:]
@@ -100,12 +107,7 @@ package final class RunExecution {
         self.observer = observer
         machine = RunMachine(timeout: specification.limits.timeout, grace: specification.grace)
         do {
-            slot = try launcher.makeSlot(
-                scratchBytes: specification.limits.diskBytes,
-                image: specification.image,
-                sharesNetwork: specification.network == .host,
-                cpus: specification.limits.cpus
-            )
+            slot = try Self.makeSlot(for: specification, on: launcher)
         } catch {
             throw Failure(error)
         }
@@ -119,6 +121,7 @@ package final class RunExecution {
             // A thrown error reaches the caller; the observer must not receive it too.
             slot.onReport = nil
             slot.destroy()
+            startRequest = nil
             finishStreams()
             throw Failure(SetupFailure(step: .standardStreams, error: error))
         }
@@ -143,27 +146,25 @@ package final class RunExecution {
 
     // MARK: Starting
 
+    private static func makeSlot(
+        for specification: RunSpecification,
+        on launcher: Launcher
+    ) throws(SetupFailure) -> Slot {
+        try launcher.makeSlot(
+            scratchBytes: specification.limits.diskBytes,
+            image: specification.image,
+            sharesNetwork: specification.network == .host,
+            cpus: specification.limits.cpus
+        )
+    }
+
     private func start(
         _ input: Input,
         inputBlob: InputBlobs,
         fileBlobs: InputBlobs
     ) throws(SystemError) {
         // The launcher is already making the slot while the rest is prepared here.
-        slot.onReport = { [self] report in
-            if case .started(let time) = report {
-                startedAt = time
-                observer.started()
-                readOutput()
-            }
-            if case .outOfMemory(let usage) = report { slotUsage = usage }
-            if case .failed(let failure) = report, failure.step == .files, let index = failure.index,
-                specification.files.indices.contains(index)
-            {
-                let path = specification.files[index].path
-                failedFile = path == RunFile.box ? "/box" : path
-            }
-            handle(.report(report))
-        }
+        receiveReports()
         let standardInput = try openInput(input, inputBlob)
         let standardOutput = try openOutput(.standardOutput)
         let standardError =
@@ -181,13 +182,58 @@ package final class RunExecution {
             files: specification.files.map(fileBlobs.slotFile),
             keepsFiles: !specification.artifacts.isEmpty
         )
-        try slot.start(
-            command,
-            streams: [standardInput.raw, standardOutput.raw, standardError.raw],
-            blobCount: fileBlobs.count
-        )
-        try fileBlobs.send(to: slot)
+        let request = StartRequest(command, standardInput, standardOutput, standardError, fileBlobs)
+        startRequest = request
+        try request.send(to: slot)
         armStart()
+    }
+
+    private func receiveReports() {
+        slot.onReport = { [self] report in
+            if isWorthAnotherSlot(report), tryAnotherSlot() { return }
+            if case .started(let time) = report {
+                startRequest = nil
+                startedAt = time
+                observer.started()
+                readOutput()
+            }
+            if case .outOfMemory(let usage) = report { slotUsage = usage }
+            if case .failed(let failure) = report, failure.step == .files, let index = failure.index,
+                specification.files.indices.contains(index)
+            {
+                let path = specification.files[index].path
+                failedFile = path == RunFile.box ? "/box" : path
+            }
+            handle(.report(report))
+        }
+    }
+
+    /// Returns whether a slot has failed for a reason that is not the command's.
+    private func isWorthAnotherSlot(_ report: SlotReport) -> Bool {
+        guard machine.isStarting, startRequest != nil, retries < Self.maximumRetries else { return false }
+        return switch report {
+        case .failed(let failure): !failure.step.isCommandFault
+        case .vanished: true
+        case .started, .ended, .outOfMemory: false
+        }
+    }
+
+    /// Starts the command in another slot, and returns whether that could be requested.
+    private func tryAnotherSlot() -> Bool {
+        guard let startRequest, let other = try? Self.makeSlot(for: specification, on: launcher) else { return false }
+        let failed = slot
+        slot = other
+        do throws(SystemError) {
+            try startRequest.send(to: other)
+        } catch {
+            other.destroy()
+            slot = failed
+            return false
+        }
+        retries += 1
+        receiveReports()
+        observer.retried()
+        return true
     }
 
     /// Begins to read the output, so that the observer receives the start of the command before its output.
@@ -302,6 +348,7 @@ package final class RunExecution {
     }
 
     private func conclude(_ outcome: Outcome, _ end: ExitRecord?) {
+        startRequest = nil
         for timer in timers { timer.cancel() }
         timers = []
         finishStreams()

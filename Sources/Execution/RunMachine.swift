@@ -141,6 +141,11 @@ struct RunMachine {
         return [.conclude(outcome, end)]
     }
 
+    /// A Boolean value that indicates whether the command has not started, and nothing has asked for its end.
+    var isStarting: Bool {
+        if case .starting = state { true } else { false }
+    }
+
     private var stopReason: StopReason? {
         switch state {
         case .terminating(let reason), .killing(let reason): reason

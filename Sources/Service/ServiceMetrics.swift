@@ -18,6 +18,7 @@ package struct ServiceMetrics: Sendable {
     private let outcomes: [String: Counter]
     private let runDuration: CoreMetrics.Timer
     private let spawnDuration: CoreMetrics.Timer
+    let slotRetries: Counter
     private let standardOutput: Counter
     private let standardError: Counter
 
@@ -34,6 +35,7 @@ package struct ServiceMetrics: Sendable {
         accepted = counter("sandglass_runs_accepted_total")
         rejected = counters("sandglass_runs_rejected_total", "reason", SubmissionError.reasons)
         outcomes = counters("sandglass_runs_total", "outcome", Outcome.names)
+        slotRetries = counter("sandglass_slot_retries_total")
         standardOutput = counter("sandglass_output_bytes_total", [("stream", "stdout")])
         standardError = counter("sandglass_output_bytes_total", [("stream", "stderr")])
         queueWait = CoreMetrics.Timer(label: "sandglass_queue_wait_seconds", factory: factory)

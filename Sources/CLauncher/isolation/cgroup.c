@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -189,6 +190,28 @@ int sandglass_cgroup_attach(const struct sandglass_cgroup_tree *cgroups, uint32_
     return 0;
 }
 
+int sandglass_cgroup_renew(
+    const struct sandglass_cgroup_tree *cgroups, uint32_t slot, struct sandglass_cgroup *cgroup
+) {
+    char old[32], new[40];
+    sandglass_append_text(append_slot(new, slot), "-new");
+    append_slot(old, slot);
+    for (uint32_t i = 0; i < SANDGLASS_CONTROLLER_QUOTA; i++) {
+        if (!sandglass_cgroup_is_first(cgroups, i)) continue;
+        int directory = cgroups->directories[i];
+        char procs[64];
+        sandglass_append_text(sandglass_append_text(procs, new), "/cgroup.procs");
+        if ((mkdirat(directory, new, 0755) < 0 && errno != EEXIST) || sandglass_write_file(directory, procs, "0") < 0
+            || unlinkat(directory, old, AT_REMOVEDIR) < 0 || renameat(directory, new, directory, old) < 0)
+            return -1;
+    }
+    if (cgroups->directories[SANDGLASS_CONTROLLER_MEMORY] >= 0)
+        write_in(cgroups->directories[SANDGLASS_CONTROLLER_MEMORY], slot, "memory.swappiness", "0");
+    if (sandglass_cgroup_open(cgroups, slot, cgroup) < 0) return -1;
+    sandglass_cgroup_watch_oom(cgroups, slot, cgroup);
+    return 0;
+}
+
 // MARK: Processors
 
 // The period of a quota, as it is by default (cgroup-v2.rst, "cpu.max").
@@ -309,6 +332,10 @@ static uint64_t read_number(const struct sandglass_cgroup *cgroup, enum sandglas
 }
 
 // MARK: Limits
+
+bool sandglass_cgroup_has_leftovers(const struct sandglass_cgroup *cgroup) {
+    return read_number(cgroup, SANDGLASS_CGROUP_MEMORY_USAGE) > tolerated_page_cache;
+}
 
 void sandglass_cgroup_reset(
     const struct sandglass_cgroup_tree *cgroups, uint32_t slot, struct sandglass_cgroup *cgroup

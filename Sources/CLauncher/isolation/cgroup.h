@@ -73,6 +73,14 @@ void sandglass_cgroup_watch_oom(
 );
 bool sandglass_cgroup_has(const struct sandglass_cgroup *cgroup, enum sandglass_cgroup_file file);
 void sandglass_cgroup_close(void);
+// v1: replaces the group of the calling zygote, its only process, by a new one of the same name. The kernel frees what an
+// earlier run has left in the old one, such as shared memory, some time after the last process has left it. Returns 0, or
+// -1 with errno.
+int sandglass_cgroup_renew(
+    const struct sandglass_cgroup_tree *cgroups, uint32_t slot, struct sandglass_cgroup *cgroup
+);
+// Returns whether the group of an idle zygote still holds memory that the kernel could not reclaim.
+bool sandglass_cgroup_has_leftovers(const struct sandglass_cgroup *cgroup);
 // v1: prepares a group that may have served an earlier run, before a slot is cloned into it. Removes the earlier
 // limits and most of the page cache.
 void sandglass_cgroup_reset(

@@ -49,6 +49,12 @@ int sandglass_cgroup_show(const struct sandglass_plan *plan) {
     return 0;
 }
 
+int sandglass_cgroup_show_again(const struct sandglass_plan *plan) {
+    if (sandglass_unshare(plan, CLONE_NEWCGROUP) < 0) return -1;
+    show(plan, ~UINT32_C(0), true);
+    return 0;
+}
+
 int sandglass_cgroup_show_slot(
     const struct sandglass_plan *plan, const struct sandglass_cgroup *cgroup, bool is_image
 ) {

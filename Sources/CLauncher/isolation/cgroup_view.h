@@ -21,6 +21,8 @@ void sandglass_cgroup_leave_common(int directory, int parent);
 //
 // v1: called in a zygote that has mounts of its own.
 int sandglass_cgroup_show(const struct sandglass_plan *plan);
+// v1: called in a zygote whose groups are new. Its mounts still show the old ones.
+int sandglass_cgroup_show_again(const struct sandglass_plan *plan);
 // Called in a slot, whose mounts are a copy of the zygote's unless it shows an image.
 int sandglass_cgroup_show_slot(
     const struct sandglass_plan *plan, const struct sandglass_cgroup *cgroup, bool is_image

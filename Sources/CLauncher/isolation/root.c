@@ -113,21 +113,27 @@ static int open_view(const struct sandglass_plan *plan) {
     return -1;
 }
 
+// Returns whether an entry is in a directory of package files.
+static bool is_package_file(const struct sandglass_entry *entry) {
+    static const char directories[][16] = {"/etc", "/var/lib"};
+    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
+        size_t length = strlen(directories[i]);
+        if (strncmp(entry->target, directories[i], length) == 0
+            && (entry->target[length] == '/' || entry->target[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
 // Gives the entries that copy package files to the server.
 static int give_to_server(const struct sandglass_plan *plan) {
-    static const char directories[][16] = {"/etc", "/var/lib"};
     for (uint32_t i = 0; i < plan->entry_count; i++) {
         const struct sandglass_entry *entry = &plan->entries[i];
-        if (entry->kind != SANDGLASS_ENTRY_DIRECTORY && entry->kind != SANDGLASS_ENTRY_FILE) continue;
-        for (size_t d = 0; d < sizeof directories / sizeof directories[0]; d++) {
-            size_t length = strlen(directories[d]);
-            if (strncmp(entry->target, directories[d], length) != 0
-                || (entry->target[length] != '/' && entry->target[length] != '\0'))
-                continue;
-            if (syscall(SYS_fchownat, AT_FDCWD, entry->target, plan->view_owner, plan->view_owner, AT_SYMLINK_NOFOLLOW)
-                < 0)
-                return -1;
-        }
+        if ((entry->kind != SANDGLASS_ENTRY_DIRECTORY && entry->kind != SANDGLASS_ENTRY_FILE)
+            || !is_package_file(entry))
+            continue;
+        if (syscall(SYS_fchownat, AT_FDCWD, entry->target, plan->view_owner, plan->view_owner, AT_SYMLINK_NOFOLLOW) < 0)
+            return -1;
     }
     return 0;
 }
@@ -137,7 +143,9 @@ static struct sandglass_failure build(
 ) {
     if (enter_new_root(plan) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT, -1);
     for (uint32_t i = 0; i < count; i++) {
-        if (make_entry(plan, &entries[i]) < 0) return sandglass_failed(SANDGLASS_STEP_ROOT_ENTRY, (int32_t)i);
+        // A package manager may have removed the directory since the plan was made.
+        if (make_entry(plan, &entries[i]) < 0 && !(errno == ENOENT && is_package_file(&entries[i])))
+            return sandglass_failed(SANDGLASS_STEP_ROOT_ENTRY, (int32_t)i);
     }
     // The kernel lets a user namespace mount a procfs only where a complete one is already visible
     // (user_namespaces(7)). Therefore the host's procfs has to stay, and each slot covers it with its own.

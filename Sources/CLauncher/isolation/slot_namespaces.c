@@ -148,6 +148,10 @@ static bool is_empty_ipc(int queues) {
     return is_empty_directory(queues);
 }
 
+bool sandglass_slot_namespaces_have_empty_ipc(const struct sandglass_slot_namespaces *namespaces) {
+    return is_empty_ipc(namespaces->queues);
+}
+
 bool sandglass_slot_namespaces_are_unused(
     const struct sandglass_plan *plan, const struct sandglass_slot_namespaces *namespaces
 ) {

@@ -39,6 +39,8 @@ int sandglass_slot_namespaces_enter_ipc(const struct sandglass_plan *plan, int f
 // launcher's user namespace, so the slot gets no capability over them here.
 struct sandglass_failure sandglass_slot_namespaces_enter_user(const struct sandglass_plan *plan, int file);
 
+// Returns whether the current IPC namespace holds no object.
+bool sandglass_slot_namespaces_have_empty_ipc(const struct sandglass_slot_namespaces *namespaces);
 // Returns whether the current IPC namespace and the network namespace hold nothing that another slot could find. Called
 // after the last slot in them has exited.
 bool sandglass_slot_namespaces_are_unused(

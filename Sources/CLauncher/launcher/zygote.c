@@ -70,9 +70,18 @@ static void make_slot(const struct sandglass_plan *plan, struct sandglass_slot_p
     struct sandglass_slot_namespaces own = {
         .queues = SANDGLASS_QUEUES, .network = {SANDGLASS_SOCKETS, SANDGLASS_TRAFFIC}
     };
+    // The memory of objects that a run has left is freed only some time after their namespace.
+    bool needs_group = !sandglass_slot_namespaces_have_empty_ipc(&own);
     if (!sandglass_slot_namespaces_are_unused(plan, &own)) failure = enter_namespaces(plan, parameters->slot);
-    if (!failure.step) {
+    if (!failure.step && !needs_group) {
         sandglass_cgroup_reset(&plan->cgroups, parameters->slot, &parameters->cgroup);
+        needs_group = sandglass_cgroup_has_leftovers(&parameters->cgroup);
+    }
+    if (!failure.step && needs_group
+        && (sandglass_cgroup_renew(&plan->cgroups, parameters->slot, &parameters->cgroup) < 0
+            || sandglass_cgroup_show_again(plan) < 0))
+        failure = sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 10);
+    if (!failure.step) {
         uint64_t quota = parameters->kind.cpu_quota_microseconds;
         if (sandglass_cgroup_limit_processors(&plan->cgroups, parameters->slot, &parameters->cgroup, quota) < 0)
             failure = sandglass_failed(SANDGLASS_STEP_CONTROL_GROUP, 6);

@@ -163,6 +163,7 @@ final class Scheduler {
             output: { stream, part in run.record(part, of: stream) },
             ended: { [weak self] result in self?.commandEnded(id, result, request.artifacts) }
         )
+        observer.retried = { [metrics] in metrics.slotRetries.increment() }
         observer.wantsExcess = { run.isFollowed }
         observer.excess = { stream, offset, part in run.recordExcess(part, of: stream, at: offset) }
         metrics.queueWait.recordNanoseconds(run.queued.wholeNanoseconds)

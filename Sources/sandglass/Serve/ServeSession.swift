@@ -35,6 +35,8 @@ struct ServeSession {
         var signals = SignalWaiter([SIGINT, SIGTERM, SIGHUP])
         let logger = configuration.log.logger
         let concurrency = configuration.limits.concurrency
+        var http = configuration.http
+        http.maximumConnections = connectionLimit(concurrency)
         // The launcher starts first, because the process is still small and has no other thread.
         let host = HostInfo.current()
         let slots = min(max(concurrency * 2, concurrency + 64), SandboxPolicy.maximumSlots)
@@ -46,8 +48,6 @@ struct ServeSession {
         )
         // Returns the memory of the view's files, which only the launcher needed.
         malloc_trim(0)
-        var http = configuration.http
-        http.maximumConnections = connectionLimit(concurrency)
         // Like the launcher, the server gets a higher priority than the commands. Only root may raise it. Without it
         // the server responds later under load.
         let process = __priority_which_t(PRIO_PROCESS.rawValue)

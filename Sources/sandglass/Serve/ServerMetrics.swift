@@ -57,6 +57,11 @@ struct ServerMetrics: Sendable {
             "Time from leaving the queue to the exec of the command, in seconds."
         ),
         MetricFamily(
+            "sandglass_slot_retries_total",
+            .counter,
+            "Sandboxes that failed before their command began and were replaced by another."
+        ),
+        MetricFamily(
             "sandglass_output_bytes_total",
             .counter,
             "Bytes that commands wrote by stream, including those over the limit; counted at their end."

@@ -32,7 +32,7 @@ struct MetricsTests {
                 "sandglass_http_request_duration_seconds", "sandglass_http_connections",
                 "sandglass_http_request_bytes_total", "sandglass_http_response_bytes_total", "sandglass_slots_ready",
                 "sandglass_store_commit_duration_seconds", "sandglass_store_runs", "sandglass_store_bytes",
-                "sandglass_blobs", "sandglass_blob_bytes",
+                "sandglass_blobs", "sandglass_blob_bytes", "sandglass_slot_retries_total",
                 "sandglass_build_info", "sandglass_log_lines_dropped_total", "process_start_time_seconds",
                 "process_resident_memory_bytes", "process_open_fds", "process_max_fds", "process_cpu_seconds_total",
             ] {
