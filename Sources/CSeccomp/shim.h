@@ -8,5 +8,4 @@ static inline uint32_t sandglass_seccomp_return_errno(uint16_t error) { return S
 
 // Exist because Swift does not import macros that cast.
 static const uint32_t sandglass_seccomp_allow = SCMP_ACT_ALLOW;
-static const uint32_t sandglass_seccomp_kill_process = SCMP_ACT_KILL_PROCESS;
 static const int sandglass_seccomp_no_such_call = __NR_SCMP_ERROR;

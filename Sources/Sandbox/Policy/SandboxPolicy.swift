@@ -165,19 +165,19 @@ struct ProcMask: Sendable, Hashable {
     let path: String
     let isDirectory: Bool
 
-    /// The kernel's command line, memory, symbols, timers and modules.
+    /// The kernel's command line, configuration, memory, symbols, timers and modules.
     ///
-    /// The list also has the activity of devices, which reveals keystrokes and other runs, and the names of the host's
-    /// disks and swap files.
+    /// The list also has the activity of devices, which reveals keystrokes and other runs, and the names and counters of
+    /// the host's disks and swap files.
     private static let files = [
-        "cmdline", "interrupts", "kallsyms", "kcore", "kmsg", "latency_stats", "modules", "sched_debug", "swaps",
-        "sysrq-trigger", "timer_list", "timer_stats",
+        "cmdline", "config.gz", "diskstats", "interrupts", "kallsyms", "kcore", "kmsg", "latency_stats", "modules",
+        "partitions", "sched_debug", "softirqs", "swaps", "sysrq-trigger", "timer_list", "timer_stats",
     ]
     /// The key lists, which show only the keys of the reader's own user.
     ///
     /// They are masked where commands share the user of the service.
     private static let userFiles = ["key-users", "keys"]
-    private static let directories = ["acpi", "asound", "bus", "driver", "fs", "scsi"]
+    private static let directories = ["acpi", "asound", "bus", "driver", "fs", "irq", "scsi"]
 
     /// Returns the masks that this host needs.
     static func ofThisHost() -> [ProcMask] {

@@ -47,7 +47,7 @@ extension SystemCallPolicy {
 
     /// Returns the same for commands that may install filters of their own.
     static func refusedWith(allowsFilters: Bool) -> [ArgumentRule] {
-        namespaces + socketFamilies + socketOptions + terminals + devices + hugePages + supervisor
+        namespaces + socketFamilies + socketTypes + socketOptions + terminals + devices + hugePages + supervisor
             + (allowsFilters ? listeners : filters)
     }
 
@@ -139,6 +139,17 @@ extension SystemCallPolicy {
         }
         return rules
     }()
+
+    /// Sockets of all types but stream (1), datagram (2), raw (3) and sequenced packets (5).
+    ///
+    /// The kernel would load a module for some others, such as SOCK_DCCP. It refuses raw sockets itself, except to netlink,
+    /// where getifaddrs(3) uses them.
+    private static let socketTypes = ["socket", "socketpair"].flatMap { call in
+        (UInt32(0)..<16).filter { ![1, 2, 3, 5].contains($0) }.map { type in
+            // SOCK_TYPE_MASK; the bits above are SOCK_CLOEXEC and SOCK_NONBLOCK.
+            ArgumentRule(call, .bits(argument: 1, mask: 0xF, type), action: .refuse(ESOCKTNOSUPPORT))
+        }
+    }
 
     /// Options that load a program into the kernel, whose memory no limit counts, and IPv6 flow labels, which outlive
     /// their sockets (setsockopt(2)).

@@ -19,7 +19,7 @@ enum SystemCallAction: Sendable, Hashable {
 /// - All other calls fail with ENOSYS, as on an older kernel or one built without them. Programs and libraries have
 ///   fallbacks for that.
 ///
-/// Calls of other ABIs (i386, x32) end the process with SIGSYS.
+/// Calls of other ABIs (i386, x32) fail with ENOSYS too.
 ///
 /// The lists also hold names that only the kernels of other processors have.
 enum SystemCallPolicy {

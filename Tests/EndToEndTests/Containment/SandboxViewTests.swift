@@ -218,9 +218,32 @@ struct ProcTests {
 
     @Test func `files of /proc about the host are empty`() throws {
         try withServer { server in
-            for name in ["cmdline", "interrupts", "kallsyms", "kcore", "kmsg", "timer_list", "keys", "modules"] {
+            for name in [
+                "cmdline", "config.gz", "diskstats", "interrupts", "kallsyms", "kcore", "keys", "kmsg", "modules",
+                "partitions",
+                "softirqs", "timer_list",
+            ] {
                 try #expect(server.shell("cat /proc/\(name) 2>/dev/null").stdout.text == "", "\(name)")
             }
+        }
+    }
+
+    @Test func `/proc has content only where programs may need it`() throws {
+        try withServer { server in
+            let script = """
+                cd /proc; for f in *; do case $f in [0-9]*) continue;; esac
+                    if [ -d $f ]; then [ "$(ls $f 2>/dev/null)" ] && echo $f; else [ "$(head -c 1 $f 2>/dev/null)" ] && echo $f; fi
+                done; exit 0
+                """
+            let known: Set = [
+                "buddyinfo", "cgroups", "consoles", "cpuinfo", "crypto", "devices", "dma", "execdomains", "fb",
+                "filesystems", "iomem", "ioports", "loadavg", "locks", "mdstat", "meminfo", "misc", "mounts", "mtrr",
+                "net",
+                "pressure", "schedstat", "self", "stat", "swaps", "sys", "sysvipc", "thread-self", "tty", "uptime",
+                "version", "vmstat", "zoneinfo",
+            ]
+            let shown = try server.shell(script).stdout.text.split(separator: "\n").map(String.init)
+            #expect(Set(shown).subtracting(known).isEmpty, "\(Set(shown).subtracting(known))")
         }
     }
 
@@ -232,7 +255,7 @@ struct ProcTests {
 
     @Test func `directories of /proc about the host are empty`() throws {
         try withServer { server in
-            for name in ["acpi", "asound", "bus", "driver", "fs", "scsi"] {
+            for name in ["acpi", "asound", "bus", "driver", "fs", "irq", "scsi"] {
                 try #expect(server.shell("ls -A /proc/\(name) 2>/dev/null").stdout.text == "", "\(name)")
             }
         }

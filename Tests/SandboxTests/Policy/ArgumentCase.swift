@@ -62,7 +62,16 @@ struct ArgumentCase: CustomTestStringConvertible {
             // SCTP, MPTCP, DCCP, L2TP
             ArgumentCase("socket", 2, 1, 132, action: .refuse(ENOSYS)),
             ArgumentCase("socket", 10, 1, 262, action: .refuse(ENOSYS)),
-            ArgumentCase("socket", 2, 6, 33, action: .refuse(ENOSYS)),
+            ArgumentCase("socket", 2, 6, 33, action: .refuse(ESOCKTNOSUPPORT)),
+            // other types, with flags and garbage
+            ArgumentCase("socket", 2, 6, 0, action: .refuse(ESOCKTNOSUPPORT)),
+            ArgumentCase("socket", 10, 0x80006 | garbage, 0, action: .refuse(ESOCKTNOSUPPORT)),
+            ArgumentCase("socket", 1, 4, 0, action: .refuse(ESOCKTNOSUPPORT)),
+            ArgumentCase("socket", 2, 10, 0, action: .refuse(ESOCKTNOSUPPORT)),
+            ArgumentCase("socket", 1, 0, 0, action: .refuse(ESOCKTNOSUPPORT)),
+            ArgumentCase("socketpair", 1, 6, 0, none, action: .refuse(ESOCKTNOSUPPORT)),
+            ArgumentCase("socketpair", 1, 5, 0, none, action: .allow),
+            ArgumentCase("socket", 1, 0x80805, 0, action: .allow),
             ArgumentCase("socket", 2, 2, 115 | garbage, action: .refuse(ENOSYS)),
         ]
 
