@@ -263,16 +263,16 @@ extension Outcome.Kind {
             row(
                 .termination,
                 "The command wrote more than `outputBytes`, the run had asked for `\"onOutputLimit\": \"kill\"`, "
-                    + "and Sandglass ended it.",
-                exitCode: codeOfGracePeriod,
-                signal: signalOrNothing
+                    + "and Sandglass ended it, without a grace period.",
+                exitCode: nothing,
+                signal: "SIGKILL"
             )
         case .cancelled:
             row(
                 .optionalTermination,
                 "A client cancelled the run, or the server was stopped.",
                 exitCode: codeOfGracePeriod,
-                signal: signalOrNothing + " if the run was still queued"
+                signal: signalOrNothing + "; both are null if the run was still queued"
             )
         case .startFailed:
             row(
