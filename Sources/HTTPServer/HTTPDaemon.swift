@@ -99,6 +99,9 @@ package final class HTTPDaemon {
     /// The number of open connections, idle ones included.
     package var openConnections: Int { daemon == nil ? 0 : connections.count }
 
+    /// The memory in bytes that the bodies of all requests in progress hold.
+    package var bodyBytes: Int { connections.bodyBytes }
+
     /// Closes the listening socket and all connections, also those that still wait for a response.
     ///
     /// A call from a handler or an `onDisconnect` takes effect at the end of that `run()`. A second call

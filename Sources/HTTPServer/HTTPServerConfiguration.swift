@@ -20,9 +20,9 @@ package struct HTTPServerConfiguration: Sendable {
     ///
     /// Larger bodies get 413.
     package var maximumBodyBytes: Int
-    /// The maximum total size in bytes of the buffered bodies of all unfinished requests.
+    /// The memory in bytes for the buffered bodies of all unfinished requests.
     ///
-    /// Bodies past the limit get 503. Without it, memory use could reach `maximumBodyBytes` times the number of
+    /// The largest holder of a full pool gets 503 for a body of its own; see `BodyPool`. Without the limit, memory use could reach `maximumBodyBytes` times the number of
     /// connections.
     package var maximumTotalBodyBytes: Int
     /// The maximum size in bytes of a request line and its header fields together.
@@ -53,12 +53,12 @@ package struct HTTPServerConfiguration: Sendable {
     package var headTimeout: Duration
     /// The time that a request body may take before the client gets 408, or zero for no limit.
     ///
-    /// `minimumBodyBytesPerSecond` extends this time for the bytes that have arrived.
+    /// With `minimumBodyBytesPerSecond`, bytes that arrive extend the time again, up to the same value.
     package var bodyTimeout: Duration
-    /// The minimum average rate of a body once `bodyTimeout` is over, in bytes per second.
+    /// The minimum rate of a body over every period of `bodyTimeout`, in bytes per second.
     ///
-    /// A large body on a slow line gets enough time, and a body that stalls does not. 0 makes `bodyTimeout` the limit
-    /// for the whole body.
+    /// A large body on a slow line gets enough time, and a body that stalls does not, however fast it began. 0 makes
+    /// `bodyTimeout` the limit for the whole body.
     package var minimumBodyBytesPerSecond: Int
     /// The time that a connection may stay open without a request, or zero for no limit.
     ///

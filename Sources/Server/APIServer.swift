@@ -69,6 +69,7 @@ package final class APIServer {
             publicAddress: PublicAddress(rules),
             observer: observer,
             heartbeat: heartbeat,
+            maximumBodyBytes: http.maximumBodyBytes,
             loop: loop
         )
         var configuration = http

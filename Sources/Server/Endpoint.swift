@@ -66,6 +66,14 @@ enum Endpoint {
         }
     }
 
+    /// True if the endpoint creates a run.
+    var createsRun: Bool {
+        switch self {
+        case .createRun, .rerunRun: true
+        default: false
+        }
+    }
+
     /// The principals that may use the endpoint.
     ///
     /// An admin may use all of them.

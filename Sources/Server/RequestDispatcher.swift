@@ -21,6 +21,7 @@ final class RequestDispatcher {
     private let artifacts: ArtifactsHandler
     private let blobs: BlobsHandler
     private let operations: OperationsHandler
+    private let maximumBodyBytes: Int
 
     init(
         service: RunService,
@@ -30,8 +31,10 @@ final class RequestDispatcher {
         publicAddress: PublicAddress,
         observer: RequestObserver,
         heartbeat: Duration,
+        maximumBodyBytes: Int,
         loop: ServerLoop
     ) {
+        self.maximumBodyBytes = maximumBodyBytes
         (self.policy, self.observer, self.loop) = (policy, observer, loop)
         let responder = RunResponder(service, observer, publicAddress)
         createRun = CreateRunHandler(service, maxima, observer, responder)
@@ -45,14 +48,17 @@ final class RequestDispatcher {
 
     // MARK: Requests
 
-    /// Handles a request whose body has arrived.
+    /// Handles a request whose body has arrived, or which has none.
     func handle(_ exchange: Exchange) {
-        // Only a wait for the end of a run takes longer than the store.
-        exchange.respondsPromptly = true
-        observer.requestReceived(exchange)
         let reply = Reply(to: exchange, loop)
         do throws(Problem) {
-            try route(exchange, reply)
+            if let stored = exchange.acceptedHead as? StoredHead {
+                exchange.acceptedHead = nil
+                observer.bodyReceived(exchange)
+                try dispatch(stored.head)
+            } else if let head = try accept(exchange, reply) {
+                try dispatch(head)
+            }
         } catch {
             reply.send(error)
         }
@@ -60,31 +66,42 @@ final class RequestDispatcher {
 
     /// Decides when the head of a request has arrived how its body is received.
     ///
-    /// The body of a blob is written to disk if its principal may upload it. Otherwise the request gets its
-    /// response here, and the body is not read. Every other body is buffered in memory.
+    /// A request that its head rules out gets its response here, and the body is not read. The body of a run is kept in
+    /// memory, that of a blob is written to disk, and every other body is dropped.
     func receiveBody(of exchange: Exchange) -> BodyDecision {
-        guard case .matched(let index, let parameters) = router.match(exchange.request),
-            case .putBlob = router.values[index]
-        else { return .buffer }
-        exchange.respondsPromptly = true
-        observer.requestReceived(exchange)
         let reply = Reply(to: exchange, loop)
         do throws(Problem) {
-            _ = try checkPolicy(exchange, exchange.request)
-            return try blobs.beginUpload(authenticate(exchange.request, .putBlob, parameters, reply))
+            // Without a head, the response has been sent.
+            guard let head = try accept(exchange, reply) else { return .buffer }
+            exchange.principal = head.request.principal.name
+            exchange.acceptedHead = StoredHead(head)
+            switch head.endpoint {
+            case .createRun: return .buffer
+            case .putBlob: return try blobs.beginUpload(head.request)
+            default: return .stream(DiscardingSink(), maximumBytes: maximumBodyBytes)
+            }
         } catch {
             reply.send(error)
             return .buffer
         }
     }
 
-    private func route(_ exchange: Exchange, _ reply: Reply) throws(Problem) {
+    /// Decides everything about a request that its head can decide.
+    ///
+    /// - Returns: the conclusions; `nil` if the request has its response already.
+    /// - Throws: the response to a request that is refused.
+    private func accept(_ exchange: Exchange, _ reply: Reply) throws(Problem) -> AcceptedHead? {
+        // Only a wait for the end of a run takes longer than the store.
+        exchange.respondsPromptly = true
+        observer.requestReceived(exchange)
         let request = exchange.request
         let crossOrigin = try checkPolicy(exchange, request)
         switch router.match(request) {
         case .matched(let index, let parameters):
             let endpoint = router.values[index]
-            try dispatch(authenticate(request, endpoint, parameters, reply), to: endpoint)
+            let accepted = try authenticate(request, endpoint, parameters, reply)
+            let preferences = try endpoint.createsRun ? createRun.accept(accepted, endpoint) : CreateRunPreferences()
+            return AcceptedHead(endpoint: endpoint, request: accepted, preferences: preferences)
         case .methodNotAllowed(let allow):
             let allowed = HeaderField("Allow", allow.joined(separator: ", "))
             guard request.method == "OPTIONS" else {
@@ -96,8 +113,12 @@ final class RequestDispatcher {
             }
             let preflight = crossOrigin == nil ? [] : CrossOrigin.preflightHeaders(request, allow: allow)
             reply.send(Response(status: 204, headers: [allowed] + preflight))
+            return nil
         case .notFound:
-            if request.method == "OPTIONS", request.path == "*" { return reply.send(Response(status: 204)) }
+            if request.method == "OPTIONS", request.path == "*" {
+                reply.send(Response(status: 204))
+                return nil
+            }
             _ = try authentication.principal(of: request)
             throw Problem(status: 404, detail: "No resource exists at \(request.path).")
         }
@@ -132,10 +153,11 @@ final class RequestDispatcher {
 
     // MARK: Endpoints
 
-    private func dispatch(_ request: AuthenticatedRequest, to endpoint: Endpoint) throws(Problem) {
-        switch endpoint {
-        case .createRun: try createRun.create(request)
-        case .rerunRun: try createRun.rerun(request)
+    private func dispatch(_ head: AcceptedHead) throws(Problem) {
+        let request = head.request
+        switch head.endpoint {
+        case .createRun: try createRun.create(request, head.preferences)
+        case .rerunRun: try createRun.rerun(request, head.preferences)
         case .listRuns: request.handle(with: runs.list)
         case .readRun: try runs.read(request)
         case .cancelRun: request.handle(with: runs.cancel)
@@ -153,4 +175,19 @@ final class RequestDispatcher {
         case .metrics: request.reply.send(try operations.metrics())
         }
     }
+}
+
+/// The conclusions from the head of a request that was accepted.
+private struct AcceptedHead {
+    let endpoint: Endpoint
+    let request: AuthenticatedRequest
+    /// The preferences of a request that creates a run.
+    let preferences: CreateRunPreferences
+}
+
+/// The conclusions from the head of a request whose body is arriving.
+private final class StoredHead {
+    let head: AcceptedHead
+
+    init(_ head: AcceptedHead) { self.head = head }
 }

@@ -124,6 +124,40 @@ extension ServerTests {
         }
 
         @Test(arguments: [true, false])
+        func `the caller that holds most of the memory for bodies gives way to another`(byPrincipal: Bool) throws {
+            var configuration = HTTPServerConfiguration.make(maximumBodyBytes: 100_000)
+            configuration.maximumTotalBodyBytes = 180_000
+            let server = try ServerThread(configuration, handler: Self.handler) { exchange, _ in
+                exchange.principal = byPrincipal ? exchange.request.path : ""
+                return .buffer
+            }
+            func post(_ path: String, from address: String, bytes: Int) throws -> HTTPClient {
+                let client = try HTTPClient(server, from: address)
+                let expect = "Expect: 100-continue\r\n"
+                try client.send("POST \(path) HTTP/1.1\r\nHost: a\r\n\(expect)Content-Length: 90000\r\n\r\n")
+                #expect(try client.response().status == 100)
+                try client.send([UInt8](repeating: 65, count: bytes))
+                return client
+            }
+            // One address that has two principals, or one principal with two addresses.
+            let other = byPrincipal ? "127.0.0.1" : "127.0.0.2"
+            let stalled = try post("/first", from: "127.0.0.1", bytes: 80_000)
+            try server.wait { server, _ in server.bodyBytes == 80_000 }
+            let growing = try post("/first", from: "127.0.0.1", bytes: 80_000)
+            try server.wait { server, _ in server.bodyBytes == 160_000 }
+            let guest = try post("/second", from: other, bytes: 90_000)
+            #expect(try guest.response().text == "90000")
+            let refusal = try stalled.response()
+            #expect(refusal.status == 503)
+            #expect(refusal.headers["retry-after"] == "1")
+            // The caller's other body has not had to give way.
+            try growing.send([UInt8](repeating: 65, count: 10_000))
+            #expect(try growing.response().text == "90000")
+            try server.wait { server, _ in server.bodyBytes == 0 }
+            try server.stop()
+        }
+
+        @Test(arguments: [true, false])
         func `the server keeps no more of a body than its limit`(isChunked: Bool) async {
             // The test runs in its own process, because it measures the process's memory.
             if isChunked {

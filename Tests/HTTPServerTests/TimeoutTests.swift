@@ -127,6 +127,20 @@ extension ServerTests {
             try server.stop()
         }
 
+        @Test(arguments: [true, false])
+        func `a fast beginning of a body does not pay for a later stall`(isStreamed: Bool) throws {
+            let server = try ServerThread(
+                configuration { ($0.bodyTimeout, $0.minimumBodyBytesPerSecond) = (Self.timeout, 1_000) },
+                bodies: { _, _ in isStreamed ? .stream(DiscardingSink(), maximumBytes: 1 << 20) : .buffer }
+            )
+            let client = try HTTPClient(server)
+            // At the minimum rate, these bytes take longer than this client waits.
+            try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500001\r\n\r\n")
+            try client.send([UInt8](repeating: 65, count: 500_000))
+            #expect(try client.response().status == 408)
+            try server.stop()
+        }
+
         @Test func `an idle kept connection is closed without a response`() throws {
             let server = try ServerThread(configuration { $0.idleTimeout = Self.timeout })
             let client = try HTTPClient(server)

@@ -41,12 +41,14 @@ final class Connection {
     /// The round of the server in which the last request completed.
     var lastCompletionRound = 0
 
-    /// The bytes of the current body that were kept in memory.
-    var bufferedBodyBytes = 0
-    /// The bytes of the current body that were passed on to a sink.
-    var streamedBodyBytes = 0
-    /// The part of its time, in nanoseconds, that the client had used when its body was paused.
-    var bodyNanoseconds: UInt64 = 0
+    /// The memory in bytes that the current body holds in the pool of the server.
+    var bodyBytes = 0
+    /// The time at which the last piece of the current body arrived.
+    var lastBodyArrival = MonotonicTime(nanoseconds: 0)
+    /// The time by which more of the current body must arrive.
+    var bodyDeadline = MonotonicTime(nanoseconds: .max)
+    /// The nanoseconds that were left until `bodyDeadline` when the body was paused.
+    var remainingBodyNanoseconds: UInt64 = 0
 
     /// True if the response's stream has nothing to send.
     var streamIsIdle = false

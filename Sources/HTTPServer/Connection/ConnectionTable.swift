@@ -21,8 +21,8 @@ final class ConnectionTable {
     private(set) var now = MonotonicTime.now
     private var round = 0
     private var isStopping = false
-    /// The total size in bytes of the buffered bodies of all requests in progress.
-    private var bufferedBodyBytes = 0
+    /// The memory in bytes that the bodies of all requests in progress hold.
+    private(set) var bodyBytes = 0
 
     init(
         configuration: HTTPServerConfiguration,
@@ -167,20 +167,38 @@ final class ConnectionTable {
 
     /// Expects the body of a request whose head was accepted.
     func expectsBody(_ connection: Connection) {
+        timeouts.begin(bodyOf: connection, now: now)
         enter(.body, connection)
     }
 
-    /// Counts bytes of a body that is kept in memory, and returns whether the limit for all bodies permits them.
-    func reserveBodyBytes(_ count: Int, for connection: Connection) -> Bool {
-        connection.bufferedBodyBytes += count
-        bufferedBodyBytes += count
-        return bufferedBodyBytes <= configuration.maximumTotalBodyBytes
+    /// Extends the time of a body by the bytes of it that have arrived.
+    func received(_ count: Int, _ connection: Connection) {
+        timeouts.extend(bodyOf: connection, by: count, now: now)
     }
 
     /// Counts bytes of a body that its sink has accepted.
     func streamed(_ count: Int, of exchange: Exchange) {
         exchange.streamedBytes += count
-        exchange.connection.streamedBodyBytes += count
+        received(count, exchange.connection)
+    }
+
+    /// Reserves memory for a body, and returns whether the pool of all bodies has it.
+    ///
+    /// If the pool is full, the bodies of the caller that holds the largest part of it give way to those of others.
+    func reserveBodyBytes(_ count: Int, for connection: Connection) -> Bool {
+        while bodyBytes + count > configuration.maximumTotalBodyBytes {
+            guard let request = BodyPool(open.values).requestGivingWay(to: connection, for: count) else { return false }
+            RequestReader(connections: self).evictBody(of: request)
+        }
+        connection.bodyBytes += count
+        bodyBytes += count
+        return true
+    }
+
+    /// Returns the memory of a body to the pool.
+    func releaseBodyBytes(of connection: Connection) {
+        bodyBytes -= connection.bodyBytes
+        connection.bodyBytes = 0
     }
 
     /// Pauses a body whose sink is full.
@@ -190,7 +208,8 @@ final class ConnectionTable {
         let connection = exchange.connection
         suspended.addBody(of: exchange)
         // The pause must not count as time that the client has used.
-        connection.bodyNanoseconds = MonotonicTime.now.nanoseconds - connection.phaseStart.nanoseconds
+        let (deadline, time) = (connection.bodyDeadline.nanoseconds, MonotonicTime.now.nanoseconds)
+        connection.remainingBodyNanoseconds = deadline - min(deadline, time)
         connection.enter(.handling, at: now)
     }
 
@@ -199,8 +218,8 @@ final class ConnectionTable {
         let connection = exchange.connection
         guard suspended.resumeBody(of: exchange) else { return }
         now = MonotonicTime.now
-        connection.enter(.body, at: now - connection.bodyNanoseconds)
-        timeouts.scheduleCheck(of: connection, now: now)
+        connection.bodyDeadline = now + connection.remainingBodyNanoseconds
+        enter(.body, connection)
     }
 
     /// Passes a complete request to the handler, and returns whether the caller must suspend the connection.
@@ -226,9 +245,7 @@ final class ConnectionTable {
     func completed(_ request: RequestState, isSent: Bool) {
         let connection = request.connection
         connection.request = nil
-        bufferedBodyBytes -= connection.bufferedBodyBytes
-        connection.bufferedBodyBytes = 0
-        connection.streamedBodyBytes = 0
+        releaseBodyBytes(of: connection)
         connection.streamIsIdle = false
         connection.streamIsDrained = false
         connection.lastCompletionRound = round

@@ -59,16 +59,27 @@ struct ConnectionTimeouts {
         case .head: timeout = head
         case .idle: timeout = idle
         case .sending: timeout = sending
-        case .body: return body > 0 ? connection.phaseStart + body + extraTime(of: connection) : nil
+        case .body: return body > 0 ? connection.bodyDeadline : nil
         }
         return timeout > 0 ? connection.phaseStart + timeout : nil
     }
 
-    /// Returns the nanoseconds that a body gets beside its timeout, for the bytes that have arrived.
-    private func extraTime(of connection: Connection) -> UInt64 {
-        guard minimumBodyBytesPerSecond > 0 else { return 0 }
-        let bytes = connection.bufferedBodyBytes + connection.streamedBodyBytes
-        return UInt64(min(bytes / minimumBodyBytesPerSecond, Int(Int32.max))) * 1_000_000_000
+    // MARK: Bodies
+
+    /// Starts the time of a body whose head has been accepted.
+    func begin(bodyOf connection: Connection, now: MonotonicTime) {
+        connection.bodyDeadline = now + body
+    }
+
+    /// Extends the time of a body by the time that its new bytes take at the minimum rate.
+    ///
+    /// The client never has more than the timeout of a body left. So a fast beginning does not pay for a later stall,
+    /// and the minimum rate holds over every period of that length.
+    func extend(bodyOf connection: Connection, by count: Int, now: MonotonicTime) {
+        guard minimumBodyBytesPerSecond > 0 else { return }
+        // The bytes of one piece, a few MiB at most, do not overflow.
+        let time = UInt64(count) * 1_000_000_000 / UInt64(minimumBodyBytesPerSecond)
+        connection.bodyDeadline = min(connection.bodyDeadline + time, now + body)
     }
 
     /// Returns the time of the next check of a connection, or nil for none.

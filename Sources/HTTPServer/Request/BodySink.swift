@@ -13,6 +13,16 @@ package protocol BodySink: AnyObject {
     func end()
 }
 
+/// A sink that drops the body of a request whose handler reads none.
+package final class DiscardingSink: BodySink {
+    /// Creates a sink.
+    package init() {}
+
+    package func receive(_ piece: UnsafeRawBufferPointer) -> BodyBackpressure { .accepted }
+
+    package func end() {}
+}
+
 /// The reaction of a sink to a piece of a body.
 package enum BodyBackpressure: Sendable {
     /// The sink has taken the piece.

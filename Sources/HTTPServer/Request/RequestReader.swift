@@ -14,6 +14,9 @@ struct RequestReader {
 
     let connections: ConnectionTable
 
+    /// The memory in bytes that a body gets before its first byte arrives.
+    private static let firstCapacity = 1 << 20
+
     private var configuration: HTTPServerConfiguration { connections.configuration }
 
     /// Checks the head of a request, and prepares for its body.
@@ -33,7 +36,7 @@ struct RequestReader {
                 guard try mustBuffer(exchange, length: length, of: request) else { return }
             }
             // A client may declare more than it sends: at most 1 MiB is reserved in advance.
-            if length > 0 { exchange.request.body.reserveCapacity(min(length, 1 << 20)) }
+            if length > 0 { exchange.request.body.reserveCapacity(min(length, Self.firstCapacity)) }
             if length > 0 || collected.isChunked { connections.expectsBody(request.connection) }
             request.stage = .bufferingBody(exchange)
         } catch {
@@ -61,7 +64,8 @@ struct RequestReader {
             request.stage = .handled(exchange)
             return false
         }
-        exchange.headers = []
+        // The owner may have added header fields of its own.
+        exchange.headers.removeFirst()
         guard case .stream(let sink, let maximumBytes) = decision else {
             let limit = configuration.maximumBodyBytes
             guard length <= limit else { throw .bodyTooLarge(limit: limit) }
@@ -114,12 +118,34 @@ struct RequestReader {
                     "All request bodies together exceed the server's limit of \(limit, counting: "byte"). Retry later."
                 return refuseBody(of: exchange, request, RequestRefusal(503, detail))
             }
-            exchange.request.body.append(contentsOf: piece)
+            append(piece, to: exchange)
         case .draining(let exchange, let refusal, let remainingBytes):
             request.stage = .draining(exchange, refusal, remainingBytes: remainingBytes - piece.count)
             if piece.count >= remainingBytes { request.connection.abandon(resets: true) }
         case .refused, .head, .handled, .streamingBody: break
         }
+    }
+
+    private func append(_ piece: UnsafeRawBufferPointer, to exchange: Exchange) {
+        let connection = exchange.connection
+        connections.received(piece.count, connection)
+        connection.lastBodyArrival = connections.now
+        // After the first MiB, a body whose length is known grows once and not by doubling, which would copy all of it
+        // several times on this thread. The kernel provides the memory when bytes arrive.
+        if let length = exchange.contentLength, exchange.request.body.count + piece.count > Self.firstCapacity {
+            exchange.request.body.reserveCapacity(length)
+        }
+        exchange.request.body.append(contentsOf: piece)
+    }
+
+    /// Refuses a body that is arriving, because another caller needs its memory.
+    func evictBody(of request: RequestState) {
+        guard case .bufferingBody(let exchange) = request.stage else { return }
+        let detail =
+            "All request bodies together exceed the server's limit of "
+            + "\(configuration.maximumTotalBodyBytes, counting: "byte"), and you hold the largest part. Retry later, "
+            + "and send fewer or smaller bodies at once."
+        refuseBody(of: exchange, request, RequestRefusal(503, detail))
     }
 
     /// Passes a complete request to the handler.
@@ -159,6 +185,7 @@ struct RequestReader {
     /// arrived.
     private func refuseBody(of exchange: Exchange, _ request: RequestState, _ refusal: RequestRefusal) {
         exchange.request.body = []
+        connections.releaseBodyBytes(of: request.connection)
         request.sink?.end()
         request.sink = nil
         if !configuration.isEncrypted { connections.earlyResponder.respond(refusal, on: request.connection) }

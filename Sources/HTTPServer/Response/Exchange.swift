@@ -37,6 +37,13 @@ package final class Exchange {
     /// A prepared response does not get them.
     package var headers: [HeaderField] = []
 
+    /// The name of the principal that sent the request, if the server's owner has authenticated it.
+    ///
+    /// The memory of all bodies is shared by principal, and by address between requests of one principal.
+    package var principal = ""
+    /// The server's owner's conclusions from the head of a request with a body.
+    package var acceptedHead: AnyObject?
+
     /// The value of Content-Length in bytes, or nil if the request has none.
     package internal(set) var contentLength: Int?
     /// The sink that took the body, if the body was not kept in memory.
@@ -127,6 +134,32 @@ package final class Exchange {
     /// The call has no effect if no piece waits. If it is made outside `HTTPDaemon.run()`, the next `run()` delivers
     /// the piece.
     package func resumeBody() { connections.resumeBody(of: self) }
+
+    // MARK: The body
+
+    /// Removes the body from the request and returns it, so that its memory does not last as long as the exchange.
+    ///
+    /// The memory stays reserved until ``releaseBody()``.
+    package func takeBody() -> [UInt8] {
+        let body = request.body
+        request.body = []
+        return body
+    }
+
+    /// Reserves memory in the pool of all bodies, such as that for decoding this body.
+    ///
+    /// - Returns: False if the pool has no room. The caller should respond with 503.
+    package func reserveBodyMemory(_ bytes: Int) -> Bool {
+        isOpen && connections.reserveBodyBytes(bytes, for: connection)
+    }
+
+    /// Returns the memory of the body, and all memory reserved beside it, to the pool of all bodies.
+    ///
+    /// The end of the exchange does the same.
+    package func releaseBody() {
+        guard isOpen else { return }
+        connections.releaseBodyBytes(of: connection)
+    }
 
     // MARK: Progress
 

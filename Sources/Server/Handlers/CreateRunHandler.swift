@@ -24,29 +24,38 @@ final class CreateRunHandler {
         (self.observer, self.responder) = (observer, responder)
     }
 
-    func create(_ request: AuthenticatedRequest) throws(Problem) {
+    /// Checks the head of a request that creates a run.
+    func accept(_ request: AuthenticatedRequest, _ endpoint: Endpoint) throws(Problem) -> CreateRunPreferences {
         try countRequest(request)
         let http = request.http
-        try RequestPolicy.checkContentType(http)
-        let key = try IdempotencyKeyField.parse(http)
-        let wait = try WaitPreference(http, atMost: maxima.wait)
-        let (body, maxima, principal) = (http.body, maxima, request.principal)
+        if case .createRun = endpoint { try RequestPolicy.checkContentType(http) }
+        return CreateRunPreferences(
+            key: try IdempotencyKeyField.parse(http),
+            wait: try WaitPreference(http, atMost: maxima.wait)
+        )
+    }
+
+    func create(_ request: AuthenticatedRequest, _ preferences: CreateRunPreferences) throws(Problem) {
+        let body = request.exchange.takeBody()
+        let (key, maxima, principal) = (preferences.key, maxima, request.principal)
         if body.count <= Self.largeBody {
-            return submit(try Self.decode(body, key, maxima, principal), for: request, wait)
+            let submission = try Self.decode(body, key, maxima, principal)
+            request.exchange.releaseBody()
+            return submit(submission, for: request, preferences.wait)
         }
         request.reply.perform { [self] () async throws(Problem) in
-            submit(try await Self.decodeConcurrently(body, key, maxima, principal), for: request, wait)
+            let submission = try await Self.decodeConcurrently(body, key, maxima, principal)
+            request.exchange.releaseBody()
+            submit(submission, for: request, preferences.wait)
         }
     }
 
     // MARK: Repeating a run
 
     /// Submits the request of an earlier run again, as a run of the caller's own.
-    func rerun(_ request: AuthenticatedRequest) throws(Problem) {
-        try countRequest(request)
+    func rerun(_ request: AuthenticatedRequest, _ preferences: CreateRunPreferences) throws(Problem) {
         let id = try request.runID()
-        let key = try IdempotencyKeyField.parse(request.http)
-        let wait = try WaitPreference(request.http, atMost: maxima.wait)
+        let (key, wait) = (preferences.key, preferences.wait)
         request.reply.perform { [self] () async throws(Problem) in
             let run = try await service.run(of: request)
             let specification: RunSpecification?
@@ -203,6 +212,14 @@ extension RateState {
             HeaderField("RateLimit", "\"runs\";r=\(remaining);t=\(secondsToAll)"),
         ]
     }
+}
+
+/// The headers and parameters of a request that creates a run.
+struct CreateRunPreferences {
+    /// The value of `Idempotency-Key`.
+    var key: String?
+    /// The time to wait for the end of the run.
+    var wait: WaitPreference?
 }
 
 /// The header `Idempotency-Key`: a structured string such as `"8e03978e-…"`, or the same without quotation marks.

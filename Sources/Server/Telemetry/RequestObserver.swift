@@ -38,11 +38,13 @@ final class RequestObserver {
         passesTrace = telemetry.passesTrace
     }
 
-    /// Records the arrival of a request.
+    /// Records the head of a request.
     func requestReceived(_ exchange: Exchange) {
-        metrics.requestReceived(exchange)
         if let metadata = RequestMetadata.of(exchange.request) { exchange.metadata = metadata }
     }
+
+    /// Counts the body of a request.
+    func bodyReceived(_ exchange: Exchange) { metrics.bodyReceived(exchange) }
 
     /// Adds the request id to a response that is about to be sent.
     ///
@@ -158,7 +160,7 @@ final class HTTPMetrics {
     }
 
     /// Counts the body of a request that has reached the handler.
-    func requestReceived(_ exchange: Exchange) {
+    func bodyReceived(_ exchange: Exchange) {
         let count = exchange.request.body.count + exchange.streamedBytes
         if count > 0 { requestBytes.increment(by: count) }
     }

@@ -137,7 +137,8 @@ struct ConnectionSettings: SettingGroup {
         "maxBodyBytesInAll",
         1024...(1 << 40),
         default: defaults.maximumTotalBodyBytes,
-        help: "Limit the bodies of all pending requests together, in bytes; further ones get 503."
+        help:
+            "Limit the memory for all request bodies, in bytes. When it is full, the caller who holds most gets 503."
     )
     let maxHeaderBytes = Setting.bytes(
         "maxHeaderBytes",
@@ -177,14 +178,16 @@ struct ConnectionSettings: SettingGroup {
         atMost: 86400,
         default: defaults.bodyTimeout,
         help:
-            "Limit the time for a request body, in seconds; --min-body-rate extends it. A slower one gets 408."
+            "Limit the time for a request body, in seconds; bytes that arrive renew it (--min-body-rate). A slower one "
+            + "gets 408."
     )
     let minBodyRate = Setting.number(
         "minBodyRate",
         0...(1 << 30),
         valueName: "bytes",
         default: defaults.minimumBodyBytesPerSecond,
-        help: "Extend --body-seconds by one second per this many received bytes of the body; 0 means no extension."
+        help:
+            "Renew --body-seconds by one second, up to its full value, per this many bytes; 0 means no renewal."
     )
     let idleSeconds = Setting.seconds(
         "idleSeconds",

@@ -27,7 +27,9 @@ struct SlowClientTests {
                 try client.send(String("POST /runs HTTP/1.1\r\nHost: localhost\r\nX-A: b".prefix(index % 45)))
             }
             for client in bodies {
-                try client.send("POST /runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{\"comm")
+                let type = "Content-Type: application/json"
+                try client.request("POST", "/runs", [type, "Content-Length: 100000"])
+                try client.send("{\"comm")
             }
             for client in readers { try client.request("GET", "/runs/\(large.id)/stdout") }
             // The server has accepted all slow clients once it responds to a later one.
