@@ -207,7 +207,7 @@ let package = Package(
         .testTarget(
             name: "ExecutionTests",
             dependencies: [
-                "Execution", "RunModel", "Reactor", "Sandbox", "System", "TestSupport",
+                "CLinux", "Execution", "RunModel", "Reactor", "Sandbox", "System", "TestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -9,6 +9,8 @@ internal import System
 final class InputFeed {
     /// The bytes that one read takes from the file.
     private static let partBytes = 256 << 10
+    /// The bytes that one event writes before other events get their turn.
+    private static let bytesAtOnce = 256 << 10
 
     private var pipe: Descriptor?
     private var watch: Watch?
@@ -46,17 +48,23 @@ final class InputFeed {
         bytes = []
     }
 
+    /// Writes until the pipe is full, or until other events get their turn.
+    ///
+    /// A command that reads as fast as this feed writes would otherwise keep the reactor from all other runs.
     private func write() {
+        var budget = Self.bytesAtOnce
         while let raw = pipe?.raw {
+            guard budget > 0 else { return }
             if written == bytes.count, !readMore() { break }
             let count = FileIO.retrying {
                 bytes.withUnsafeBytes { bytes in
-                    Glibc.write(raw, bytes.baseAddress?.advanced(by: written), bytes.count - written)
+                    Glibc.write(raw, bytes.baseAddress?.advanced(by: written), min(bytes.count - written, budget))
                 }
             }
             if count < 0, errno == EAGAIN { return }
             guard count > 0 else { break }  // EPIPE: the command has closed its input
             written += count
+            budget -= count
         }
         finish()
     }

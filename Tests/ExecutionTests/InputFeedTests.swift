@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Reactor
 import TestSupport
@@ -12,6 +13,17 @@ import Testing
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         let feed = try InputFeed(pipe: reading.takeWriteEnd(), bytes: bytes)
         #expect(try await reading.readToEnd() == bytes)
+        feed.finish()
+    }
+
+    @Test func `one turn of the reactor writes a part of the input, however much the pipe takes`() async throws {
+        let reading = try pipe()
+        try #require(sandglass_set_pipe_size(reading.writing, 1 << 20) >= 1 << 20)
+        let bytes = [UInt8](repeating: 1, count: 1_000_000)
+        let feed = try InputFeed(pipe: reading.takeWriteEnd(), bytes: bytes)
+        #expect(reading.read(atMost: bytes.count)?.count == 256 << 10)
+        // The rest follows in later turns.
+        #expect(try await reading.readToEnd().count == bytes.count - (256 << 10))
         feed.finish()
     }
 
