@@ -27,6 +27,11 @@ package struct SandboxSupport: Sendable, Hashable {
 /// Start it while this process is still small and, if possible, has one thread. The launcher is forked from this
 /// process, and each slot from the launcher.
 package struct LauncherProcess: ~Copyable, Sendable {
+    /// The time that a launcher may take to build its sandbox, in milliseconds.
+    ///
+    /// It takes some 50. A launcher that takes longer is stopped, starved or stuck in the kernel.
+    private static let startTimeoutMilliseconds: Int32 = 30_000
+
     let pid: pid_t
     /// The descriptor of the launcher's socket; negative once ``takeSocket()`` has transferred it.
     private var socket: Int32
@@ -101,7 +106,12 @@ package struct LauncherProcess: ~Copyable, Sendable {
         _ socket: Int32,
         _ search: CgroupSearch
     ) throws(SetupFailure) -> (support: SandboxSupport, view: Int32) {
-        let (report, view) = LauncherWire.receiveFirstReport(from: socket)
+        let (report, view): (LauncherWire.LauncherReport, Int32?)
+        do throws(SystemError) {
+            (report, view) = try LauncherWire.receiveFirstReport(from: socket, milliseconds: startTimeoutMilliseconds)
+        } catch {
+            throw SetupFailure(step: .launcher, error: error)
+        }
         switch report {
         case .ready(let cgroups, let protections, let failure):
             let support = cgroups == nil ? search.support(without: failure) : search.support
@@ -109,7 +119,7 @@ package struct LauncherProcess: ~Copyable, Sendable {
         case .notReady(let failure):
             if let view { Glibc.close(view) }
             throw failure
-        case .gone, nil: throw SetupFailure(step: .launcher, number: EPIPE)
+        case .gone: throw SetupFailure(step: .launcher, number: EPIPE)
         }
     }
 

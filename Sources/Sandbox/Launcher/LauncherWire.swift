@@ -179,14 +179,24 @@ enum LauncherWire {
 
     /// Waits for the launcher's first report.
     ///
-    /// - Parameter socket: the launcher's socket.
+    /// - Parameters:
+    ///   - socket: the launcher's socket.
+    ///   - milliseconds: the maximum time to wait.
     /// - Returns: the report, and the descriptor of the root of the host's view; `nil` if the launcher could not open it.
-    static func receiveFirstReport(from socket: Int32) -> (report: LauncherReport?, view: Int32?) {
+    /// - Throws: `ETIMEDOUT` without a report in time, or `EPIPE` when the launcher has exited.
+    static func receiveFirstReport(
+        from socket: Int32,
+        milliseconds: Int32
+    ) throws(SystemError) -> (report: LauncherReport, view: Int32?) {
         var packet = sandglass_launcher_report()
         var raw: Int32 = -1
         let size = MemoryLayout.size(ofValue: packet)
-        let isComplete = sandglass_receive_descriptor(socket, &packet, size, &raw, -1) == size
-        guard isComplete, case .report(let report) = launcherReport(packet) else { return (nil, raw < 0 ? nil : raw) }
+        let count = sandglass_receive_descriptor(socket, &packet, size, &raw, milliseconds)
+        if count < 0 { throw SystemError("recvmsg") }
+        guard count == size, case .report(let report) = launcherReport(packet) else {
+            if raw >= 0 { close(raw) }
+            throw SystemError("recvmsg", number: EPIPE)
+        }
         return (report, raw < 0 ? nil : raw)
     }
 

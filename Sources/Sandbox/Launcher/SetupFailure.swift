@@ -1,3 +1,4 @@
+internal import Glibc
 package import System
 
 /// The failure of a step that sets up a launcher, a slot or a command.
@@ -48,6 +49,11 @@ extension SetupFailure: CustomStringConvertible {
             """
             This host does not allow namespaces. In a container, start it with --privileged, or with \
             --cap-add SYS_ADMIN and without seccomp, AppArmor and the masks of /proc (see docs/operations.md)
+            """
+        case .launcher where number == ETIMEDOUT:
+            """
+            The process that creates sandboxes did not respond within 30 seconds: it is stopped, starved, or stuck in the \
+            kernel (see `dmesg`). Start again when the host is idle; if that fails too, reboot it
             """
         case .systemCallFilter:
             """

@@ -70,6 +70,24 @@ import Testing
         )
     }
 
+    @Test func `a launcher that does not report in time, or has exited, is a failure`() throws {
+        var ends: [Int32] = [-1, -1]
+        try #require(sandglass_socket_pair(&ends) == 0)
+        let near = Descriptor(owning: ends[0])
+        do {
+            let far = Descriptor(owning: ends[1])
+            #expect(throws: SystemError("recvmsg", number: ETIMEDOUT)) {
+                _ = try LauncherWire.receiveFirstReport(from: near.raw, milliseconds: 20)
+            }
+            _ = far.raw
+        }
+        #expect(throws: SystemError("recvmsg", number: EPIPE)) {
+            _ = try LauncherWire.receiveFirstReport(from: near.raw, milliseconds: 20)
+        }
+        let failure = SetupFailure(step: .launcher, number: ETIMEDOUT)
+        #expect(failure.description.contains("stopped, starved, or stuck"))
+    }
+
     @Test func `the last report of a slot that left a request unread is still read`() throws {
         var ends: [Int32] = [-1, -1]
         try #require(sandglass_socket_pair(&ends) == 0)
