@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// Files of the host that no command sees, whatever an operator exposes.
+/// Files below `/etc` and `/var` that no command sees, whatever an operator exposes, and kinds of files that are secret
+/// there.
 ///
 /// Most of them are readable by root only, so a command could not read them anyway. The tables also hold on a host on
 /// which somebody has changed a mode, and where commands have the same user as the service.
