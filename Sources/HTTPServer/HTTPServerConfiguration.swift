@@ -22,8 +22,8 @@ package struct HTTPServerConfiguration: Sendable {
     package var maximumBodyBytes: Int
     /// The memory in bytes for the buffered bodies of all unfinished requests.
     ///
-    /// The largest holder of a full pool gets 503 for a body of its own; see `BodyPool`. Without the limit, memory use could reach `maximumBodyBytes` times the number of
-    /// connections.
+    /// The largest holder of a full pool gets 503 for a body of its own; see `BodyPool`. Without the limit, memory use
+    /// could reach `maximumBodyBytes` times the number of connections.
     package var maximumTotalBodyBytes: Int
     /// The maximum size in bytes of a request line and its header fields together.
     ///

@@ -146,14 +146,7 @@ package final class Exchange {
         return body
     }
 
-    /// Reserves memory in the pool of all bodies, such as that for decoding this body.
-    ///
-    /// - Returns: False if the pool has no room. The caller should respond with 503.
-    package func reserveBodyMemory(_ bytes: Int) -> Bool {
-        isOpen && connections.reserveBodyBytes(bytes, for: connection)
-    }
-
-    /// Returns the memory of the body, and all memory reserved beside it, to the pool of all bodies.
+    /// Returns the memory of the body to the pool of all bodies.
     ///
     /// The end of the exchange does the same.
     package func releaseBody() {

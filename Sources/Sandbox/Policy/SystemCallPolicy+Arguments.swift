@@ -142,8 +142,8 @@ extension SystemCallPolicy {
 
     /// Sockets of all types but stream (1), datagram (2), raw (3) and sequenced packets (5).
     ///
-    /// The kernel would load a module for some others, such as SOCK_DCCP. It refuses raw sockets itself, except to netlink,
-    /// where getifaddrs(3) uses them.
+    /// The kernel would load a module for some others, such as SOCK_DCCP. It refuses raw sockets itself, except those to
+    /// netlink that getifaddrs(3) uses.
     private static let socketTypes = ["socket", "socketpair"].flatMap { call in
         (UInt32(0)..<16).filter { ![1, 2, 3, 5].contains($0) }.map { type in
             // SOCK_TYPE_MASK; the bits above are SOCK_CLOEXEC and SOCK_NONBLOCK.
